@@ -43,4 +43,5 @@ compile_error!("cutover runs on Linux: it relies on flock inheritance, pidfds an
 
 pub mod clock;
 pub mod journal;
+pub mod plan;
 pub mod process;
