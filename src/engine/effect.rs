@@ -1,0 +1,141 @@
+//! What the world is asked to do, as data. Effects follow from events, so nothing is set going that is not
+//! on disk first; whoever performs them (`tasks`) finds the details in the plan.
+
+use super::event::{AlarmId, Event, Leg};
+use super::state::State;
+use crate::plan::model::{StepKind, Undo};
+use crate::plan::{EndpointId, Plan, ProbeId, StepId};
+
+/// What the world is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Do what a step says (its command, its statements, its fence …), or what takes it back.
+    Perform {
+        /// Which step.
+        step: StepId,
+        /// Which try.
+        attempt: u32,
+        /// Forward or back.
+        leg: Leg,
+    },
+    /// Stop it: TERM, then KILL.
+    Stop {
+        /// Which step.
+        step: StepId,
+        /// Which try.
+        attempt: u32,
+        /// Forward or back.
+        leg: Leg,
+    },
+    /// Measure something now rather than when its time comes.
+    Measure {
+        /// Which probe.
+        probe: ProbeId,
+    },
+    /// End a session of the census.
+    EndSession {
+        /// On which side.
+        endpoint: EndpointId,
+        /// Which.
+        session: String,
+    },
+    /// Tell people beside the screen.
+    TellAlarm {
+        /// Which alarm.
+        alarm: AlarmId,
+        /// What it says.
+        text: String,
+    },
+    /// The run is over: finish what is open and go.
+    Finish,
+}
+
+/// What an event sets going. `state` is the state after it.
+pub fn effects(plan: &Plan, state: &State, event: &Event) -> Vec<Effect> {
+    match event {
+        Event::StepStarted { step, attempt, leg, .. } => started(plan, step, *attempt, *leg),
+        Event::StepReopened { step, .. } => match plan.step(step).map(|s| &s.kind) {
+            Some(StepKind::Check(probes)) => measure(probes),
+            Some(_) | None => Vec::new(),
+        },
+        Event::StepEnded { step, leg: Leg::Forward, .. } => plan
+            .step(step)
+            .filter(|_| state.step(plan, step).is_some_and(super::state::StepState::is_proving))
+            .and_then(|s| s.proof.clone())
+            .map(|probe| Effect::Measure { probe })
+            .into_iter()
+            .collect(),
+        Event::SessionEndAsked { endpoint, session, .. } => {
+            vec![Effect::EndSession { endpoint: endpoint.clone(), session: session.clone() }]
+        }
+        Event::Aborted { .. } => state
+            .running(plan)
+            .map(|(step, attempt, leg)| Effect::Stop { step, attempt, leg })
+            .collect(),
+        Event::AlarmRaised { alarm, text, .. } if plan.alarm_notify.is_some() => {
+            vec![Effect::TellAlarm { alarm: alarm.clone(), text: text.clone() }]
+        }
+        Event::RunFinished { .. } => vec![Effect::Finish],
+        Event::RunStarted(_)
+        | Event::EngineResumed { .. }
+        | Event::OperatorArrived { .. }
+        | Event::OperatorLost { .. }
+        | Event::PhaseStarted { .. }
+        | Event::PhaseFinished { .. }
+        | Event::StepEnded { leg: Leg::Undo, .. }
+        | Event::StepProved { .. }
+        | Event::RetryPlanned { .. }
+        | Event::StepSkipped { .. }
+        | Event::StepSettled { .. }
+        | Event::BaselineTaken { .. }
+        | Event::VerdictChanged { .. }
+        | Event::ZeroHeld { .. }
+        | Event::ZeroLost { .. }
+        | Event::FenceChanged { .. }
+        | Event::SessionEnded { .. }
+        | Event::AlarmRaised { .. }
+        | Event::AlarmCleared { .. }
+        | Event::AlarmAcknowledged { .. }
+        | Event::GateOpened { .. }
+        | Event::SheetDrawn { .. }
+        | Event::SheetImproved { .. }
+        | Event::Waived { .. }
+        | Event::GateDecided { .. }
+        | Event::Held { .. }
+        | Event::Released { .. }
+        | Event::RollbackAsked { .. }
+        | Event::RollbackDropped { .. }
+        | Event::RollbackStarted { .. }
+        | Event::Noted { .. }
+        | Event::Halted { .. } => Vec::new(),
+        Event::StopAsked { step, attempt, leg, .. } => {
+            vec![Effect::Stop { step: step.clone(), attempt: *attempt, leg: *leg }]
+        }
+        Event::MeasureAsked { probe, .. } => vec![Effect::Measure { probe: probe.clone() }],
+    }
+}
+
+fn started(plan: &Plan, step: &StepId, attempt: u32, leg: Leg) -> Vec<Effect> {
+    let perform = || vec![Effect::Perform { step: step.clone(), attempt, leg }];
+    let Some(it) = plan.step(step) else { return Vec::new() };
+    match leg {
+        Leg::Forward => match &it.kind {
+            StepKind::Manual { .. } | StepKind::Gate(_) | StepKind::Wait(_) => Vec::new(),
+            StepKind::Check(probes) => measure(probes),
+            StepKind::Command(_)
+            | StepKind::Sql { .. }
+            | StepKind::Fence(_)
+            | StepKind::Open { .. }
+            | StepKind::Freeze(_)
+            | StepKind::Notify(_) => perform(),
+        },
+        Leg::Undo => match &it.undo {
+            None | Some(Undo::Manual { .. }) => Vec::new(),
+            Some(Undo::Command(_) | Undo::Sql { .. } | Undo::Open { .. } | Undo::Lift { .. }) => perform(),
+        },
+    }
+}
+
+fn measure(probes: &[ProbeId]) -> Vec<Effect> {
+    probes.iter().map(|probe| Effect::Measure { probe: probe.clone() }).collect()
+}
