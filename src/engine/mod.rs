@@ -12,6 +12,8 @@ pub mod effect;
 pub mod event;
 pub mod input;
 pub mod reading;
+pub mod readings;
+pub mod rules;
 pub mod state;
 
 pub use event::Event;
