@@ -68,9 +68,6 @@ pub fn effects(plan: &Plan, state: &State, event: &Event) -> Vec<Effect> {
         Event::SessionEndAsked { endpoint, session, .. } => {
             vec![Effect::EndSession { endpoint: endpoint.clone(), session: session.clone() }]
         }
-        Event::Aborted { .. } => {
-            state.running(plan).map(|(step, attempt, leg)| Effect::Stop { step, attempt, leg }).collect()
-        }
         Event::AlarmRaised { alarm, text, .. } if plan.alarm_notify.is_some() => {
             vec![Effect::TellAlarm { alarm: alarm.clone(), text: text.clone() }]
         }
@@ -112,6 +109,7 @@ pub fn effects(plan: &Plan, state: &State, event: &Event) -> Vec<Effect> {
         | Event::RollbackAsked { .. }
         | Event::RollbackDropped { .. }
         | Event::RollbackStarted { .. }
+        | Event::Aborted { .. }
         | Event::Noted { .. }
         | Event::Halted { .. } => Vec::new(),
         Event::StopAsked { step, attempt, leg, .. } => {

@@ -84,7 +84,7 @@ pub fn proof(
             }
             Proof::Holds(texts(readings, probes))
         }
-        StepKind::Check(probes) => checked(plan, state, readings, probes, at.asked, now),
+        StepKind::Check(probes) => checked(plan, state, readings, probes, at.asked),
         StepKind::Fence(fence) => by_probe(plan, readings, &fence.probe, at.asked, now),
         StepKind::Manual { .. }
         | StepKind::Command(_)
@@ -101,28 +101,18 @@ pub fn proof(
 
 /// Steps that were ticked, have to hold, and do not any more.
 pub(crate) fn reopened(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<Event> {
-    if state.stage != Stage::Forward && !matches!(state.stage, Stage::Back(_)) {
-        return Vec::new();
-    }
     state
         .watched
         .iter()
         .filter_map(|&slot| {
-            let (step, at) = (plan.at_slot(slot)?, state.at_slot(slot)?);
-            let because = broken(plan, state, readings, step, at, now)?;
+            let step = plan.at_slot(slot)?;
+            let because = broken(plan, state, readings, step, now)?;
             Some(Event::StepReopened { step: step.id.clone(), because })
         })
         .collect()
 }
 
-fn broken(
-    plan: &Plan,
-    state: &State,
-    readings: &Readings,
-    step: &Step,
-    at: &StepState,
-    now: Now,
-) -> Option<String> {
+fn broken(plan: &Plan, state: &State, readings: &Readings, step: &Step, now: Now) -> Option<String> {
     match &step.kind {
         StepKind::Wait(WaitFor::CaughtUp(links)) => {
             let lost = links.iter().find(|id| !state.zeros.contains_key(*id))?;
@@ -154,10 +144,7 @@ fn broken(
         | StepKind::Gate(_)
         | StepKind::Open { .. }
         | StepKind::Freeze(_)
-        | StepKind::Notify(_) => {
-            let _ = at;
-            None
-        }
+        | StepKind::Notify(_) => None,
     }
 }
 
@@ -203,7 +190,6 @@ fn checked(
     readings: &Readings,
     probes: &[ProbeId],
     asked: Option<Boot>,
-    now: Now,
 ) -> Proof {
     let mut waits = None;
     for id in probes {
@@ -221,7 +207,6 @@ fn checked(
         if let Err(why) = validation::still_holds(plan, state, readings, probe) {
             return Proof::Fails(why);
         }
-        let _ = now;
     }
     waits.map_or_else(|| Proof::Holds(texts(readings, probes)), Proof::NotYet)
 }
