@@ -41,14 +41,12 @@ impl Timestamp {
 
     /// `HH:MM:SS` at an offset from UTC given in seconds.
     pub fn clock_time(self, offset_seconds: i32) -> String {
-        self.at(offset_seconds)
-            .map_or_else(|| "--:--:--".to_owned(), |t| t.format("%H:%M:%S").to_string())
+        self.at(offset_seconds).map_or_else(|| "--:--:--".to_owned(), |t| t.format("%H:%M:%S").to_string())
     }
 
     /// `HH:MM` at an offset from UTC given in seconds.
     pub fn hour_minute(self, offset_seconds: i32) -> String {
-        self.at(offset_seconds)
-            .map_or_else(|| "--:--".to_owned(), |t| t.format("%H:%M").to_string())
+        self.at(offset_seconds).map_or_else(|| "--:--".to_owned(), |t| t.format("%H:%M").to_string())
     }
 
     /// RFC 3339 in UTC with milliseconds.
@@ -61,10 +59,8 @@ impl Timestamp {
 
     /// `YYYYMMDDTHHMMZ`, as it stands in the name of a run.
     pub fn compact(self) -> String {
-        self.at(0).map_or_else(
-            || self.0.to_string(),
-            |t| t.with_timezone(&Utc).format("%Y%m%dT%H%MZ").to_string(),
-        )
+        self.at(0)
+            .map_or_else(|| self.0.to_string(), |t| t.with_timezone(&Utc).format("%Y%m%dT%H%MZ").to_string())
     }
 
     /// The moment on the calendar of an offset, `None` outside chrono's range.
@@ -209,9 +205,8 @@ fn fixed(wall: Timestamp) -> Now {
 fn system_now() -> Now {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let t = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let boot = Boot(
-        u64::try_from(t.tv_sec).unwrap_or(0) * 1000 + u64::try_from(t.tv_nsec).unwrap_or(0) / 1_000_000,
-    );
+    let boot =
+        Boot(u64::try_from(t.tv_sec).unwrap_or(0) * 1000 + u64::try_from(t.tv_nsec).unwrap_or(0) / 1_000_000);
     Now { wall: Timestamp(millis_i64(wall)), boot, real: boot }
 }
 
