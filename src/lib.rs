@@ -44,5 +44,6 @@ compile_error!("cutover runs on Linux: it relies on flock inheritance, pidfds an
 
 pub mod clock;
 pub mod databases;
+pub mod demo;
 pub mod journal;
 pub mod process;
