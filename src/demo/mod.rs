@@ -116,7 +116,7 @@ impl Dir {
         self.0.join("away")
     }
 
-    /// Ports, token and process id of the world: [`world::Running`] as JSON.
+    /// Ports and process id of the world: [`world::Running`] as JSON.
     pub fn world_json(&self) -> PathBuf {
         self.0.join("world.json")
     }

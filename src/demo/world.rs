@@ -79,7 +79,7 @@ impl Settings {
     }
 }
 
-/// A world that runs, as it stands in `world.json`.
+/// A world that runs, as it stands in `world.json`. What `/login` wants stands in [`Dir::password`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
     /// Its process.
@@ -92,8 +92,6 @@ pub struct Running {
     pub source: u16,
     /// The port of the target's.
     pub target: u16,
-    /// What `/login` wants.
-    pub password: String,
 }
 
 /// The world that runs on this folder, `None` when none does.
@@ -147,7 +145,7 @@ async fn run(dir: &Dir, settings: &Settings) -> Result<(), WorldError> {
     let source = find_store(dir, Side::Source)?;
     let target = find_store(dir, Side::Target)?;
     let listeners = Listeners::open(read_running(dir)?.as_ref()).await?;
-    let running = listeners.describe(&clock, &password)?;
+    let running = listeners.describe(&clock)?;
     let to = running.addresses()?;
 
     let mut parts = Vec::new();
@@ -282,7 +280,7 @@ impl Listeners {
         })
     }
 
-    fn describe(&self, clock: &Clock, password: &str) -> Result<Running, WorldError> {
+    fn describe(&self, clock: &Clock) -> Result<Running, WorldError> {
         let number = |listener: &TcpListener| {
             let address = listener.local_addr().map_err(WorldError::file("look at", "127.0.0.1"))?;
             Ok::<_, WorldError>(address.port())
@@ -293,7 +291,6 @@ impl Listeners {
             door: number(&self.door)?,
             source: number(&self.source)?,
             target: number(&self.target)?,
-            password: password.to_owned(),
         })
     }
 }
