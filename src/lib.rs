@@ -45,6 +45,7 @@ compile_error!("cutover runs on Linux: it relies on flock inheritance, pidfds an
 pub mod clock;
 pub mod engine;
 pub mod databases;
+pub mod demo;
 pub mod journal;
 pub mod plan;
 pub mod process;
