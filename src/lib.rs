@@ -20,6 +20,7 @@
 //! | [`databases`] | every engine of database behind one trait: position, fence, census, schema, digests |
 //! | [`process`] | the only spawner: commands, groups, the step shim, bounded output |
 //! | [`journal`] | what has happened: records, writer, reader, head, lock, verification |
+//! | [`ui`] | terminal, keys, themes, places, figures: all a screen is made of, and nothing of runs |
 //!
 //! ## Invariants
 //!
@@ -43,9 +44,10 @@
 compile_error!("cutover runs on Linux: it relies on flock inheritance, pidfds and CLOCK_BOOTTIME");
 
 pub mod clock;
-pub mod engine;
 pub mod databases;
 pub mod demo;
+pub mod engine;
 pub mod journal;
 pub mod plan;
 pub mod process;
+pub mod ui;
