@@ -21,6 +21,7 @@
 //! | [`demo`] | the world that the demo moves: a shop on two databases, in a process of its own |
 //! | [`process`] | the only spawner: commands, groups, the step shim, bounded output |
 //! | [`journal`] | what has happened: records, writer, reader, head, lock, verification |
+//! | [`ui`] | terminal, keys, themes, places, figures: all a screen is made of, and nothing of runs |
 //!
 //! ## Invariants
 //!
@@ -50,3 +51,4 @@ pub mod engine;
 pub mod journal;
 pub mod plan;
 pub mod process;
+pub mod ui;
