@@ -188,11 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_plan_is_read() {
-        let loaded = template();
-        println!("{:#?}", loaded.plan);
-        println!("{}", loaded.resolved);
-        println!("{}", loaded.notes.render(crate::plan::Style::default()));
+    fn the_demo_is_read() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-plans/demo.toml");
+        let d = load(&path, &Overrides::default(), &Environment::default());
+        match d {
+            Ok(l) => println!("{:#?}\n{}", l.plan, l.notes.render(crate::plan::Style::default())),
+            Err(d) => panic!("{}", d.render(crate::plan::Style::default())),
+        }
     }
 
     #[test]
@@ -207,7 +209,8 @@ mod tests {
         assert_eq!(second.plan.pins.steps, first.plan.pins.steps);
         let same = |mut plan: Plan| {
             plan.pins = crate::plan::model::Pins::default();
-            let index = format!("{:?}", plan.steps) + &format!("{:?}", plan.probes) + &format!("{:?}", plan.rollback);
+            let index =
+                format!("{:?}", plan.steps) + &format!("{:?}", plan.probes) + &format!("{:?}", plan.rollback);
             index + &format!("{:?}{:?}{:?}", plan.people, plan.endpoints, plan.controls)
         };
         assert_eq!(same(second.plan), same(first.plan));

@@ -88,17 +88,21 @@ impl Builder<'_, '_> {
     fn holds(&mut self, steps: &mut [Step]) {
         let at: HashMap<StepId, usize> = steps.iter().enumerate().map(|(i, s)| (s.id.clone(), i)).collect();
         let mut next_gate: Option<StepId> = None;
+        let mut proofs: HashMap<ProbeId, StepId> = HashMap::new();
         for (i, step) in steps.iter_mut().enumerate().rev() {
+            if let (Some(gate), Some(proof)) = (&next_gate, &step.proof) {
+                proofs.insert(proof.clone(), gate.clone());
+            }
             if step.gate().is_some() {
                 next_gate = Some(step.id.clone());
             } else if step.is_sensed() {
                 match &step.holds_until {
                     None => step.holds_until.clone_from(&next_gate),
-                    Some(until) if at.get(until).is_some_and(|&u| u <= i) => self.findings.push(
+                    Some(until) if at.get(until).is_some_and(|&u| u < i) => self.findings.push(
                         Diagnostic::error(
                             "bad-reference",
                             self.atlas.step(&step.id, "holds_until"),
-                            format!("`{until}` does not come after `{}`", step.id),
+                            format!("`{until}` comes before `{}`", step.id),
                         )
                         .label("not later")
                         .help(
@@ -107,6 +111,11 @@ impl Builder<'_, '_> {
                     ),
                     Some(_) => {}
                 }
+            }
+        }
+        for probe in &mut self.of_steps {
+            if let Some(gate) = proofs.get(&probe.id) {
+                probe.until = Some(gate.clone());
             }
         }
     }
