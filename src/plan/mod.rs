@@ -13,6 +13,7 @@ mod build;
 pub mod diagnostic;
 mod grammar;
 pub mod ids;
+mod lint;
 mod load;
 pub mod model;
 mod names;

@@ -17,7 +17,6 @@ const IDENTITY: Usual = Usual::every(Section::Environment, 30, 10, Severity::War
 impl Builder<'_, '_> {
     /// Completes a plan whose written parts are all there.
     pub(super) fn implied(&mut self, mut plan: Plan) -> Plan {
-        self.marked(&plan);
         let past = Past::of(&plan.steps);
         self.undos(&mut plan.steps, &past);
         self.holds(&mut plan.steps);
@@ -38,25 +37,6 @@ impl Builder<'_, '_> {
             }
         }
         plan.indexed()
-    }
-
-    /// A mark that stands where nothing can bear it.
-    fn marked(&mut self, plan: &Plan) {
-        for step in &plan.steps {
-            if step.switch && !plan.steps.iter().any(|s| s.gate().is_some()) {
-                self.findings.push(
-                    Diagnostic::error(
-                        "no-gate",
-                        self.atlas.step(&step.id, "switch"),
-                        "users are moved with no gate before it",
-                    )
-                    .label("nobody is asked")
-                    .help(
-                        "put a step with `gate = {}` before it: nothing dangerous happens without a person",
-                    ),
-                );
-            }
-        }
     }
 
     /// Undo that is built in, and undo where there is none any more.

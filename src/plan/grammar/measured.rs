@@ -136,7 +136,7 @@ static MONITOR: Spec = Spec {
         UNTIL,
         ESTIMATE,
         may("schema", Kind::Table(&ON), "The shape of a database, object by object."),
-        may("writes", Kind::Table(&WRITES), "Rows that replication did not write."),
+        may("writes", Kind::Table(&ON), "Rows that replication did not write."),
         may("files", Kind::Texts, "Files and folders, relative to the plan's folder."),
         may("git", Kind::Table(&GIT), "Refs of a repository."),
         may("command", Kind::Argv, "A command whose output may not change."),
@@ -148,19 +148,6 @@ static ON: Spec = Spec {
     name: "a place to look at",
     one_of: &[],
     keys: &[must("on", Kind::Ref(Named::Endpoint), "Which endpoint.")],
-};
-
-static WRITES: Spec = Spec {
-    name: "a side that nobody writes to",
-    one_of: &[],
-    keys: &[
-        must("on", Kind::Ref(Named::Endpoint), "Which endpoint."),
-        must(
-            "except",
-            Kind::Choice(&["replication"]),
-            "Who may write all the same: replication, and nobody else.",
-        ),
-    ],
 };
 
 static GIT: Spec = Spec {
