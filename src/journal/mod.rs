@@ -83,6 +83,7 @@ mod folder;
 mod follow;
 mod head;
 mod lock;
+pub mod record;
 mod verify;
 mod writer;
 
