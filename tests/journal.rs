@@ -8,6 +8,8 @@
 
 #[path = "journal/damage.rs"]
 mod damage;
+#[path = "journal/faults.rs"]
+mod faults;
 #[path = "journal/follow.rs"]
 mod follow;
 #[path = "journal/support.rs"]

@@ -238,6 +238,12 @@ impl RunFolder {
         Ok(file.into())
     }
 
+    /// Gives a file another name, in place of what has that name.
+    pub(super) fn rename(&self, from: &str, to: &str) -> Result<(), FolderError> {
+        fs::renameat(&self.dir, from, &self.dir, to)
+            .map_err(|error| FolderError::io("rename", &self.join(from), error))
+    }
+
     /// Removes a file; its absence is no error.
     pub(super) fn remove(&self, name: &str) -> Result<(), FolderError> {
         match fs::unlinkat(&self.dir, name, AtFlags::empty()) {

@@ -16,6 +16,7 @@ use super::folder::{FolderError, RunFolder};
 use crate::clock::{Boot, Now, Timestamp};
 
 pub(super) const HEAD: &str = "head";
+const NEW_HEAD: &str = "head.new";
 const MAGIC: &str = "cutover-head/1";
 /// The length of the line; a head of any other length is not good.
 const WIDTH: usize = 287;
@@ -123,13 +124,14 @@ pub(super) struct HeadFile {
 }
 
 impl HeadFile {
-    /// Creates the head of a new journal and syncs it, so that it can never be found empty.
+    /// Creates the head of a new journal, under its name only once it is whole and synced.
     pub(super) fn create(folder: &RunFolder, chain: &Chain, now: Now) -> Result<HeadFile, FolderError> {
-        let file = folder.create_file(HEAD, OFlags::RDWR)?;
+        let file = folder.create_file(NEW_HEAD, OFlags::RDWR)?;
         let mut head = HeadFile { file, beats: 0, boot_id: boot_id(folder)? };
-        let io = |doing, error| FolderError::io(doing, &folder.join(HEAD), error);
+        let io = |doing, error| FolderError::io(doing, &folder.join(NEW_HEAD), error);
         head.write(chain, now).map_err(|error| io("write", error))?;
         head.file.sync_all().map_err(|error| io("sync", error))?;
+        folder.rename(NEW_HEAD, HEAD)?;
         Ok(head)
     }
 

@@ -79,6 +79,7 @@
 //! is being appended to may look torn, since its last line is on its way.
 
 mod chain;
+mod failure;
 mod folder;
 mod follow;
 mod head;
@@ -88,9 +89,10 @@ mod verify;
 mod writer;
 
 pub use chain::{Hash, MAX_PAYLOAD, PayloadError, Record, RunId, RunIdError};
+pub use failure::{AppendError, Failure, HaltError, StartError};
 pub use folder::{FolderError, RunFolder, Weakness};
 pub use follow::{Contact, Follower, Look};
 pub use head::{Beat, Head};
 pub use lock::{Holder, Lock, LockError, LockState};
 pub use verify::{Class, Expected, KeptHead, Verdict, replay, verify};
-pub use writer::{AppendError, Appended, Failure, HaltError, Mended, StartError, Writer};
+pub use writer::{Appended, Mended, Writer};

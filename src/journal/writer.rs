@@ -4,7 +4,6 @@
 //! gives it a thread of its own. Refuses to know what the records mean; the caller words them,
 //! the one about a mended tail and the last one of a halted run too.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -13,15 +12,14 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FallocateFlags, OFlags, fallocate};
 
-use super::chain::{Chain, PayloadError, Record, RunId, header};
+use super::chain::{Chain, Record, RunId, header};
+use super::failure::{AppendError, Failure, HaltError, LEAST_FREE, StartError};
 use super::folder::{FolderError, RunFolder};
 use super::head::{HEAD, Head, HeadFile};
 use super::lock::Lock;
-use super::verify::{Class, Expected, JOURNAL, Scan, Verdict, scan, unreadable};
+use super::verify::{Class, Expected, JOURNAL, Scan, scan, unreadable};
 use crate::clock::Now;
 
-/// A run does not start with less free space than this, in bytes.
-const LEAST_FREE: u64 = 64 * 1024 * 1024;
 /// Space is taken in steps of this size, so that a full disk is met between records, not in one.
 const ALLOCATE: u64 = 16 * 1024 * 1024;
 /// Kept back for the last record of a run that met a full disk.
@@ -39,53 +37,6 @@ pub struct Writer {
     allocated: u64,
     buffer: Vec<u8>,
     failed: Option<Failure>,
-}
-
-/// Why a journal cannot be opened for appending.
-#[derive(Debug)]
-pub enum StartError {
-    /// A file or the folder is not as it must be.
-    Folder(FolderError),
-    /// The disk is too full to start a night on.
-    Space {
-        /// The run's folder.
-        path: PathBuf,
-        /// Bytes free there.
-        free: u64,
-    },
-    /// The journal is damaged, of a newer format or another run's; it can be read, not appended to.
-    Damaged(Verdict),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartError::Folder(error) => error.fmt(f),
-            StartError::Space { path, free } => write!(
-                f,
-                "{} has {} MiB free, a run needs at least {}: make room, or give another folder",
-                path.display(),
-                free / (1024 * 1024),
-                LEAST_FREE / (1024 * 1024)
-            ),
-            StartError::Damaged(verdict) => write!(f, "the journal cannot be continued. {verdict}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            StartError::Folder(error) => Some(error),
-            StartError::Space { .. } | StartError::Damaged(_) => None,
-        }
-    }
-}
-
-impl From<FolderError> for StartError {
-    fn from(error: FolderError) -> StartError {
-        StartError::Folder(error)
-    }
 }
 
 /// A torn tail that was taken off when the journal was resumed. Record it.
@@ -109,72 +60,6 @@ pub struct Appended {
     /// How long the write and the sync took.
     pub took: Duration,
 }
-
-/// What first went wrong with a journal: nothing is appended to it any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// `write`, `sync` …
-    doing: &'static str,
-    reason: String,
-    /// No room, found before anything was synced: the reserve can take a last record.
-    full: bool,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "could not {} the journal: {}", self.doing, self.reason)
-    }
-}
-
-/// Why records were not appended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AppendError {
-    /// One of them cannot be a record. Nothing was written; the writer goes on.
-    Payload(PayloadError),
-    /// The file failed. Whether the records are on disk is open; nobody was told of them.
-    Failed(Failure),
-    /// The file had failed before; nothing was tried.
-    Refused(Failure),
-}
-
-impl fmt::Display for AppendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            AppendError::Payload(error) => error.fmt(f),
-            AppendError::Failed(failure) => {
-                write!(f, "{failure}; the run halts: mend the cause, then resume it")
-            }
-            AppendError::Refused(failure) => {
-                write!(f, "the run is halted, since it {failure}: mend the cause, then resume it")
-            }
-        }
-    }
-}
-
-impl std::error::Error for AppendError {}
-
-/// Why the last record of a halted run could not be written.
-#[derive(Debug)]
-pub enum HaltError {
-    /// The journal failed in a way that forbids touching it again.
-    Sealed(Failure),
-    /// Room was made, and the append failed all the same.
-    Append(AppendError),
-    /// Room could not be made.
-    Folder(FolderError),
-}
-
-impl fmt::Display for HaltError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            HaltError::Sealed(failure) => write!(f, "{failure}; not even the halt is on record"),
-            HaltError::Append(error) => error.fmt(f),
-            HaltError::Folder(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for HaltError {}
 
 impl Writer {
     /// Begins the journal of a new run in a folder that holds none.
@@ -282,7 +167,7 @@ impl Writer {
             return Err(AppendError::Refused(failure.clone()));
         }
         self.head.write(&self.chain, now).map_err(|error| {
-            let failure = failure("acknowledge", &error);
+            let failure = Failure::io("acknowledge", &error);
             self.failed = Some(failure.clone());
             AppendError::Failed(failure)
         })
@@ -310,16 +195,16 @@ impl Writer {
         self.check_undisturbed()?;
         self.allocate(chain.offset);
         let wanted = self.buffer.len();
-        let wrote = self.file.write(&self.buffer).map_err(|error| failure("write", &error))?;
+        let wrote = self.file.write(&self.buffer).map_err(|error| Failure::io("write", &error))?;
         if wrote < wanted {
             let reason =
                 format!("only {wrote} of {wanted} bytes were taken; the disk is full or a limit is met");
             return Err(Failure { doing: "write", reason, full: true });
         }
-        self.file.sync_data().map_err(|error| Failure { full: false, ..failure("sync", &error) })?;
+        self.file.sync_data().map_err(|error| Failure { full: false, ..Failure::io("sync", &error) })?;
         self.head
             .write(&chain, now)
-            .map_err(|error| Failure { full: false, ..failure("acknowledge", &error) })?;
+            .map_err(|error| Failure { full: false, ..Failure::io("acknowledge", &error) })?;
         self.chain = chain;
         Ok(())
     }
@@ -327,7 +212,7 @@ impl Writer {
     /// Somebody who moves the file away or writes into it must not get our records chained to that.
     fn check_undisturbed(&self) -> Result<(), Failure> {
         let disturbed = |reason: String| Failure { doing: "trust", reason, full: false };
-        let length = self.file.metadata().map_err(|error| failure("look at", &error))?.len();
+        let length = self.file.metadata().map_err(|error| Failure::io("look at", &error))?.len();
         if length != self.chain.offset {
             let ours = self.chain.offset;
             return Err(disturbed(format!("it has {length} bytes, {ours} of them are ours")));
@@ -347,11 +232,6 @@ impl Writer {
             self.allocated = from + ALLOCATE;
         }
     }
-}
-
-fn failure(doing: &'static str, error: &io::Error) -> Failure {
-    let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-    Failure { doing, reason: error.to_string(), full }
 }
 
 fn check_space(folder: &RunFolder) -> Result<(), StartError> {
