@@ -19,6 +19,7 @@
 //! | [`clock`] | the only reader of time |
 //! | [`process`] | the only spawner: commands, groups, the step shim, bounded output |
 //! | [`journal`] | what has happened: records, writer, reader, head, lock, verification |
+//! | [`session`] | one run: its folder, the engine process, the control socket, the feed for whoever watches |
 //!
 //! ## Invariants
 //!
@@ -46,3 +47,4 @@ pub mod engine;
 pub mod journal;
 pub mod plan;
 pub mod process;
+pub mod session;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::clock::Boot;
 use crate::engine::input::Issued;
+use crate::engine::rules::gates;
 use crate::engine::state::State;
 use crate::plan::StepId;
 
@@ -17,7 +18,7 @@ const LETTERS: &[u8; 20] = b"ACDEFGHJKLMNPRTUVWXY";
 /// How many of them make a code: 160,000 codes.
 const LENGTH: usize = 4;
 /// A code is not valid before so much real time has passed.
-pub const ARMING: Duration = Duration::from_millis(1500);
+pub const ARMING: Duration = Duration::from_millis(gates::ARMS_AFTER_MS);
 
 /// The code that is valid now, if any.
 #[derive(Default)]
@@ -38,14 +39,7 @@ impl Codes {
         real: Boot,
     ) -> io::Result<Option<&Issued>> {
         self.issued = None;
-        let counts = state.gates.get(gate).is_some_and(|asked| {
-            asked.open
-                && asked.revision == revision
-                && asked.sheet.as_ref().is_some_and(|s| {
-                    s.number == sheet && (s.digest == digest || s.earlier.iter().any(|d| d == digest))
-                })
-        });
-        if counts {
+        if gates::may_issue(state, gate, revision, sheet, digest).is_ok() {
             let code = random_code(&mut File::open("/dev/urandom")?)?;
             self.issued =
                 Some(Issued { gate: gate.clone(), revision, sheet, code, armed_at: real.plus(ARMING) });
@@ -84,7 +78,8 @@ fn random_code(random: &mut impl Read) -> io::Result<String> {
     while code.len() < LENGTH {
         random.read_exact(&mut byte)?;
         // Bytes from 240 would make the first letters likelier than the others.
-        if let Some(letter) = byte.first().filter(|b| **b < 240).and_then(|b| LETTERS.get(usize::from(b % 20)))
+        if let Some(letter) =
+            byte.first().filter(|b| **b < 240).and_then(|b| LETTERS.get(usize::from(b % 20)))
         {
             code.push(char::from(*letter));
         }

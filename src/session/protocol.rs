@@ -123,7 +123,10 @@ pub fn read<T: for<'de> Deserialize<'de>>(from: &mut impl BufRead) -> io::Result
 /// The message of a line. A line that was cut off or is no message is an error.
 pub fn parse<T: for<'de> Deserialize<'de>>(line: &[u8]) -> io::Result<T> {
     let whole = line.strip_suffix(b"\n").ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("a line without an end after {} bytes", line.len()))
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("a line without an end after {} bytes", line.len()),
+        )
     })?;
     serde_json::from_slice(whole).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))
 }

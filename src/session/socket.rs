@@ -55,7 +55,10 @@ impl fmt::Display for SocketError {
                 path.display()
             ),
             SocketError::Peer { uid } => {
-                write!(f, "the other end belongs to user {uid}: only the account that runs the engine has its keys")
+                write!(
+                    f,
+                    "the other end belongs to user {uid}: only the account that runs the engine has its keys"
+                )
             }
             SocketError::NoEngine => {
                 f.write_str("no engine runs it now: `cutover run --resume RUN` goes on with it")
@@ -123,10 +126,8 @@ pub fn connect(run: &Path) -> Result<UnixStream, SocketError> {
 
 /// Refuses an other end that is not of this account.
 pub fn check_peer(stream: &UnixStream) -> Result<(), SocketError> {
-    let peer = rustix::net::sockopt::socket_peercred(stream).map_err(|error| SocketError::Io {
-        path: PathBuf::from(NAME),
-        error: error.into(),
-    })?;
+    let peer = rustix::net::sockopt::socket_peercred(stream)
+        .map_err(|error| SocketError::Io { path: PathBuf::from(NAME), error: error.into() })?;
     let uid = peer.uid.as_raw();
     if uid == our_uid() { Ok(()) } else { Err(SocketError::Peer { uid }) }
 }
