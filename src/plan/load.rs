@@ -207,7 +207,8 @@ mod tests {
         assert_eq!(second.plan.pins.steps, first.plan.pins.steps);
         let same = |mut plan: Plan| {
             plan.pins = crate::plan::model::Pins::default();
-            let index = format!("{:?}", plan.steps) + &format!("{:?}", plan.probes) + &format!("{:?}", plan.rollback);
+            let index =
+                format!("{:?}", plan.steps) + &format!("{:?}", plan.probes) + &format!("{:?}", plan.rollback);
             index + &format!("{:?}{:?}{:?}", plan.people, plan.endpoints, plan.controls)
         };
         assert_eq!(same(second.plan), same(first.plan));

@@ -70,11 +70,9 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ConnectError::Socket(error) => error.fmt(f),
-            ConnectError::Held { who, since } => write!(
-                f,
-                "{who} has had the keys since {}: watch the run, or take the helm",
-                since.rfc3339()
-            ),
+            ConnectError::Held { who, since } => {
+                write!(f, "{who} has had the keys since {}: watch the run, or take the helm", since.rfc3339())
+            }
             ConnectError::Refused(why) => write!(f, "the engine refused the connection: {why}"),
             ConnectError::Io(error) => write!(f, "the connection to the engine broke: {error}"),
         }
@@ -228,10 +226,7 @@ mod tests {
         assert_eq!(client.run(), "L-1");
         let mut from = engine.join().unwrap();
         assert_eq!(client.intend(Intent::Release).unwrap(), 1);
-        assert_eq!(
-            protocol::read(&mut from).unwrap(),
-            Some(Ask::Intent { id: 1, intent: Intent::Release })
-        );
+        assert_eq!(protocol::read(&mut from).unwrap(), Some(Ask::Intent { id: 1, intent: Intent::Release }));
         assert_eq!(protocol::read(&mut from).unwrap(), Some(Ask::Beat), "nobody typed for a second");
         let bye = Answer::Bye { why: "jun took the helm".into() };
         from.get_mut().write_all(&protocol::line(&bye)).unwrap();
@@ -244,7 +239,10 @@ mod tests {
         let (_tmp, run, listener) = listen();
         let engine = engine(listener, Answer::RefusedHello { who: "jun".into(), since: Timestamp(0) });
         let error = Client::connect(&run, hello(), |_| {}).unwrap_err();
-        assert!(error.to_string().starts_with("jun has had the keys since 1970-01-01T00:00:00.000Z"), "{error}");
+        assert!(
+            error.to_string().starts_with("jun has had the keys since 1970-01-01T00:00:00.000Z"),
+            "{error}"
+        );
         engine.join().unwrap();
     }
 }

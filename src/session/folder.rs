@@ -3,7 +3,7 @@
 //! ```text
 //! L-20261205T2100Z-orders-7k3m/     R- for rehearsals
 //!   start.json      who starts what, and from where; read once, by the engine that begins the run
-//!   plan/           a copy of the plan and its overlays: what the run executes
+//!   plan/           the plan as it was written, and `resolved.toml`: what the run executes
 //!   journal head lock reserve large/       the record (module `journal`)
 //!   control         the socket of whoever has the keys
 //!   samples samples.1                      what was measured
@@ -24,11 +24,14 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::engine::event::Mode;
 use crate::journal::{FolderError, RunFolder, RunId};
+use crate::plan::model::Pins;
 
 const START: &str = "start.json";
 const PLAN: &str = "plan";
-/// The run's copy of the plan's first file.
+/// The plan's first file, as it was written.
 const BASE: &str = "plan.toml";
+/// What the run executes: overlays and `--set` applied, secrets left as references.
+const RESOLVED: &str = "resolved.toml";
 /// Letters of a run's last word: no look-alikes, since people read it over the phone.
 const LETTERS: &[u8; 31] = b"23456789abcdefghjkmnpqrstuvwxyz";
 
@@ -45,11 +48,13 @@ pub struct Start {
     pub operator: String,
     /// … and as the machine says.
     pub account: String,
+    /// The plan's name.
+    pub plan: String,
+    /// What this very plan is.
+    pub pins: Pins,
     /// The folder of the plan's own file: commands run in it and relative paths start there.
     pub root: PathBuf,
-    /// Overlays of the copy, by name, in order.
-    pub overlays: Vec<String>,
-    /// What was given by `--set`, in order.
+    /// What was given by `--set`, in order; it is in `resolved.toml` too.
     pub set: Vec<(String, String)>,
 }
 
@@ -60,6 +65,8 @@ pub struct PlanCopy<'a> {
     pub base: &'a str,
     /// The texts of its overlays, in order.
     pub overlays: Vec<&'a str>,
+    /// What they resolve to.
+    pub resolved: &'a str,
 }
 
 /// Why a run's folder could not be made or used.
@@ -155,9 +162,10 @@ pub fn create(runs: &Path, start: &Start, plan: &PlanCopy<'_>) -> Result<PathBuf
     let copy = path.join(PLAN);
     private_folder(&copy)?;
     write_private(&copy.join(BASE), plan.base.as_bytes())?;
-    for (name, text) in start.overlays.iter().zip(&plan.overlays) {
-        write_private(&copy.join(name), text.as_bytes())?;
+    for (number, text) in (1..).zip(&plan.overlays) {
+        write_private(&copy.join(format!("overlay-{number}.toml")), text.as_bytes())?;
     }
+    write_private(&copy.join(RESOLVED), plan.resolved.as_bytes())?;
     sync(&copy)?;
     let json = serde_json::to_vec_pretty(start).map_err(|why| RunError::File {
         doing: "write",
@@ -169,19 +177,9 @@ pub fn create(runs: &Path, start: &Start, plan: &PlanCopy<'_>) -> Result<PathBuf
     Ok(path)
 }
 
-/// The name of the copy of an overlay, counted from 1.
-pub fn overlay_name(number: usize) -> String {
-    format!("overlay-{number}.toml")
-}
-
-/// The run's copy of its plan.
-pub fn plan_path(run: &Path) -> PathBuf {
-    run.join(PLAN).join(BASE)
-}
-
-/// The run's copies of the overlays, in order.
-pub fn overlay_paths(run: &Path, start: &Start) -> Vec<PathBuf> {
-    start.overlays.iter().map(|name| run.join(PLAN).join(name)).collect()
+/// What a run executes.
+pub fn resolved_path(run: &Path) -> PathBuf {
+    run.join(PLAN).join(RESOLVED)
 }
 
 /// How a run was started.
@@ -231,7 +229,8 @@ mod tests {
             operator: "maria".into(),
             account: "ops".into(),
             root: "/srv/plans".into(),
-            overlays: vec![overlay_name(1)],
+            plan: "Orders to Azure".into(),
+            pins: Pins::default(),
             set: vec![("region".into(), "west".into())],
         }
     }
@@ -256,11 +255,12 @@ mod tests {
     fn a_new_run_holds_its_start_and_its_plan_and_is_private() {
         let tmp = tempfile::tempdir().unwrap();
         let start = start(Mode::Live);
-        let plan = PlanCopy { base: "[plan]\n", overlays: vec!["# over\n"] };
+        let plan = PlanCopy { base: "[plan]\n", overlays: vec!["# over\n"], resolved: "[plan]\nname = 1\n" };
         let run = create(&tmp.path().join("a/runs"), &start, &plan).unwrap();
         assert_eq!(read_start(&run).unwrap(), start);
-        assert_eq!(std::fs::read_to_string(plan_path(&run)).unwrap(), "[plan]\n");
-        assert_eq!(std::fs::read_to_string(&overlay_paths(&run, &start)[0]).unwrap(), "# over\n");
+        assert_eq!(std::fs::read_to_string(run.join("plan/plan.toml")).unwrap(), plan.base);
+        assert_eq!(std::fs::read_to_string(run.join("plan/overlay-1.toml")).unwrap(), plan.overlays[0]);
+        assert_eq!(std::fs::read_to_string(resolved_path(&run)).unwrap(), plan.resolved);
         for (path, mode) in [(run.clone(), 0o700), (run.join("plan"), 0o700), (run.join(START), 0o600)] {
             assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, mode, "{}", path.display());
         }

@@ -7,15 +7,15 @@
 //! The engine decides in one place and in one order: drain what has come, decide it, one append, one sync, then
 //! answers, then effects. Start with [`core::Core`].
 
-// pub mod client;
+pub mod client;
 pub mod codes;
 pub mod control;
 pub mod core;
 // pub mod engine;
-// pub mod feed;
+pub mod feed;
 pub mod folder;
 pub mod helm;
 pub mod protocol;
-// pub mod runs;
+pub mod runs;
 pub mod samples;
 pub mod socket;
