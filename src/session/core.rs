@@ -110,7 +110,7 @@ impl Core {
         plan: Plan,
         started: RunStarted,
         id: &RunId,
-        clock: impl FnOnce(&State) -> Clock,
+        clock: impl FnOnce(&Plan, &State) -> Clock,
     ) -> Result<Core, Fatal> {
         let run = folder.path().to_owned();
         let real = Clock::system().now();
@@ -135,7 +135,7 @@ impl Core {
             }
         };
         let readings = Readings::new(started.mode != Mode::Live);
-        let clock = clock(&state);
+        let clock = clock(&plan, &state);
         let (records, effects) = (Vec::new(), Vec::new());
         let mut core = Core { plan, state, readings, clock, run, writer, records, effects };
         match core.decide(input) {
