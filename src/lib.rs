@@ -44,6 +44,8 @@ compile_error!("cutover runs on Linux: it relies on flock inheritance, pidfds an
 
 pub mod clock;
 pub mod databases;
+pub mod engine;
 pub mod journal;
 pub mod plan;
+pub mod probes;
 pub mod process;

@@ -68,10 +68,9 @@ pub fn effects(plan: &Plan, state: &State, event: &Event) -> Vec<Effect> {
         Event::SessionEndAsked { endpoint, session, .. } => {
             vec![Effect::EndSession { endpoint: endpoint.clone(), session: session.clone() }]
         }
-        Event::Aborted { .. } => state
-            .running(plan)
-            .map(|(step, attempt, leg)| Effect::Stop { step, attempt, leg })
-            .collect(),
+        Event::Aborted { .. } => {
+            state.running(plan).map(|(step, attempt, leg)| Effect::Stop { step, attempt, leg }).collect()
+        }
         Event::AlarmRaised { alarm, text, .. } if plan.alarm_notify.is_some() => {
             vec![Effect::TellAlarm { alarm: alarm.clone(), text: text.clone() }]
         }

@@ -696,6 +696,40 @@ impl Plan {
         self.index.steps.get(id).copied()
     }
 
+    /// A step's place in the engine's table: the checklist, then the rollback phase.
+    pub fn slot(&self, id: &StepId) -> Option<usize> {
+        self.position(id).or_else(|| self.index.rollback.get(id).map(|i| self.steps.len() + i))
+    }
+
+    /// The step of a slot.
+    pub fn at_slot(&self, slot: usize) -> Option<&Step> {
+        self.steps.get(slot).or_else(|| self.rollback_steps().get(slot.checked_sub(self.steps.len())?))
+    }
+
+    /// The sides whose writes the plan stops or opens.
+    pub fn fenced_sides(&self) -> impl Iterator<Item = &EndpointId> {
+        let mut seen = Vec::new();
+        self.steps
+            .iter()
+            .chain(self.rollback_steps())
+            .filter_map(Step::fences)
+            .filter(move |(id, _)| {
+                let new = !seen.contains(id);
+                seen.push(*id);
+                new
+            })
+            .map(|(id, _)| id)
+    }
+
+    /// Whether a side takes writes when the run begins: the first step that touches it stops them.
+    pub fn begins_open(&self, endpoint: &EndpointId) -> bool {
+        self.steps
+            .iter()
+            .filter_map(Step::fences)
+            .find(|(id, _)| *id == endpoint)
+            .is_some_and(|(_, opens)| !opens)
+    }
+
     /// Whether a step is of the rollback phase.
     pub fn is_rollback_step(&self, id: &StepId) -> bool {
         self.index.rollback.contains_key(id)
@@ -749,6 +783,22 @@ impl Step {
             | StepKind::Check(_)
             | StepKind::Fence(_)
             | StepKind::Open { .. }
+            | StepKind::Freeze(_)
+            | StepKind::Notify(_) => None,
+        }
+    }
+
+    /// The side whose writes it stops or opens, and whether it opens them.
+    pub fn fences(&self) -> Option<(&EndpointId, bool)> {
+        match &self.kind {
+            StepKind::Fence(fence) => Some((&fence.target.endpoint, false)),
+            StepKind::Open { endpoint } => Some((endpoint, true)),
+            StepKind::Manual { .. }
+            | StepKind::Command(_)
+            | StepKind::Sql { .. }
+            | StepKind::Wait(_)
+            | StepKind::Check(_)
+            | StepKind::Gate(_)
             | StepKind::Freeze(_)
             | StepKind::Notify(_) => None,
         }

@@ -1,0 +1,232 @@
+//! What has been measured so far: the fold of readings. Newest wins; what has to be remembered over time
+//! (how long good, how long at zero, which way lag goes) is remembered here.
+//!
+//! After a resume it is empty, so everything is unknown until it has been measured again.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use super::reading::{Facts, Lag, Measure, Origin, Reading, Verdict};
+use crate::clock::Boot;
+use crate::plan::ProbeId;
+use crate::plan::model::{Probe, ProbeKind, Schedule};
+
+/// How many samples of a link are kept for its trend.
+const TREND: usize = 120;
+/// A reading has to be bad so often in a row before it reopens a step or raises an alarm.
+pub const BAD_IN_A_ROW: u32 = 3;
+
+/// Everything that has been measured since the engine, or the reader, began.
+#[derive(Clone, Debug, Default)]
+pub struct Readings {
+    tracks: HashMap<ProbeId, Track>,
+    /// Made-up readings count only where the run is a rehearsal.
+    simulated_counts: bool,
+}
+
+/// What is known of one probe.
+#[derive(Clone, Debug, Default)]
+pub struct Track {
+    /// The last look.
+    pub last: Option<Reading>,
+    /// The last look that measured something.
+    pub last_measured: Option<Reading>,
+    /// How many looks in a row were not good.
+    pub bad_in_a_row: u32,
+    /// Since when every look was good.
+    pub good_since: Option<Boot>,
+    /// When what had moved or changed (rows past a fence, findings of a monitor) last became different.
+    pub changed_at: Option<Boot>,
+    /// For a link: since when every look was zero …
+    pub zero_since: Option<Boot>,
+    /// … and how many looks that were.
+    pub zero_samples: u32,
+    /// For a link: what was behind at the last looks, oldest first; `None` where a look failed.
+    pub trend: VecDeque<(Boot, Option<u64>)>,
+}
+
+/// Which way lag goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Trend {
+    /// Too few looks to say.
+    Unclear,
+    /// At zero.
+    Zero,
+    /// Neither grows nor shrinks.
+    Steady,
+    /// Shrinks; reaches zero in about this long at this pace.
+    Draining(Duration),
+    /// Grows by so many units a second.
+    Growing(f64),
+}
+
+impl Readings {
+    /// Nothing measured yet. In a rehearsal made-up readings count; in a live run they never do.
+    pub fn new(rehearsal: bool) -> Readings {
+        Readings { tracks: HashMap::new(), simulated_counts: rehearsal }
+    }
+
+    /// Takes a reading in. One that is older than what is known is left out.
+    pub fn apply(&mut self, reading: Reading) {
+        if reading.source == Origin::Simulated && !self.simulated_counts {
+            return;
+        }
+        let track = self.tracks.entry(reading.probe.clone()).or_default();
+        if track.last.as_ref().is_some_and(|last| last.boot > reading.boot) {
+            return;
+        }
+        let good = matches!(&reading.result, Ok(m) if m.pass);
+        if good {
+            track.bad_in_a_row = 0;
+            track.good_since.get_or_insert(reading.boot);
+        } else {
+            track.bad_in_a_row += 1;
+            track.good_since = None;
+        }
+        track.follow_lag(&reading);
+        track.follow_change(&reading);
+        if reading.result.is_ok() {
+            track.last_measured = Some(reading.clone());
+        }
+        track.last = Some(reading);
+    }
+
+    /// What is known of a probe.
+    pub fn track(&self, probe: &ProbeId) -> Option<&Track> {
+        self.tracks.get(probe)
+    }
+
+    /// The last look of a probe, if it measured something.
+    pub fn measure(&self, probe: &ProbeId) -> Option<&Measure> {
+        self.tracks.get(probe)?.last.as_ref()?.result.as_ref().ok()
+    }
+
+    /// What a probe's last look is worth now.
+    pub fn verdict(&self, probe: &Probe, now: Boot) -> Verdict {
+        self.tracks.get(&probe.id).map_or(Verdict::Unknown, |t| t.verdict(probe, now))
+    }
+
+    /// The last look of a link, if it measured something.
+    pub fn lag(&self, link: &ProbeId) -> Option<&Lag> {
+        match &self.measure(link)?.facts {
+            Facts::Lag(lag) => Some(lag),
+            Facts::Plain
+            | Facts::Number { .. }
+            | Facts::Fence(_)
+            | Facts::Compared(_)
+            | Facts::Still(_)
+            | Facts::Identity { .. } => None,
+        }
+    }
+}
+
+impl Track {
+    /// What the last look is worth now.
+    pub fn verdict(&self, probe: &Probe, now: Boot) -> Verdict {
+        match &self.last {
+            None => Verdict::Unknown,
+            Some(Reading { result: Err(_), .. }) => Verdict::Unknown,
+            Some(last) if self.is_stale(probe, last.boot, now) => Verdict::Stale,
+            Some(Reading { result: Ok(m), .. }) if m.pass => Verdict::Pass,
+            Some(Reading { result: Ok(_), .. }) => Verdict::Fail,
+        }
+    }
+
+    /// How old the last look is.
+    pub fn age(&self, now: Boot) -> Option<Duration> {
+        self.last.as_ref().map(|r| now.since(r.boot))
+    }
+
+    // What is measured only when asked for does not grow old by itself: `rules::validation` says when it
+    // no longer holds.
+    fn is_stale(&self, probe: &Probe, at: Boot, now: Boot) -> bool {
+        matches!(probe.schedule, Schedule::Every(_)) && now.since(at) > probe.max_age
+    }
+
+    /// Whether a link has been at zero for the whole of its window, with no gap in the looking.
+    pub fn zero_held(&self, probe: &Probe, now: Boot) -> Option<Duration> {
+        let ProbeKind::Link(link) = &probe.kind else { return None };
+        if self.verdict(probe, now) != Verdict::Pass || self.zero_samples < 3 {
+            return None;
+        }
+        let held = self.last.as_ref()?.boot.since(self.zero_since?);
+        (held >= link.zero_for).then_some(held)
+    }
+
+    /// Which way lag goes, from the looks of the last half minute or so.
+    pub fn trend(&self) -> Trend {
+        let recent: Vec<(f64, f64)> = self
+            .trend
+            .iter()
+            .rev()
+            .take(15)
+            .map_while(|(at, behind)| behind.map(|b| (at.0 as f64 / 1000.0, b as f64)))
+            .collect();
+        let (Some(&(t1, now)), Some(&(t0, _))) = (recent.first(), recent.last()) else {
+            return Trend::Unclear;
+        };
+        if now == 0.0 {
+            return Trend::Zero;
+        }
+        if recent.len() < 4 || t1 - t0 < 1.0 {
+            return Trend::Unclear;
+        }
+        let slope = least_squares_slope(&recent);
+        // Less than a hundredth of what is behind in a second is neither one nor the other.
+        if slope.abs() < (now / 100.0).max(0.5) {
+            Trend::Steady
+        } else if slope > 0.0 {
+            Trend::Growing(slope)
+        } else {
+            Trend::Draining(Duration::from_secs_f64(now / -slope))
+        }
+    }
+
+    fn follow_change(&mut self, reading: &Reading) {
+        let count = |r: &Reading| match r.result.as_ref().map(|m| &m.facts) {
+            Ok(Facts::Fence(fence)) => Some(fence.moved),
+            Ok(Facts::Still(still)) => Some(still.findings.len() as u64),
+            Ok(
+                Facts::Plain
+                | Facts::Number { .. }
+                | Facts::Lag(_)
+                | Facts::Compared(_)
+                | Facts::Identity { .. },
+            )
+            | Err(_) => None,
+        };
+        let Some(now) = count(reading) else { return };
+        if now != self.last_measured.as_ref().and_then(count).unwrap_or(0) {
+            self.changed_at = Some(reading.boot);
+        }
+    }
+
+    fn follow_lag(&mut self, reading: &Reading) {
+        let behind = match &reading.result {
+            Ok(Measure { facts: Facts::Lag(lag), .. }) => Some(lag.behind),
+            Ok(_) => return,
+            Err(_) if self.trend.is_empty() => return,
+            Err(_) => None,
+        };
+        if behind == Some(0) {
+            self.zero_since.get_or_insert(reading.boot);
+            self.zero_samples += 1;
+        } else {
+            self.zero_since = None;
+            self.zero_samples = 0;
+        }
+        self.trend.push_back((reading.boot, behind));
+        if self.trend.len() > TREND {
+            self.trend.pop_front();
+        }
+    }
+}
+
+fn least_squares_slope(points: &[(f64, f64)]) -> f64 {
+    let n = points.len() as f64;
+    let (mx, my) = (points.iter().map(|p| p.0).sum::<f64>() / n, points.iter().map(|p| p.1).sum::<f64>() / n);
+    let (num, den) = points
+        .iter()
+        .fold((0.0, 0.0), |(num, den), &(x, y)| (num + (x - mx) * (y - my), den + (x - mx) * (x - mx)));
+    if den == 0.0 { 0.0 } else { num / den }
+}

@@ -1,0 +1,49 @@
+//! How long a validation holds: while the fence under which it read is unbroken and nobody has written since.
+
+use crate::engine::State;
+use crate::engine::reading::{Facts, FenceState};
+use crate::engine::readings::Readings;
+use crate::engine::rules::evidence::in_span;
+use crate::plan::Plan;
+use crate::plan::model::{Probe, ProbeKind, TablesProbe};
+
+/// Whether what a validation found is still worth something, or why not.
+///
+/// A comparison of tables holds while the side that it read from is fenced, proved to be so, and was so
+/// before the comparison began; a comparison under live writes is a snapshot of a moment and holds for none.
+pub fn still_holds(plan: &Plan, state: &State, readings: &Readings, probe: &Probe) -> Result<(), String> {
+    let ProbeKind::Tables(TablesProbe { from, to, .. }) = &probe.kind else { return Ok(()) };
+    let Some(read) = readings.track(&probe.id).and_then(|t| t.last.as_ref()) else {
+        return Err("not compared yet".to_owned());
+    };
+    if let Ok(measure) = &read.result
+        && let Facts::Compared(compared) = &measure.facts
+        && compared.in_flight
+    {
+        return Ok(());
+    }
+    for side_id in [from, to] {
+        let Some(side) = state.sides.get(side_id) else { continue };
+        if side.state == FenceState::Open {
+            if side_id == from {
+                return Err(format!("{side_id} took writes since it was compared"));
+            }
+            continue;
+        }
+        if side.since > read.at {
+            return Err(format!("compared before {side_id} was fenced"));
+        }
+    }
+    for watch in &plan.probes {
+        let side = match &watch.kind {
+            ProbeKind::Fence(fence) => &fence.endpoint,
+            ProbeKind::Writes { endpoint } => endpoint,
+            _ => continue,
+        };
+        let written = readings.track(&watch.id).and_then(|t| t.changed_at).is_some_and(|at| at >= read.boot);
+        if (side == from || side == to) && in_span(plan, state, watch) && written {
+            return Err(format!("{side} was written to since it was compared"));
+        }
+    }
+    Ok(())
+}
