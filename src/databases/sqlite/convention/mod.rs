@@ -24,8 +24,17 @@ use super::connection::{BUSY, explain, literal, name_of, quoted};
 use crate::databases::Error;
 
 pub use super::connection::open;
+pub(super) use replicate::at;
 pub use replicate::{Applied, applied, apply_batch, changes, lag, position};
+pub(super) use session::enter;
 pub use session::{Session, SessionId, forget_sessions, open_session};
+
+/// The triggers that log a table's changes. Without all three, changes of it do not travel.
+pub(super) fn log_triggers_of(table: &str) -> impl Iterator<Item = String> {
+    EVENTS.into_iter().map(move |event| format!("{PREFIX}log_{event}_{table}"))
+}
+
+const EVENTS: [&str; 3] = ["insert", "update", "delete"];
 
 /// What the database says to a write while it is sealed.
 pub const FENCED: &str = "cutover: this side is fenced";
@@ -128,6 +137,18 @@ pub fn installed(conn: &Connection) -> Result<bool, Error> {
         .map_err(|e| explain(&what_of(conn), "looking for the convention", BUSY, &e))
 }
 
+/// That the convention is installed.
+///
+/// # Errors
+/// [`Error::Broken`] when it is not.
+pub(super) fn required(conn: &Connection) -> Result<(), Error> {
+    if installed(conn)? {
+        return Ok(());
+    }
+    let why = "it has no cutover_* tables, so it knows no sessions, no fence and no log of changes";
+    Err(Error::broken(what_of(conn), why, "install the convention there"))
+}
+
 /// The primary key's columns in order; empty when there is none, `None` when there is no such table.
 fn key_of(conn: &Connection, table: &str) -> rusqlite::Result<Option<Vec<String>>> {
     let sql = "select name, pk from pragma_table_info(?1) order by pk";
@@ -174,7 +195,7 @@ fn log_triggers(table: &str, key: &[String]) -> String {
 /// The triggers by which a sealed database refuses every write that is not a replicator's.
 fn fence_triggers(table: &str) -> String {
     let on = quoted(table);
-    ["insert", "update", "delete"]
+    EVENTS
         .map(|event| {
             let name = quoted(&format!("{PREFIX}fence_{event}_{table}"));
             format!(

@@ -33,22 +33,28 @@ pub fn open_session(path: &Path, name: &str, application: &str, account: &str) -
     let mut conn = open(path)?;
     let what = what_of(&conn);
     let failed = |e: rusqlite::Error| explain(&what, "opening a session", BUSY, &e);
-    if !super::installed(&conn)? {
-        let why = "the convention is not installed, so there are no sessions";
-        return Err(Error::broken(what, why, "install it, or use a database that has it"));
-    }
+    super::required(&conn)?;
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    let read_only: bool =
-        tx.query_row("select fence <> 'open' from cutover_state", [], |row| row.get(0)).map_err(failed)?;
+    let (id, read_only) = enter(&tx, name, application, account).map_err(failed)?;
+    tx.commit().map_err(failed)?;
+    conn.pragma_update(None, "query_only", read_only).map_err(failed)?;
+    Ok(Session { conn, id, read_only })
+}
+
+/// Enters a session in the list; returns its number, and whether it has to come up read-only.
+pub(in crate::databases::sqlite) fn enter(
+    conn: &Connection,
+    name: &str,
+    application: &str,
+    account: &str,
+) -> rusqlite::Result<(SessionId, bool)> {
+    let read_only = conn.query_row("select fence <> 'open' from cutover_state", [], |row| row.get(0))?;
     let entry = format!(
         "insert into cutover_session (name, application, account, opened_ms, epoch)
          select ?1, ?2, ?3, {NOW_MS}, epoch from cutover_state"
     );
-    tx.execute(&entry, [name, application, account]).map_err(failed)?;
-    let id = SessionId(tx.last_insert_rowid());
-    tx.commit().map_err(failed)?;
-    conn.pragma_update(None, "query_only", read_only).map_err(failed)?;
-    Ok(Session { conn, id, read_only })
+    conn.execute(&entry, [name, application, account])?;
+    Ok((SessionId(conn.last_insert_rowid()), read_only))
 }
 
 impl Session {
