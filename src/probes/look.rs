@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::baseline::Baseline;
+use super::endpoint::Lanes;
 use super::scrub::Scrub;
 use super::words::line;
 use crate::clock::{Clock, Now};
@@ -30,12 +31,15 @@ pub struct Context {
     pub endpoints: Vec<Endpoint>,
     /// The time.
     pub clock: Clock,
+    pub(super) lanes: Lanes,
+    pub(super) links: super::link::Memory,
 }
 
 impl Context {
     /// Nothing is opened yet.
     pub fn new(root: PathBuf, scratch: PathBuf, endpoints: Vec<Endpoint>, clock: Clock) -> Context {
-        Context { root, scratch, endpoints, clock }
+        let lanes = Lanes::of(&endpoints);
+        Context { root, scratch, endpoints, clock, lanes, links: super::link::Memory::default() }
     }
 
     pub(crate) fn endpoint(&self, id: &EndpointId) -> Result<&Endpoint, Unmeasured> {

@@ -11,16 +11,24 @@
 
 pub mod baseline;
 mod dns;
+pub(crate) mod endpoint;
 mod expect;
+pub(crate) mod fence;
 mod files;
-mod http;
+pub(crate) mod http;
+mod identity;
+mod link;
 mod look;
-mod scrub;
+mod marker;
+mod schema;
+pub(crate) mod scrub;
+mod sql;
 mod tcp;
 mod tls;
 mod tree;
 mod walk;
 pub(crate) mod words;
+mod writes;
 
 pub use baseline::Baseline;
 pub use look::{Context, Looked};
@@ -52,6 +60,13 @@ async fn look_at(look: &mut Look<'_>, kind: &ProbeKind) -> Result<Measure, Unmea
         ProbeKind::Dns(it) => dns::look(look, it).await,
         ProbeKind::Files(it) => files::look(look, it).await,
         ProbeKind::Tree { paths } => tree::look(look, paths).await,
+        ProbeKind::Sql { endpoint, query, expect } => sql::look(look, endpoint, query, expect).await,
+        ProbeKind::Link(it) => link::look(look, it).await,
+        ProbeKind::Schema { endpoint } => schema::look(look, endpoint).await,
+        ProbeKind::Writes { endpoint } => writes::look(look, endpoint).await,
+        ProbeKind::Fence(it) => fence::look(look, it).await,
+        ProbeKind::Identity { endpoint } => identity::look(look, endpoint).await,
+        ProbeKind::Marker { from, to } => marker::look(look, from, to).await,
         _ => todo!(),
     }
 }

@@ -3,7 +3,6 @@
 //! Owns what is trusted (the system's roots, or the plan's `ca` file instead of them) and the wording of
 //! every reason to refuse a certificate; `http` uses both.
 
-use std::error::Error as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
