@@ -35,6 +35,10 @@ impl State {
                 for side in self.sides.values_mut() {
                     side.proved = None;
                 }
+                // Nothing has been looked at since, and another boot counts from its own beginning.
+                for step in &mut self.steps {
+                    step.asked = None;
+                }
             }
             Event::OperatorArrived { name, account, .. } => {
                 self.operator =
@@ -234,17 +238,12 @@ impl State {
                 for gate in self.gates.values_mut() {
                     gate.open = false;
                 }
-                self.running.retain(|&slot| {
-                    !plan
-                        .at_slot(slot)
-                        .is_some_and(|s| matches!(s.kind, StepKind::Gate(_) | StepKind::Manual { .. }))
-                });
-                self.reopened.clear();
-                self.watched.clear();
+                self.leave_forward(plan);
             }
             Event::Aborted { .. } => {
                 self.stage = Stage::Aborting;
                 self.hold = None;
+                self.leave_forward(plan);
                 for gate in self.gates.values_mut() {
                     gate.open = false;
                 }
@@ -283,6 +282,7 @@ impl State {
         let Some(state) = self.steps.get_mut(slot) else { return };
         state.attempts = attempt;
         state.started = Some(at);
+        state.asked = Some(at.boot);
         state.ended = None;
         state.by = by.cloned();
         state.stopping = false;
@@ -320,6 +320,7 @@ impl State {
                     Status::Done if must_prove => {
                         if let Some(state) = self.steps.get_mut(slot) {
                             state.status = Status::Proving;
+                            state.asked = Some(at.boot);
                         }
                         self.running.insert(slot);
                     }
@@ -387,6 +388,30 @@ impl State {
         }
     }
 
+    /// The checklist is left: nobody is asked and nothing is waited for any more. What has an effect under
+    /// way keeps its place until it has ended.
+    fn leave_forward(&mut self, plan: &Plan) {
+        for slot in std::mem::take(&mut self.running) {
+            let Some((step, at)) = plan.at_slot(slot).zip(self.steps.get_mut(slot)) else { continue };
+            match at.status {
+                Status::Running if step.has_effect() => {
+                    self.running.insert(slot);
+                }
+                Status::Running => at.status = Status::Pending,
+                Status::Proving if !step.has_effect() => at.status = Status::Pending,
+                Status::Pending
+                | Status::Proving
+                | Status::Done
+                | Status::Failed
+                | Status::RetryAt(_)
+                | Status::Unknown
+                | Status::Skipped => {}
+            }
+        }
+        self.reopened.clear();
+        self.watched.clear();
+    }
+
     /// What had to hold until this step has finished, need not hold any more.
     fn latch(&mut self, plan: &Plan, finished: &StepId) {
         let over: Vec<usize> = self
@@ -409,6 +434,7 @@ impl State {
         if let Some(state) = self.steps.get_mut(slot) {
             state.status = Status::Proving;
             state.reopened = Some(because.to_owned());
+            state.asked = self.last.map(|at| at.boot);
         }
         self.first_open = self.first_open.min(slot);
         self.finished.retain(|&s| s != slot);

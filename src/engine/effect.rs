@@ -3,7 +3,7 @@
 
 use super::event::{AlarmId, Event, Leg};
 use super::state::State;
-use crate::plan::model::{StepKind, Undo};
+use crate::plan::model::{Step, StepKind, Undo};
 use crate::plan::{EndpointId, Plan, ProbeId, StepId};
 
 /// What the world is asked to do.
@@ -68,15 +68,19 @@ pub fn effects(plan: &Plan, state: &State, event: &Event) -> Vec<Effect> {
         Event::SessionEndAsked { endpoint, session, .. } => {
             vec![Effect::EndSession { endpoint: endpoint.clone(), session: session.clone() }]
         }
-        Event::Aborted { .. } => {
-            state.running(plan).map(|(step, attempt, leg)| Effect::Stop { step, attempt, leg }).collect()
-        }
         Event::AlarmRaised { alarm, text, .. } if plan.alarm_notify.is_some() => {
             vec![Effect::TellAlarm { alarm: alarm.clone(), text: text.clone() }]
         }
         Event::RunFinished { .. } => vec![Effect::Finish],
+        // Looks that were asked for died with the engine that asked.
+        Event::EngineResumed { .. } => state
+            .running
+            .iter()
+            .filter(|&&slot| state.at_slot(slot).is_some_and(super::state::StepState::is_proving))
+            .filter_map(|&slot| plan.at_slot(slot))
+            .flat_map(looked_for)
+            .collect(),
         Event::RunStarted(_)
-        | Event::EngineResumed { .. }
         | Event::OperatorArrived { .. }
         | Event::OperatorLost { .. }
         | Event::PhaseStarted { .. }
@@ -105,6 +109,7 @@ pub fn effects(plan: &Plan, state: &State, event: &Event) -> Vec<Effect> {
         | Event::RollbackAsked { .. }
         | Event::RollbackDropped { .. }
         | Event::RollbackStarted { .. }
+        | Event::Aborted { .. }
         | Event::Noted { .. }
         | Event::Halted { .. } => Vec::new(),
         Event::StopAsked { step, attempt, leg, .. } => {
@@ -132,6 +137,14 @@ fn started(plan: &Plan, step: &StepId, attempt: u32, leg: Leg) -> Vec<Effect> {
             None | Some(Undo::Manual { .. }) => Vec::new(),
             Some(Undo::Command(_) | Undo::Sql { .. } | Undo::Open { .. } | Undo::Lift { .. }) => perform(),
         },
+    }
+}
+
+/// What a step in proof asked to have measured.
+fn looked_for(step: &Step) -> Vec<Effect> {
+    match &step.kind {
+        StepKind::Check(probes) => measure(probes),
+        _ => step.proof.iter().map(|probe| Effect::Measure { probe: probe.clone() }).collect(),
     }
 }
 

@@ -5,16 +5,19 @@
 //!
 //! - [`input`]: what reaches it; [`event`]: what it decides has happened; [`effect`]: what that sets going
 //! - [`state`] and `apply`: the fold of events; [`readings`]: the fold of what was measured
-//! - [`decide`]: the one door; [`rules`]: what it asks, one file a subject; [`refusal`]: every no, with its reason
+//! - [`decide()`]: the one door; [`rules`]: what it asks, one file a subject; [`refusal`]: every no, with its reason
 
 mod apply;
+mod decide;
 pub mod effect;
 pub mod event;
 pub mod input;
 pub mod reading;
 pub mod readings;
+pub mod refusal;
 pub mod rules;
 pub mod state;
 
+pub use decide::decide;
 pub use event::Event;
 pub use state::State;

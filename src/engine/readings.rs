@@ -41,6 +41,7 @@ pub struct Track {
     pub zero_since: Option<Boot>,
     /// … and how many looks that were.
     pub zero_samples: u32,
+    growing_since: Option<Boot>,
     /// For a link: what was behind at the last looks, oldest first; `None` where a look failed.
     pub trend: VecDeque<(Boot, Option<u64>)>,
 }
@@ -182,6 +183,11 @@ impl Track {
         }
     }
 
+    /// Since when lag has been growing at every look.
+    pub fn growing_since(&self) -> Option<Boot> {
+        self.growing_since
+    }
+
     fn follow_change(&mut self, reading: &Reading) {
         let count = |r: &Reading| match r.result.as_ref().map(|m| &m.facts) {
             Ok(Facts::Fence(fence)) => Some(fence.moved),
@@ -218,6 +224,12 @@ impl Track {
         self.trend.push_back((reading.boot, behind));
         if self.trend.len() > TREND {
             self.trend.pop_front();
+        }
+        match self.trend() {
+            Trend::Growing(_) => {
+                self.growing_since.get_or_insert(reading.boot);
+            }
+            Trend::Unclear | Trend::Zero | Trend::Steady | Trend::Draining(_) => self.growing_since = None,
         }
     }
 }

@@ -134,6 +134,8 @@ pub struct StepState {
     pub attempts: u32,
     /// When the last try began.
     pub started: Option<At>,
+    /// Since when its proof is looked for, in boot time: earlier looks do not count.
+    pub asked: Option<Boot>,
     /// When it was last proved, ended, skipped or settled.
     pub ended: Option<At>,
     /// What a person reads about its end; foreign text.

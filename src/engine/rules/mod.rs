@@ -2,9 +2,18 @@
 //! plan, the state, the readings and the time; the panes ask the same functions, so that what the screen
 //! shows and what the engine decides cannot differ.
 
+pub(crate) mod alarms;
+pub(crate) mod back;
 pub mod countdown;
 pub mod evidence;
 pub mod forecast;
+pub(crate) mod freeze;
+pub mod gates;
+pub mod people;
+pub(crate) mod phases;
 pub mod replication;
+pub mod sensed;
+pub mod steps;
 pub mod validation;
+pub(crate) mod verdicts;
 pub mod wayback;

@@ -1,0 +1,259 @@
+//! The closed loop: what a probe can sense ticks itself, and reopens when it stops being true, as long as it
+//! has to hold.
+
+use super::{evidence, replication, validation};
+use crate::clock::{Boot, Now};
+use crate::engine::State;
+use crate::engine::event::{Event, Leg, Outcome};
+use crate::engine::reading::Verdict;
+use crate::engine::readings::{BAD_IN_A_ROW, Readings};
+use crate::engine::state::{Stage, Status, StepState, elapsed};
+use crate::plan::model::{ProbeKind, Step, StepKind, WaitFor};
+use crate::plan::{Plan, ProbeId};
+
+/// Where a step that waits to be proved stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// What must be true is: with what was measured.
+    Holds(String),
+    /// Not yet: with what is missing.
+    NotYet(String),
+    /// It was measured, and it is not so.
+    Fails(String),
+}
+
+/// Steps whose proof has come, failed, or not come in time.
+pub(crate) fn proved(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<Event> {
+    let mut events = Vec::new();
+    for &slot in &state.running {
+        let Some((step, at)) = plan.at_slot(slot).zip(state.at_slot(slot)) else { continue };
+        if at.status != Status::Proving || state.stage == Stage::Aborting {
+            continue;
+        }
+        let end = |outcome, detail: String| Event::StepEnded {
+            step: step.id.clone(),
+            attempt: at.attempts,
+            leg: Leg::Forward,
+            outcome,
+            detail,
+            output: at.output.clone(),
+            by: None,
+        };
+        match proof(plan, state, readings, step, at, now) {
+            Proof::Holds(evidence) => {
+                events.push(Event::StepProved { step: step.id.clone(), evidence });
+            }
+            Proof::Fails(why) => events.push(end(Outcome::Failed { code: None }, why)),
+            Proof::NotYet(why) => {
+                let late = step.timeout.zip(at.started).is_some_and(|(t, s)| elapsed(s, now) > t);
+                if late && at.reopened.is_none() {
+                    events.push(end(Outcome::Failed { code: None }, format!("not proved in time: {why}")));
+                }
+            }
+        }
+    }
+    events.extend(settled_by_proof(plan, state, readings, now));
+    events
+}
+
+/// What a step in proof waits for, or shows: the panes say the same.
+pub fn proof(
+    plan: &Plan,
+    state: &State,
+    readings: &Readings,
+    step: &Step,
+    at: &StepState,
+    now: Now,
+) -> Proof {
+    match &step.kind {
+        StepKind::Wait(WaitFor::CaughtUp(links)) => caught_up(plan, state, readings, links, now),
+        StepKind::Wait(WaitFor::Good { probes, lasting }) => {
+            for id in probes {
+                if let Some(missing) = not_good(plan, readings, id, at.asked, now) {
+                    return Proof::NotYet(missing);
+                }
+                let since = readings.track(id).and_then(|t| t.good_since);
+                let held = since.map_or(std::time::Duration::ZERO, |s| now.boot.since(s));
+                if held < *lasting {
+                    return Proof::NotYet(format!(
+                        "{id} good for {}s of {}s",
+                        held.as_secs(),
+                        lasting.as_secs()
+                    ));
+                }
+            }
+            Proof::Holds(texts(readings, probes))
+        }
+        StepKind::Check(probes) => checked(plan, state, readings, probes, at.asked),
+        StepKind::Fence(fence) => by_probe(plan, readings, &fence.probe, at.asked, now),
+        StepKind::Manual { .. }
+        | StepKind::Command(_)
+        | StepKind::Sql { .. }
+        | StepKind::Gate(_)
+        | StepKind::Open { .. }
+        | StepKind::Freeze(_)
+        | StepKind::Notify(_) => match &step.proof {
+            Some(probe) => by_probe(plan, readings, probe, at.asked, now),
+            None => Proof::Holds(at.detail.clone()),
+        },
+    }
+}
+
+/// Steps that were ticked, have to hold, and do not any more.
+pub(crate) fn reopened(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<Event> {
+    state
+        .watched
+        .iter()
+        .filter_map(|&slot| {
+            let step = plan.at_slot(slot)?;
+            let because = broken(plan, state, readings, step, now)?;
+            Some(Event::StepReopened { step: step.id.clone(), because })
+        })
+        .collect()
+}
+
+fn broken(plan: &Plan, state: &State, readings: &Readings, step: &Step, now: Now) -> Option<String> {
+    match &step.kind {
+        StepKind::Wait(WaitFor::CaughtUp(links)) => {
+            let lost = links.iter().find(|id| !state.zeros.contains_key(*id))?;
+            match caught_up(plan, state, readings, std::slice::from_ref(lost), now) {
+                Proof::NotYet(why) | Proof::Fails(why) => Some(why),
+                Proof::Holds(_) => None,
+            }
+        }
+        StepKind::Wait(WaitFor::Good { probes, .. }) => {
+            probes.iter().find_map(|id| bad_for_good(plan, state, readings, id, now))
+        }
+        StepKind::Check(probes) => probes.iter().find_map(|id| {
+            let probe = plan.probe(id)?;
+            match readings.verdict(probe, now.boot) {
+                Verdict::Pass => validation::still_holds(plan, state, readings, probe).err(),
+                // After a resume it has to be looked at again before it counts.
+                Verdict::Unknown if readings.track(id).is_none() => {
+                    Some(format!("{} has to be looked at again", probe.title))
+                }
+                Verdict::Fail | Verdict::Stale | Verdict::Unknown => {
+                    bad_for_good(plan, state, readings, id, now)
+                }
+            }
+        }),
+        StepKind::Fence(fence) => bad_for_good(plan, state, readings, &fence.probe, now),
+        StepKind::Manual { .. }
+        | StepKind::Command(_)
+        | StepKind::Sql { .. }
+        | StepKind::Gate(_)
+        | StepKind::Open { .. }
+        | StepKind::Freeze(_)
+        | StepKind::Notify(_) => None,
+    }
+}
+
+/// Bad for several looks in a row, or too old to count: never on one odd look.
+fn bad_for_good(plan: &Plan, state: &State, readings: &Readings, id: &ProbeId, now: Now) -> Option<String> {
+    let probe = plan.probe(id)?;
+    let track = readings.track(id)?;
+    let seen = evidence::of_probe(state, readings, probe, now.boot);
+    let definite = match seen.verdict {
+        Verdict::Pass => false,
+        Verdict::Stale => true,
+        Verdict::Fail | Verdict::Unknown => {
+            track.bad_in_a_row >= BAD_IN_A_ROW || probe.schedule == crate::plan::model::Schedule::OnDemand
+        }
+    };
+    definite.then(|| format!("{}: {}", probe.title, seen.text))
+}
+
+fn caught_up(plan: &Plan, state: &State, readings: &Readings, links: &[ProbeId], now: Now) -> Proof {
+    let mut all = Vec::new();
+    for id in links {
+        let Some(probe) = plan.probe(id) else { continue };
+        let ProbeKind::Link(link) = &probe.kind else { continue };
+        match replication::caught_up(state, readings, probe, link, now) {
+            Err(missing) => return Proof::NotYet(format!("{}: {missing}", probe.title)),
+            Ok(held) => {
+                let lag = readings.lag(id);
+                let position = lag.map_or("?", |l| l.target.as_str());
+                let marker = lag
+                    .and_then(|l| l.marker.as_ref())
+                    .and_then(|m| Some(format!(", marker {} in {}ms", m.id, m.took_ms?)))
+                    .unwrap_or_default();
+                all.push(format!("{} zero for {}s at {position}{marker}", probe.title, held.as_secs()));
+            }
+        }
+    }
+    Proof::Holds(all.join("; "))
+}
+
+fn checked(
+    plan: &Plan,
+    state: &State,
+    readings: &Readings,
+    probes: &[ProbeId],
+    asked: Option<Boot>,
+) -> Proof {
+    let mut waits = None;
+    for id in probes {
+        let Some(probe) = plan.probe(id) else { continue };
+        let Some(last) = readings.track(id).and_then(|t| t.last.as_ref()).filter(|r| Some(r.boot) >= asked)
+        else {
+            waits.get_or_insert_with(|| format!("{} is being looked at", probe.title));
+            continue;
+        };
+        match &last.result {
+            Err(why) => return Proof::Fails(format!("{} could not be proved: {why}", probe.title)),
+            Ok(m) if !m.pass => return Proof::Fails(format!("{}: {}", probe.title, m.text)),
+            Ok(_) => {}
+        }
+        if let Err(why) = validation::still_holds(plan, state, readings, probe) {
+            return Proof::Fails(why);
+        }
+    }
+    waits.map_or_else(|| Proof::Holds(texts(readings, probes)), Proof::NotYet)
+}
+
+fn by_probe(plan: &Plan, readings: &Readings, id: &ProbeId, asked: Option<Boot>, now: Now) -> Proof {
+    match not_good(plan, readings, id, asked, now) {
+        Some(missing) => Proof::NotYet(missing),
+        None => Proof::Holds(texts(readings, std::slice::from_ref(id))),
+    }
+}
+
+fn not_good(plan: &Plan, readings: &Readings, id: &ProbeId, asked: Option<Boot>, now: Now) -> Option<String> {
+    let probe = plan.probe(id)?;
+    let last = readings.track(id).and_then(|t| t.last.as_ref()).filter(|r| Some(r.boot) >= asked);
+    let Some(last) = last else { return Some(format!("{} is being looked at", probe.title)) };
+    match (&last.result, readings.verdict(probe, now.boot)) {
+        (Ok(_), Verdict::Pass) => None,
+        (Ok(m), _) => Some(format!("{}: {}", probe.title, m.text)),
+        (Err(why), _) => Some(format!("{}: {why}", probe.title)),
+    }
+}
+
+/// A step that nobody knows the end of is settled by its probe where that says that it has happened.
+fn settled_by_proof(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<Event> {
+    plan.steps
+        .iter()
+        .chain(plan.rollback_steps())
+        .enumerate()
+        .filter(|(slot, _)| state.at_slot(*slot).is_some_and(|s| s.status == Status::Unknown))
+        .filter_map(|(slot, step)| {
+            let probe = match &step.kind {
+                StepKind::Fence(fence) => Some(&fence.probe),
+                _ => step.proof.as_ref(),
+            }?;
+            let ended = state.at_slot(slot).and_then(|s| s.ended).map(|at| at.boot);
+            not_good(plan, readings, probe, ended, now).is_none().then(|| Event::StepSettled {
+                step: step.id.clone(),
+                leg: Leg::Forward,
+                happened: true,
+                by: format!("probe {probe}"),
+                reason: texts(readings, std::slice::from_ref(probe)),
+            })
+        })
+        .collect()
+}
+
+fn texts(readings: &Readings, probes: &[ProbeId]) -> String {
+    let all: Vec<&str> = probes.iter().filter_map(|id| Some(readings.measure(id)?.text.as_str())).collect();
+    all.join("; ").chars().take(500).collect()
+}
