@@ -49,3 +49,4 @@ pub mod journal;
 pub mod plan;
 pub mod probes;
 pub mod process;
+pub mod tasks;

@@ -6,12 +6,13 @@
 //! snapshots of its own.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::look::Look;
+use super::look::{Context, Look, reveal};
+use super::scrub::Scrub;
 use crate::databases::{self, Database, Error, FenceSpec, SessionInfo, Settings};
 use crate::engine::reading::{LagUnit, SessionSeen, Unmeasured};
 use crate::plan::EndpointId;
@@ -40,14 +41,8 @@ impl Lanes {
 impl Look<'_> {
     /// The database of an endpoint. Connects to nothing yet.
     pub(super) fn database(&mut self, id: &EndpointId) -> Result<Arc<dyn Database>, Unmeasured> {
-        let endpoint = self.ctx.endpoint(id)?;
-        let (kind, address) = match &endpoint.database {
-            DatabaseSettings::Sqlite { path } => {
-                let path = self.reveal(path)?;
-                ("sqlite", at(&self.ctx.root, path.expose()))
-            }
-        };
-        databases::connect(kind, &Settings { address, timeout: self.timeout }).map_err(unmeasured)
+        let timeout = self.timeout;
+        connect(self.ctx, &mut self.scrub, id, timeout).map_err(Unmeasured::Failed)
     }
 
     /// Waits for the turn of this look at an endpoint; keep what it returns until the look is over.
@@ -57,9 +52,21 @@ impl Look<'_> {
     }
 }
 
-/// A path of the plan, seen from its folder.
-fn at(root: &Path, path: &str) -> String {
-    root.join(path).to_string_lossy().into_owned()
+/// The database of an endpoint, each question with this time limit. Connects to nothing yet.
+pub(crate) fn connect(
+    ctx: &Context,
+    scrub: &mut Scrub,
+    id: &EndpointId,
+    timeout: Duration,
+) -> Result<Arc<dyn Database>, String> {
+    let endpoint = ctx.endpoint(id)?;
+    let (kind, address) = match &endpoint.database {
+        DatabaseSettings::Sqlite { path } => {
+            let path = reveal(scrub, path, &ctx.root)?;
+            ("sqlite", ctx.root.join(path.expose()).to_string_lossy().into_owned())
+        }
+    };
+    databases::connect(kind, &Settings { address, timeout }).map_err(|why| why.to_string())
 }
 
 /// What an error of a database means for a look.

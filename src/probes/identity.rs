@@ -13,7 +13,7 @@ use crate::plan::model;
 
 /// Asks the system who it is.
 pub(super) async fn look(look: &mut Look<'_>, endpoint: &EndpointId) -> Result<Measure, Unmeasured> {
-    let wanted = look.ctx.endpoint(endpoint)?.identity.clone();
+    let wanted = look.ctx.endpoint(endpoint).map_err(Unmeasured::Failed)?.identity.clone();
     let row = wanted.as_ref().and_then(|w| w.row.as_ref());
     look.ask(match row {
         Some(row) => format!("who is {endpoint}, and: {}", row.sql),

@@ -66,7 +66,8 @@ pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Un
 /// Both ends must be of one kind, since positions of two kinds cannot be compared.
 fn kind(look: &Look<'_>, link: &Link) -> Result<&'static str, Unmeasured> {
     use crate::plan::model::DatabaseSettings::Sqlite;
-    match (&look.ctx.endpoint(&link.from)?.database, &look.ctx.endpoint(&link.to)?.database) {
+    let of = |id| look.ctx.endpoint(id).map(|e| &e.database).map_err(Unmeasured::Failed);
+    match (of(&link.from)?, of(&link.to)?) {
         (Sqlite { .. }, Sqlite { .. }) => Ok("sqlite"),
     }
 }

@@ -42,11 +42,8 @@ impl Context {
         Context { root, scratch, endpoints, clock, lanes, links: super::link::Memory::default() }
     }
 
-    pub(crate) fn endpoint(&self, id: &EndpointId) -> Result<&Endpoint, Unmeasured> {
-        self.endpoints
-            .iter()
-            .find(|e| e.id == *id)
-            .ok_or_else(|| Unmeasured::Failed(format!("the plan has no endpoint {id}")))
+    pub(crate) fn endpoint(&self, id: &EndpointId) -> Result<&Endpoint, String> {
+        self.endpoints.iter().find(|e| e.id == *id).ok_or_else(|| format!("the plan has no endpoint {id}"))
     }
 }
 
@@ -72,7 +69,7 @@ pub(crate) struct Look<'a> {
     /// When it began.
     pub(crate) began: Now,
     taken: Option<Baseline>,
-    scrub: Scrub,
+    pub(super) scrub: Scrub,
     query: String,
     raw: String,
 }

@@ -18,7 +18,7 @@ mod files;
 pub(crate) mod http;
 mod identity;
 mod link;
-mod look;
+pub(crate) mod look;
 mod marker;
 mod schema;
 pub(crate) mod scrub;
