@@ -43,8 +43,9 @@
 compile_error!("cutover runs on Linux: it relies on flock inheritance, pidfds and CLOCK_BOOTTIME");
 
 pub mod clock;
-pub mod databases;
 pub mod engine;
+pub mod databases;
+pub mod demo;
 pub mod journal;
 pub mod plan;
 pub mod probes;
