@@ -49,5 +49,7 @@ pub mod databases;
 pub mod demo;
 pub mod journal;
 pub mod plan;
+pub mod probes;
 pub mod process;
 pub mod session;
+pub mod tasks;
