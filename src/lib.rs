@@ -18,6 +18,7 @@
 //! |---|---|
 //! | [`clock`] | the only reader of time |
 //! | [`databases`] | every engine of database behind one trait: position, fence, census, schema, digests |
+//! | [`demo`] | the world that the demo moves: a shop on two databases, in a process of its own |
 //! | [`process`] | the only spawner: commands, groups, the step shim, bounded output |
 //! | [`journal`] | what has happened: records, writer, reader, head, lock, verification |
 //! | [`session`] | one run: its folder, the engine process, the control socket, the feed for whoever watches |
@@ -35,8 +36,8 @@
 //! 7. Live, rehearsal and tests run the same engine, panes and journal; only clock and performer differ.
 //! 8. What a person looks at (selection, scroll) lives in panes, never in `State`.
 //! 9. Foreign text goes through one `SafeText`; secrets through one `Secret` without Debug or Serialize.
-//! 10. Only [`process`] spawns processes, only `tasks` and `session` spawn tasks, only [`clock`] reads
-//!     time. Channels are bounded.
+//! 10. Only [`process`] spawns processes, only `tasks` and `session` spawn tasks (the demo's world is a
+//!     program by itself and spawns its own), only [`clock`] reads time. Channels are bounded.
 //!
 //! `tests/architecture.rs` keeps the layering and the invariants that a text search can see.
 
@@ -44,9 +45,9 @@
 compile_error!("cutover runs on Linux: it relies on flock inheritance, pidfds and CLOCK_BOOTTIME");
 
 pub mod clock;
-pub mod engine;
 pub mod databases;
 pub mod demo;
+pub mod engine;
 pub mod journal;
 pub mod plan;
 pub mod probes;
