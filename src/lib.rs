@@ -44,6 +44,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("cutover runs on Linux: it relies on flock inheritance, pidfds and CLOCK_BOOTTIME");
 
+pub mod cli;
 pub mod clock;
 pub mod databases;
 pub mod demo;
@@ -52,5 +53,6 @@ pub mod journal;
 pub mod plan;
 pub mod probes;
 pub mod process;
+pub mod report;
 pub mod session;
 pub mod tasks;
