@@ -56,3 +56,5 @@ pub mod process;
 pub mod report;
 pub mod session;
 pub mod tasks;
+pub mod ui;
+pub mod panes;

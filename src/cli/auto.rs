@@ -87,7 +87,9 @@ pub(super) fn drive(run: &Path, mut engine: Detached, name: &str, answers: Answe
     };
     let exit = driver.follow(&feed, &woken, &mut engine)?;
     if exit == Exit::LeftHeld {
-        engine.terminate();
+        engine
+            .terminate()
+            .map_err(|error| Failure::new(Exit::NotProved, format!("the engine cannot be stopped: {error}")))?;
     }
     Ok(exit)
 }
@@ -153,7 +155,8 @@ impl Driver {
     }
 
     fn print(&mut self, seen: &Snapshot) -> Result<(), Failure> {
-        for record in seen.entries.iter().filter(|record| record.at.seq > self.printed) {
+        let before = self.printed;
+        for record in seen.entries.iter().filter(|record| record.at.seq > before) {
             let time = record.at.wall.clock_time(seen.plan.offset);
             for event in &record.events {
                 let words::Line { subject, what, detail, .. } = words::of(&seen.plan, event);

@@ -16,6 +16,7 @@ pub mod engine;
 pub mod feed;
 pub mod folder;
 pub mod helm;
+pub mod launch;
 pub mod protocol;
 pub mod runs;
 pub mod samples;
