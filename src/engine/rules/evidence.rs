@@ -330,6 +330,18 @@ pub fn in_span(plan: &Plan, state: &State, probe: &Probe) -> bool {
     !opened && probe.since.as_ref().is_none_or(finished) && !probe.until.as_ref().is_some_and(finished)
 }
 
+/// Whether a probe has to be looked at now: it counts, or a step waits for it. Everything else is left alone,
+/// since every look costs somebody's database something.
+pub fn is_wanted(plan: &Plan, state: &State, probe: &Probe) -> bool {
+    in_span(plan, state, probe)
+        || state
+            .running
+            .iter()
+            .filter(|&&slot| state.at_slot(slot).is_some_and(crate::engine::state::StepState::is_proving))
+            .filter_map(|&slot| plan.at_slot(slot))
+            .any(|step| step.proofs().any(|id| *id == probe.id))
+}
+
 /// What a probe is worth by itself, whoever asks.
 pub fn of_probe(state: &State, readings: &Readings, probe: &Probe, now: Boot) -> Evidence {
     let track = readings.track(&probe.id);
