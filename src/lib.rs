@@ -22,6 +22,7 @@
 //! | [`process`] | the only spawner: commands, groups, the step shim, bounded output |
 //! | [`journal`] | what has happened: records, writer, reader, head, lock, verification |
 //! | [`session`] | one run: its folder, the engine process, the control socket, the feed for whoever watches |
+//! | [`ui`] | terminal, keys, themes, places, figures: all a screen is made of, and nothing of runs |
 //!
 //! ## Invariants
 //!
@@ -58,3 +59,4 @@ pub mod session;
 pub mod tasks;
 pub mod ui;
 pub mod panes;
+pub mod ui;
