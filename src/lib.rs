@@ -57,6 +57,5 @@ pub mod process;
 pub mod report;
 pub mod session;
 pub mod tasks;
-pub mod ui;
 pub mod panes;
 pub mod ui;

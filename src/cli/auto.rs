@@ -77,19 +77,13 @@ pub(super) fn drive(run: &Path, mut engine: Detached, name: &str, answers: Answe
     })
     .map_err(|error| Failure::new(Exit::NotProved, format!("no thread to follow the run: {error}")))?;
     print::out(&format!("run {}", run.display()))?;
-    let mut driver = Driver {
-        client,
-        answers,
-        asked: HashSet::new(),
-        waiting: HashMap::new(),
-        due: None,
-        printed: 0,
-    };
+    let mut driver =
+        Driver { client, answers, asked: HashSet::new(), waiting: HashMap::new(), due: None, printed: 0 };
     let exit = driver.follow(&feed, &woken, &mut engine)?;
     if exit == Exit::LeftHeld {
-        engine
-            .terminate()
-            .map_err(|error| Failure::new(Exit::NotProved, format!("the engine cannot be stopped: {error}")))?;
+        engine.terminate().map_err(|error| {
+            Failure::new(Exit::NotProved, format!("the engine cannot be stopped: {error}"))
+        })?;
     }
     Ok(exit)
 }
@@ -103,9 +97,10 @@ impl Driver {
     ) -> Result<Exit, Failure> {
         let mut closed = None;
         loop {
-            let nap = self.due.as_ref().map_or(LOOK_EVERY, |(at, _)| {
-                at.saturating_duration_since(Instant::now()).min(LOOK_EVERY)
-            });
+            let nap = self
+                .due
+                .as_ref()
+                .map_or(LOOK_EVERY, |(at, _)| at.saturating_duration_since(Instant::now()).min(LOOK_EVERY));
             match woken.recv_timeout(nap) {
                 Ok(Woken::Feed(Some(error))) => return Err(error.into()),
                 Ok(Woken::Feed(None)) | Err(RecvTimeoutError::Timeout) => {}

@@ -7,7 +7,7 @@ use super::plans::PlanArgs;
 use super::print;
 use crate::clock::Clock;
 use crate::plan::model::Window;
-use crate::plan::{Diagnostics, Environment, Level, load};
+use crate::plan::{Diagnostics, Environment, Level, guide, load};
 
 /// Reads a plan and reports everything that is wrong with it.
 ///
@@ -15,7 +15,8 @@ use crate::plan::{Diagnostics, Environment, Level, load};
 /// cannot.
 ///
 /// `--json` prints `{"plan", "errors", "warnings", "notes", "findings": [{"severity", "code", "message", "at":
-/// {"file", "line", "column", "end_line", "end_column"}, "label", "related", "help"}]}`.
+/// {"file", "line", "column", "end_line", "end_column"}, "label", "related", "help"}], "not_live": [text],
+/// "uncovered": [{"part", "words", "by"}]}`. Keys are added, never renamed.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -29,27 +30,39 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
-    let (name, found, mut against) =
+    let (name, found, mut against, uncovered) =
         match load(&args.plan.plan, &args.plan.overrides(), &Environment::of_process()) {
             Ok(loaded) => {
                 let against = if args.live { not_live(&loaded) } else { Vec::new() };
-                (Some(loaded.plan.name), loaded.notes, against)
+                let uncovered = guide::uncovered(&loaded.plan);
+                (Some(loaded.plan.name), loaded.notes, against, uncovered)
             }
-            Err(wrong) => (None, wrong, Vec::new()),
+            Err(wrong) => (None, wrong, Vec::new(), Vec::new()),
         };
     let errors = found.count(Level::Error) + against.len();
     if args.json {
-        print::json(&document(name.as_deref(), &found, &against))?;
+        print::json(&document(name.as_deref(), &found, &against, &uncovered))?;
     } else {
-        let mut text = found.render(print::style());
-        against.insert(0, text.trim_end().to_owned());
-        text = against.join("\nnot live: ");
-        print::raw(&text)?;
+        against.insert(0, found.render(print::style()).trim_end().to_owned());
+        print::raw(&against.join("\nnot live: "))?;
+        if !uncovered.is_empty() {
+            print::out("\nof the guide's recommendations, this plan leaves uncovered:")?;
+            let rows: Vec<Vec<String>> = uncovered
+                .iter()
+                .map(|r| vec![format!("  {}", r.part), r.words.to_owned(), r.by.to_owned()])
+                .collect();
+            print::raw(&print::columns(&rows))?;
+        }
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::Usage })
 }
 
-fn document(plan: Option<&str>, found: &Diagnostics, against: &[String]) -> serde_json::Value {
+fn document(
+    plan: Option<&str>,
+    found: &Diagnostics,
+    against: &[String],
+    uncovered: &[&guide::Recommendation],
+) -> serde_json::Value {
     json!({
         "plan": plan,
         "errors": found.count(Level::Error) + against.len(),
@@ -57,6 +70,7 @@ fn document(plan: Option<&str>, found: &Diagnostics, against: &[String]) -> serd
         "notes": found.count(Level::Note),
         "findings": found.to_json(),
         "not_live": against,
+        "uncovered": uncovered.iter().map(|r| json!({ "part": r.part, "words": r.words, "by": r.by })).collect::<Vec<_>>(),
     })
 }
 

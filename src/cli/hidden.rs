@@ -14,7 +14,7 @@ use crate::session::engine;
 pub(super) fn main(words: &[OsString]) -> Option<ExitCode> {
     match words.first()?.to_str()? {
         "__engine" => Some(super::end(engine(words.get(1..)?))),
-        "__step" => Some(crate::process::shim::main(words.iter().skip(1).cloned())),
+        "__step" => Some(crate::process::shim::main(words.get(1))),
         _ => crate::demo::commands::main(words),
     }
 }

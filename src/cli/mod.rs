@@ -6,16 +6,20 @@
 
 mod auto;
 mod check;
+mod doctor;
 pub mod exit;
 mod failures;
 mod generate;
 mod hidden;
+mod keys;
+mod new;
 mod open;
 mod panics;
 mod plans;
 mod print;
 mod rehearse;
 mod runs;
+mod schema;
 mod status;
 mod verify;
 mod who;
@@ -38,10 +42,14 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Args),
+    New(new::Args),
+    Schema(schema::Args),
     Rehearse(rehearse::Args),
     Runs(runs::Args),
     Status(status::Args),
     Verify(verify::Args),
+    Keys(keys::Args),
+    Doctor(doctor::Args),
     Completions(generate::Completions),
     Man(generate::Man),
 }
@@ -59,10 +67,14 @@ pub fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Check(args) => check::main(&args),
+        Command::New(args) => new::main(&args),
+        Command::Schema(_) => schema::main(),
         Command::Rehearse(args) => rehearse::main(&args),
         Command::Runs(args) => runs::main(&args),
         Command::Status(args) => status::main(&args),
         Command::Verify(args) => verify::main(&args),
+        Command::Keys(_) => keys::main(),
+        Command::Doctor(_) => doctor::main(),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),
     };

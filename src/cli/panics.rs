@@ -20,7 +20,9 @@ pub(super) fn install() {
                 "this is a fault of the program ({CODE}); its report is {}. The run itself goes on: `cutover runs` says how it stands, `cutover run --resume RUN` takes it up",
                 path.display()
             )),
-            Err(error) => print::error(&format!("this is a fault of the program; no report could be written ({error}):\n{report}")),
+            Err(error) => print::error(&format!(
+                "this is a fault of the program; no report could be written ({error}):\n{report}"
+            )),
         }
     }));
 }

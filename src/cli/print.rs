@@ -14,7 +14,8 @@ pub(super) fn out(text: &str) -> Result<(), Failure> {
 /// Prints a document, or a drawing that has made foreign text visible itself.
 pub(super) fn raw(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+    let written =
+        out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
     written.map_err(|error| match error.kind() {
         // Whoever read it has seen enough.
         io::ErrorKind::BrokenPipe => Failure::new(Exit::Done, ""),
@@ -42,8 +43,16 @@ pub(super) fn drawn_error(text: &str) {
 pub(super) fn style() -> Style {
     let out = io::stdout();
     let terminal = out.is_terminal();
-    let width = if terminal { rustix::termios::tcgetwinsize(&out).map_or(100, |size| usize::from(size.ws_col)) } else { 120 };
-    Style { ascii: !terminal, colour: terminal && std::env::var_os("NO_COLOR").is_none(), width: width.max(60) }
+    let width = if terminal {
+        rustix::termios::tcgetwinsize(&out).map_or(100, |size| usize::from(size.ws_col))
+    } else {
+        120
+    };
+    Style {
+        ascii: !terminal,
+        colour: terminal && std::env::var_os("NO_COLOR").is_none(),
+        width: width.max(60),
+    }
 }
 
 /// Text in columns: as wide as their widest cell, two spaces between.
@@ -63,9 +72,10 @@ pub(super) fn columns(rows: &[Vec<String>]) -> String {
     let lines: Vec<String> = clean
         .iter()
         .map(|row| {
-            let cells = row.iter().zip(&widths).map(|(cell, width)| {
-                format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
-            });
+            let cells = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width()))));
             cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         })
         .collect();

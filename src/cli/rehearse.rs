@@ -48,8 +48,9 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         return Err(Failure::usage("this needs the cockpit; give --auto go or --auto no-go"));
     };
     let name = who::drives(args.name.as_deref().or(Some("auto")))?;
-    let (number, _) = runs::rehearsals(&place, &loaded.plan.name, &loaded.plan.pins)
-        .map_err(|error| Failure::new(Exit::Journal, format!("{} cannot be read: {error}", place.display())))?;
+    let (number, _) = runs::rehearsals(&place, &loaded.plan.name, &loaded.plan.pins).map_err(|error| {
+        Failure::new(Exit::Journal, format!("{} cannot be read: {error}", place.display()))
+    })?;
     let mode = Mode::Rehearsal { number, speed: args.speed, grade: Grade::Simulated };
     let run = open::create(&place, &loaded, &args.plan.set, mode, &name)?;
     let engine = launch::engine(&open::exe(), &run)?;

@@ -72,7 +72,9 @@ impl Run<'_> {
             if let Some((_, phase)) = self.phase() {
                 parts.push(format!("{}, {} of {} steps", phase.title, self.settled(phase), phase.count));
             }
-            parts.extend(self.state.open_gate().map(|(gate, _)| format!("{} asks for a decision", self.title(gate))));
+            parts.extend(
+                self.state.open_gate().map(|(gate, _)| format!("{} asks for a decision", self.title(gate))),
+            );
             let clocks = clocks(self.plan, self.state, self.now);
             if let Some(outage) = clocks.outage {
                 let of = clocks.budget.map_or_else(String::new, |b| format!(" of {}", minutes(b)));
@@ -82,7 +84,9 @@ impl Run<'_> {
             match raised.as_slice() {
                 [] => {}
                 [(_, only)] => parts.push(only.text.clone()),
-                [(_, loudest), rest @ ..] => parts.push(format!("{} and {} more alarms", loudest.text, rest.len())),
+                [(_, loudest), rest @ ..] => {
+                    parts.push(format!("{} and {} more alarms", loudest.text, rest.len()))
+                }
             }
             let operator = self.state.operator.as_ref();
             parts.push(operator.map_or("nobody has the keys".to_owned(), |o| format!("{} drives", o.name)));

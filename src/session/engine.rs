@@ -70,7 +70,9 @@ impl fmt::Display for EngineError {
             EngineError::Run(error) => error.fmt(f),
             EngineError::Lock(error) => error.fmt(f),
             EngineError::Plan(error) => error.fmt(f),
-            EngineError::Missing(what) => write!(f, "the plan refers to what is not there: {}", what.join("; ")),
+            EngineError::Missing(what) => {
+                write!(f, "the plan refers to what is not there: {}", what.join("; "))
+            }
             EngineError::Socket(error) => error.fmt(f),
             EngineError::Machine(error) => write!(f, "the engine cannot run on this machine now: {error}"),
             EngineError::Fatal(error) => error.fmt(f),
@@ -189,7 +191,9 @@ impl Opened {
             Ok(ended) => {
                 let why = match ended {
                     Ended::Over => "the run is over",
-                    Ended::Asked => "the engine was asked to stop: what runs goes on, resume the run to go on with it",
+                    Ended::Asked => {
+                        "the engine was asked to stop: what runs goes on, resume the run to go on with it"
+                    }
                 };
                 engine.leave(ended, why).await;
                 Ok(ended)
