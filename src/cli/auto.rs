@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use super::exit::{Exit, Failure};
 use super::{print, who};
-use crate::engine::event::{Decision, Ending, HoldCause};
+use crate::engine::event::{AlarmId, Decision, Ending, HoldCause};
 use crate::engine::input::{GateAnswer, Intent};
 use crate::engine::reading::Verdict;
 use crate::engine::rules::gates::{Entry, entry};
 use crate::engine::rules::steps;
-use crate::engine::state::{Sheet, Stage, Status, StepState, UndoStatus};
+use crate::engine::state::{Alarm, Sheet, Stage, Status, StepState, UndoStatus};
 use crate::panes::words;
-use crate::plan::model::{Start, StepKind, Undo};
+use crate::plan::model::{Severity, Start, StepKind, Undo};
 use crate::plan::{Plan, StepId};
 use crate::process::Detached;
 use crate::session::client::{Client, FromEngine, Hello, NotSent};
@@ -28,6 +28,8 @@ use crate::session::protocol::{Answer, Ask};
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// An engine that gives out no code by then has another sheet.
 const CODE_WITHIN: Duration = Duration::from_secs(5);
+/// A gate that lacks something for so much real time will not get it.
+const MISSING_FOR: Duration = Duration::from_secs(30);
 
 /// How gates are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -49,6 +51,7 @@ enum Woken {
 enum Asked {
     Gate(StepId, u32),
     Step(StepId, u32),
+    Alarm(AlarmId, u64),
     Other(&'static str),
 }
 
@@ -59,6 +62,7 @@ struct Driver {
     waiting: HashMap<u64, Asked>,
     /// An answer to a gate, and when its code is valid.
     due: Option<(Instant, GateAnswer)>,
+    missing_since: Option<Instant>,
     printed: u64,
 }
 
@@ -78,7 +82,7 @@ pub(super) fn drive(run: &Path, mut engine: Detached, name: &str, answers: Answe
     .map_err(|error| Failure::new(Exit::NotProved, format!("no thread to follow the run: {error}")))?;
     print::out(&format!("run {}", run.display()))?;
     let mut driver =
-        Driver { client, answers, asked: HashSet::new(), waiting: HashMap::new(), due: None, printed: 0 };
+        Driver { client, answers, asked: HashSet::new(), waiting: HashMap::new(), due: None, missing_since: None, printed: 0 };
     let exit = driver.follow(&feed, &woken, &mut engine)?;
     if exit == Exit::LeftHeld {
         engine.terminate().map_err(|error| {
@@ -125,7 +129,7 @@ impl Driver {
             }
             match (&closed, &seen) {
                 (None, Some(seen)) => {
-                    if let Some(why) = stuck(seen) {
+                    if let Some(why) = stuck(seen).or_else(|| self.waits_in_vain(seen)) {
                         print::out(&format!("left as it is: {why}"))?;
                         return Ok(Exit::LeftHeld);
                     }
@@ -204,6 +208,13 @@ impl Driver {
         } else {
             self.asked.remove(&Asked::Other("release"));
         }
+        let unanswered =
+            |alarm: &Alarm| alarm.severity == Severity::Warning && alarm.acknowledged.is_none();
+        if self.answers == Answers::Go
+            && let Some((id, _)) = state.alarms.iter().find(|(_, alarm)| unanswered(alarm))
+        {
+            self.intend(Asked::Alarm(id.clone(), state.seq), Intent::AcknowledgeAlarm { alarm: Some(id.clone()) })?;
+        }
         if let Some((id, gate)) = state.open_gate()
             && let Some(sheet) = &gate.sheet
         {
@@ -261,6 +272,21 @@ impl Driver {
         self.due = Some((Instant::now() + CODE_WITHIN, answer));
         let (sheet, digest) = (sheet.number, sheet.digest.clone());
         self.sent(self.client.ask(Ask::ShowGate { gate: gate.clone(), revision, sheet, digest }))
+    }
+
+    /// What a gate asks for and has not got in all this time.
+    fn waits_in_vain(&mut self, seen: &Snapshot) -> Option<String> {
+        let open = seen.state.open_gate().and_then(|(id, gate)| Some((id, gate.sheet.as_ref()?)));
+        let missing = open.and_then(|(id, sheet)| {
+            let line = sheet.lines.iter().find(|line| line.verdict != Verdict::Pass && line.waived.is_none())?;
+            Some(format!("{id} asks for {}, which is {}", line.id, line.verdict.word()))
+        });
+        let Some(missing) = missing else {
+            self.missing_since = None;
+            return None;
+        };
+        let since = *self.missing_since.get_or_insert_with(Instant::now);
+        (since.elapsed() > MISSING_FOR).then_some(missing)
     }
 
     /// Asks for something, once until it is refused.

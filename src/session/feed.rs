@@ -219,6 +219,10 @@ pub fn clock_of(engine: samples::Engine, rehearsal: bool) -> Clock {
     if rehearsal { Clock::scaled_at(engine.speed, engine.origin) } else { Clock::system() }
 }
 
+/// In a rehearsal a reading is fresh for at least so much real time, however fast the run's own time goes: what a
+/// busy machine is late by must not look like a probe that is silent.
+const FRESH_AT_LEAST: Duration = Duration::from_secs(1);
+
 /// The plan that a run executes, as its record pins it.
 pub fn plan_of(run: &Path, start: &folder::Start) -> Result<Plan, FeedError> {
     let path = folder::resolved_path(run);
@@ -226,6 +230,11 @@ pub fn plan_of(run: &Path, start: &folder::Start) -> Result<Plan, FeedError> {
         Ok(loaded) if loaded.plan.pins.resolved == start.pins.resolved => {
             let mut plan = loaded.plan;
             plan.pins = start.pins.clone();
+            if let Mode::Rehearsal { speed, .. } = start.mode {
+                for probe in &mut plan.probes {
+                    probe.max_age = probe.max_age.max(FRESH_AT_LEAST.mul_f64(speed));
+                }
+            }
             Ok(plan)
         }
         Ok(_) => Err(FeedError::Plan { path, why: "it was changed since the run began".to_owned() }),
