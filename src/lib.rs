@@ -17,6 +17,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`clock`] | the only reader of time |
+//! | [`compare`] | whether two sides hold the same, and which rows do not |
 //! | [`databases`] | every engine of database behind one trait: position, fence, census, schema, digests |
 //! | [`demo`] | the world that the demo moves: a shop on two databases, in a process of its own |
 //! | [`process`] | the only spawner: commands, groups, the step shim, bounded output |
@@ -47,6 +48,7 @@ compile_error!("cutover runs on Linux: it relies on flock inheritance, pidfds an
 
 pub mod cli;
 pub mod clock;
+pub mod compare;
 pub mod databases;
 pub mod demo;
 pub mod engine;
