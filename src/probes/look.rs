@@ -33,13 +33,22 @@ pub struct Context {
     pub clock: Clock,
     pub(super) lanes: Lanes,
     pub(super) links: super::link::Memory,
+    pub(super) commits: super::git::Commits,
 }
 
 impl Context {
     /// Nothing is opened yet.
     pub fn new(root: PathBuf, scratch: PathBuf, endpoints: Vec<Endpoint>, clock: Clock) -> Context {
         let lanes = Lanes::of(&endpoints);
-        Context { root, scratch, endpoints, clock, lanes, links: super::link::Memory::default() }
+        Context {
+            root,
+            scratch,
+            endpoints,
+            clock,
+            lanes,
+            links: super::link::Memory::default(),
+            commits: super::git::Commits::default(),
+        }
     }
 
     pub(crate) fn endpoint(&self, id: &EndpointId) -> Result<&Endpoint, String> {

@@ -10,11 +10,14 @@
 //! `engine::rules` do.
 
 pub mod baseline;
+mod command;
+mod control;
 mod dns;
 pub(crate) mod endpoint;
 mod expect;
 pub(crate) mod fence;
 mod files;
+mod git;
 pub(crate) mod http;
 mod identity;
 mod link;
@@ -26,6 +29,7 @@ mod sql;
 mod tcp;
 mod tls;
 mod tree;
+mod unchanged;
 mod walk;
 pub(crate) mod words;
 mod writes;
@@ -54,6 +58,7 @@ fn timed_out(after: std::time::Duration) -> Unmeasured {
 
 async fn look_at(look: &mut Look<'_>, kind: &ProbeKind) -> Result<Measure, Unmeasured> {
     match kind {
+        ProbeKind::Command(it) => command::look(look, it).await,
         ProbeKind::Http(it) => http::look(look, it).await,
         ProbeKind::Tcp { address } => tcp::look(look, address).await,
         ProbeKind::Tls(it) => tls::look(look, it).await,
@@ -67,6 +72,9 @@ async fn look_at(look: &mut Look<'_>, kind: &ProbeKind) -> Result<Measure, Unmea
         ProbeKind::Fence(it) => fence::look(look, it).await,
         ProbeKind::Identity { endpoint } => identity::look(look, endpoint).await,
         ProbeKind::Marker { from, to } => marker::look(look, from, to).await,
-        _ => todo!(),
+        ProbeKind::Git { remote, refs } => git::look(look, remote, refs).await,
+        ProbeKind::Unchanged(it) => unchanged::look(look, it).await,
+        ProbeKind::Control(it) => control::look(look, it).await,
+        ProbeKind::Tables(_) => unimplemented!(),
     }
 }
