@@ -26,6 +26,7 @@ mod marker;
 mod schema;
 pub(crate) mod scrub;
 mod sql;
+mod tables;
 mod tcp;
 mod tls;
 mod tree;
@@ -75,6 +76,6 @@ async fn look_at(look: &mut Look<'_>, kind: &ProbeKind) -> Result<Measure, Unmea
         ProbeKind::Git { remote, refs } => git::look(look, remote, refs).await,
         ProbeKind::Unchanged(it) => unchanged::look(look, it).await,
         ProbeKind::Control(it) => control::look(look, it).await,
-        ProbeKind::Tables(_) => unimplemented!(),
+        ProbeKind::Tables(it) => tables::look(look, it).await,
     }
 }

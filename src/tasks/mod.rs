@@ -33,6 +33,7 @@ use crate::engine::event::Leg;
 use crate::engine::input::Report;
 use crate::engine::reading::{FenceState, Reading};
 use crate::engine::state::{Status, UndoStatus};
+use crate::plan::model::{Link, Probe, ProbeKind};
 use crate::plan::{EndpointId, Plan, ProbeId, StepId};
 use crate::probes::Context;
 
@@ -127,6 +128,7 @@ impl Performer {
             setup.root.clone(),
             setup.folder.join("scratch"),
             setup.plan.endpoints.clone(),
+            links(&setup.plan),
             setup.clock.clone(),
         ));
         let sampler = Sampler::begin(&setup, &context, &out);
@@ -186,6 +188,14 @@ impl Performer {
             }
         }
     }
+}
+
+fn links(plan: &Plan) -> Vec<Link> {
+    let link = |probe: &Probe| match &probe.kind {
+        ProbeKind::Link(link) => Some(link.clone()),
+        _ => None,
+    };
+    plan.probes.iter().filter_map(link).collect()
 }
 
 fn started(sampler: &Mutex<Option<Sampler>>, executor: &Executor, effect: &Effect) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cutover::clock::Clock;
 use cutover::engine::reading::{Facts, Finding, Measure, Unmeasured};
-use cutover::plan::model::{DatabaseSettings, Endpoint, Probe, ProbeKind, Schedule, Section};
+use cutover::plan::model::{DatabaseSettings, Endpoint, Link, Probe, ProbeKind, Schedule, Section};
 use cutover::plan::secret::Template;
 use cutover::probes::{Baseline, Context, Looked, measure};
 
@@ -16,12 +16,13 @@ pub struct World {
 
 impl World {
     pub fn new() -> World {
-        World::with(Vec::new())
+        World::with(Vec::new(), Vec::new())
     }
 
-    pub fn with(endpoints: Vec<Endpoint>) -> World {
+    pub fn with(endpoints: Vec<Endpoint>, links: Vec<Link>) -> World {
         let dir = tempfile::tempdir().unwrap();
-        let context = Context::new(dir.path().to_owned(), dir.path().join("scratch"), endpoints, Clock::system());
+        let scratch = dir.path().join("scratch");
+        let context = Context::new(dir.path().to_owned(), scratch, endpoints, links, Clock::system());
         World { dir, context }
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use cutover::databases::sqlite::convention::{self, Session};
 use cutover::databases::sqlite::Sqlite;
 use cutover::databases::{Database as _, FenceSpec};
-use cutover::engine::reading::{Facts, FenceFacts, FenceState, Lag, Measure, Unmeasured};
-use cutover::plan::model::{Expect, FenceTarget, Identity, IdentityRow, Link, ProbeKind};
+use cutover::engine::reading::{Compared, Facts, FenceFacts, FenceState, Lag, Measure, Unmeasured};
+use cutover::plan::model::{TablesProbe, Expect, FenceTarget, Identity, IdentityRow, Link, ProbeKind};
 use rusqlite::Connection;
 
 use crate::common::{World, failed, findings, sqlite};
@@ -38,7 +38,7 @@ fn pair() -> Pair {
         system: None,
         row: Some(IdentityRow { sql: "select name from environment".to_owned(), is: "dc1".to_owned() }),
     });
-    Pair { world: World::with(endpoints), source, target, _dir: dir }
+    Pair { world: World::with(endpoints, vec![link(false)]), source, target, _dir: dir }
 }
 
 fn write(path: &Path, sql: &str) {
@@ -117,7 +117,7 @@ async fn a_side_says_who_it_is() {
 #[tokio::test]
 async fn one_system_under_two_names_is_found_out() {
     let pair = pair();
-    let world = World::with(vec![sqlite("source", &pair.source), sqlite("target", &pair.source)]);
+    let world = World::with(vec![sqlite("source", &pair.source), sqlite("target", &pair.source)], Vec::new());
     let seen = world.seen(ProbeKind::Identity { endpoint: "target".into() }).await;
     assert_eq!((seen.pass, seen.text.as_str()), (false, "is the same system as source"));
 }
@@ -301,4 +301,56 @@ async fn a_write_that_fails_for_another_reason_proves_nothing() {
     let seen = looked.result.unwrap();
     assert!(!seen.pass && seen.text.contains("another reason"), "{}", seen.text);
     assert_eq!(facts(&seen).refused, None);
+}
+
+fn tables() -> ProbeKind {
+    ProbeKind::Tables(TablesProbe {
+        from: "source".into(),
+        to: "target".into(),
+        include: Vec::new(),
+        exclude: vec!["environment".to_owned()],
+    })
+}
+
+fn compared(measure: &Measure) -> &Compared {
+    match &measure.facts {
+        Facts::Compared(compared) => compared,
+        other => panic!("nothing compared: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn every_row_is_the_same_or_named() {
+    let pair = pair();
+    let seen = pair.world.seen(tables()).await;
+    assert_eq!((seen.pass, seen.text.as_str()), (true, "1 of 1 table the same, 1 row"));
+    assert!(!compared(&seen).in_flight);
+
+    write(&pair.target, "update orders set qty = 7; insert into orders values ('stray', 1)");
+    let looked = pair.world.look(tables()).await;
+    let seen = looked.result.unwrap();
+    assert_eq!((seen.pass, seen.text.as_str()), (false, "2 rows differ: orders o1 changed (qty)"));
+    let named: Vec<_> = compared(&seen).named.iter().map(|d| (d.key.as_str(), d.kind.as_str())).collect();
+    assert_eq!(named, [("o1", "changed"), ("stray", "extra")]);
+    assert!(looked.raw.contains("target id=o1 qty=7"), "{}", looked.raw);
+    assert!(!format!("{seen:?}").contains('7'), "values stay out: {seen:?}");
+}
+
+#[tokio::test]
+async fn a_difference_of_structure_is_named_before_any_row() {
+    let pair = pair();
+    write(&pair.target, "alter table orders add column note text");
+    let seen = pair.world.seen(tables()).await;
+    assert_eq!(
+        (seen.pass, seen.text.as_str()),
+        (false, "1 difference of structure: orders (a column) extra (note)")
+    );
+}
+
+#[tokio::test]
+async fn what_could_not_be_compared_is_no_measure() {
+    let pair = pair();
+    std::fs::rename(&pair.target, pair.target.with_extension("away")).unwrap();
+    let why = pair.world.unmeasured(tables()).await;
+    assert!(failed(&why).starts_with("not proved: "), "{why:?}");
 }
