@@ -3,9 +3,14 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use cutover::demo;
+use cutover::{demo, process};
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some((command, rest)) = words.split_first()
+        && command == "__step"
+    {
+        return process::shim::main(rest.first());
+    }
     demo::commands::main(&words).unwrap_or(ExitCode::SUCCESS)
 }

@@ -144,6 +144,23 @@ async fn a_locked_database_times_out_in_the_time_it_was_given() {
 }
 
 #[tokio::test]
+async fn asking_does_not_drop_the_locks_that_this_process_has() {
+    let (_dir, side) = one();
+    // In this mode the lock is on the file itself, as an advisory lock of the process.
+    side.run("pragma journal_mode = delete; begin immediate; update orders set amount = 5");
+    side.db.count("orders").await.unwrap();
+    let other = std::process::Command::new("sqlite3")
+        .arg(&side.path)
+        .arg("update orders set amount = 6")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert!(said.contains("locked"), "another process got past the lock: {said}");
+    side.run("commit");
+    assert_eq!(side.orders(), "a=5");
+}
+
+#[tokio::test]
 async fn an_endless_query_is_interrupted() {
     let (_dir, side) = one();
     let db = Sqlite::new(&side.path, Duration::from_millis(100));
