@@ -39,9 +39,9 @@ struct Remembered {
 pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Unmeasured> {
     look.ask(format!("how far {} is behind {}", link.to, link.from));
     let (source, target) = (look.database(&link.from)?, look.database(&link.to)?);
-    let stream = databases::link(kind(look, link)?, source.clone(), target.clone()).map_err(unmeasured)?;
+    let stream = databases::link(kind(look, &link.from, &link.to)?, source.clone(), target.clone()).map_err(unmeasured)?;
     let key = (link.from.clone(), link.to.clone());
-    let mut known = look.ctx.links.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned().unwrap_or_default();
+    let mut known = look.ctx.gauges.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned().unwrap_or_default();
 
     let mut lag = stream.lag().await.map_err(unmeasured)?;
     if lag.behind > 0 && lag.unit == Unit::Changes {
@@ -59,15 +59,15 @@ pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Un
     for gap in &known.gaps {
         look.keep(gap);
     }
-    look.ctx.links.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, known.clone());
+    look.ctx.gauges.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, known.clone());
     Ok(judge(link, &lag, &known, look.ctx.clock.now().wall))
 }
 
 /// Both ends must be of one kind, since positions of two kinds cannot be compared.
-fn kind(look: &Look<'_>, link: &Link) -> Result<&'static str, Unmeasured> {
+pub(super) fn kind(look: &Look<'_>, from: &EndpointId, to: &EndpointId) -> Result<&'static str, Unmeasured> {
     use crate::plan::model::DatabaseSettings::Sqlite;
     let of = |id| look.ctx.endpoint(id).map(|e| &e.database).map_err(Unmeasured::Failed);
-    match (of(&link.from)?, of(&link.to)?) {
+    match (of(from)?, of(to)?) {
         (Sqlite { .. }, Sqlite { .. }) => Ok("sqlite"),
     }
 }

@@ -12,7 +12,7 @@ use super::words::line;
 use crate::clock::{Clock, Now};
 use crate::engine::reading::{Facts, Measure, Unmeasured};
 use crate::plan::EndpointId;
-use crate::plan::model::Endpoint;
+use crate::plan::model::{Endpoint, Link};
 use crate::plan::secret::{Part, Secret, Template};
 
 /// A line for people is cut here.
@@ -29,17 +29,29 @@ pub struct Context {
     pub scratch: PathBuf,
     /// The plan's systems.
     pub endpoints: Vec<Endpoint>,
+    /// The plan's replication links.
+    pub links: Vec<Link>,
     /// The time.
     pub clock: Clock,
     pub(super) lanes: Lanes,
-    pub(super) links: super::link::Memory,
+    pub(super) gauges: super::link::Memory,
+    pub(super) commits: super::git::Commits,
 }
 
 impl Context {
     /// Nothing is opened yet.
-    pub fn new(root: PathBuf, scratch: PathBuf, endpoints: Vec<Endpoint>, clock: Clock) -> Context {
+    pub fn new(root: PathBuf, scratch: PathBuf, endpoints: Vec<Endpoint>, links: Vec<Link>, clock: Clock) -> Context {
         let lanes = Lanes::of(&endpoints);
-        Context { root, scratch, endpoints, clock, lanes, links: super::link::Memory::default() }
+        Context {
+            root,
+            scratch,
+            endpoints,
+            clock,
+            lanes,
+            links,
+            gauges: super::link::Memory::default(),
+            commits: super::git::Commits::default(),
+        }
     }
 
     pub(crate) fn endpoint(&self, id: &EndpointId) -> Result<&Endpoint, String> {

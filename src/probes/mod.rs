@@ -10,11 +10,14 @@
 //! `engine::rules` do.
 
 pub mod baseline;
+mod command;
+mod control;
 mod dns;
 pub(crate) mod endpoint;
 mod expect;
 pub(crate) mod fence;
 mod files;
+mod git;
 pub(crate) mod http;
 mod identity;
 mod link;
@@ -23,9 +26,11 @@ mod marker;
 mod schema;
 pub(crate) mod scrub;
 mod sql;
+mod tables;
 mod tcp;
 mod tls;
 mod tree;
+mod unchanged;
 mod walk;
 pub(crate) mod words;
 mod writes;
@@ -54,6 +59,7 @@ fn timed_out(after: std::time::Duration) -> Unmeasured {
 
 async fn look_at(look: &mut Look<'_>, kind: &ProbeKind) -> Result<Measure, Unmeasured> {
     match kind {
+        ProbeKind::Command(it) => command::look(look, it).await,
         ProbeKind::Http(it) => http::look(look, it).await,
         ProbeKind::Tcp { address } => tcp::look(look, address).await,
         ProbeKind::Tls(it) => tls::look(look, it).await,
@@ -67,6 +73,9 @@ async fn look_at(look: &mut Look<'_>, kind: &ProbeKind) -> Result<Measure, Unmea
         ProbeKind::Fence(it) => fence::look(look, it).await,
         ProbeKind::Identity { endpoint } => identity::look(look, endpoint).await,
         ProbeKind::Marker { from, to } => marker::look(look, from, to).await,
-        _ => todo!(),
+        ProbeKind::Git { remote, refs } => git::look(look, remote, refs).await,
+        ProbeKind::Unchanged(it) => unchanged::look(look, it).await,
+        ProbeKind::Control(it) => control::look(look, it).await,
+        ProbeKind::Tables(it) => tables::look(look, it).await,
     }
 }

@@ -22,12 +22,12 @@ pub(crate) fn counted(n: u64, noun: &str) -> String {
     format!("{} {}", count(n), plural(n, noun))
 }
 
-/// `file` or `files`, `entry` or `entries`.
+/// `file` or `files`, `day` or `days`, `entry` or `entries`.
 pub(crate) fn plural(n: u64, noun: &str) -> String {
     match noun.strip_suffix('y') {
         _ if n == 1 => noun.to_owned(),
-        Some(stem) => format!("{stem}ies"),
-        None => format!("{noun}s"),
+        Some(stem) if !stem.ends_with(['a', 'e', 'o']) => format!("{stem}ies"),
+        Some(_) | None => format!("{noun}s"),
     }
 }
 
@@ -95,6 +95,7 @@ mod tests {
         assert_eq!(counted(1, "entry"), "1 entry");
         assert_eq!(counted(2, "entry"), "2 entries");
         assert_eq!(counted(0, "file"), "0 files");
+        assert_eq!(counted(3, "day"), "3 days");
         assert_eq!(size(1023), "1023 B");
         assert_eq!(size(1_258_291), "1.1 MiB");
         assert_eq!(size(u64::MAX), "16384.0 PiB");

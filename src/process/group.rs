@@ -66,7 +66,8 @@ impl Group {
         Ok(Group { pid: Pid::from_child(&child), child: Some(child), children, grace })
     }
 
-    /// Waits until the command ends, or ends it when its time is up or `stop` comes.
+    /// Waits until the command ends, or ends it when its time is up or `stop` comes. What cannot be
+    /// ended, since it changed its account or hangs in the system, is waited for all the same.
     pub(super) async fn watch(
         &mut self,
         timeout: Duration,
@@ -78,8 +79,8 @@ impl Group {
             () = stop => Cause::Stopped,
         };
         self.signal(Signal::TERM);
-        let end = Instant::now() + self.grace;
-        while Instant::now() < end && !members(self.pid).is_empty() {
+        let told = Instant::now();
+        while told.elapsed() < self.grace && !members(self.pid).is_empty() {
             tokio::time::sleep(LOOK.min(self.grace)).await;
         }
         self.signal(Signal::KILL);
@@ -121,9 +122,9 @@ impl Drop for Group {
 /// TERM, grace, KILL for a command that nobody waits for any more.
 fn end_on_a_thread(mut child: Child, pid: Pid, grace: Duration) {
     let _ = kill_process_group(pid, Signal::TERM);
-    let end = Instant::now() + grace;
+    let told = Instant::now();
     thread::spawn(move || {
-        while Instant::now() < end && !members(pid).is_empty() {
+        while told.elapsed() < grace && !members(pid).is_empty() {
             thread::sleep(LOOK);
         }
         let _ = kill_process_group(pid, Signal::KILL);

@@ -108,7 +108,11 @@ async fn run_into(spec: &Spec, finished: &mut Finished) -> Result<Ended, Ended> 
         let err = drain(stderr, |chunk| finished.stderr.push(chunk));
         tokio::try_join!(out, err).map(drop)
     };
-    let (cause, drained) = beside(watch, drain).await;
+    // A command that not even KILL ends must not hold up whoever asked.
+    let most = spec.timeout.saturating_add(spec.grace).saturating_add(2 * LEAK_WAIT);
+    let (cause, drained) = timeout(most, beside(watch, drain))
+        .await
+        .map_err(|_| Ended::Lost(io::Error::other("it cannot be ended; it may run under another account")))?;
     let cause = cause.map_err(Ended::Lost)?;
     if let Some(drained) = drained {
         drained.map_err(Ended::Lost)?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
+use super::commands::Order;
 use super::{Attempt, Happened, Setup, commands, controls, notices, sides};
 use crate::engine::event::{Leg, Outcome, OutputRef};
 use crate::engine::input::Report;
@@ -23,6 +24,7 @@ use crate::probes::endpoint::connect;
 use crate::probes::look::reveal;
 use crate::probes::scrub::Scrub;
 use crate::probes::words::line;
+use crate::process::step::Claim;
 
 /// Statements of a step without a timeout may take this long.
 const STATEMENT: Duration = Duration::from_hours(1);
@@ -31,15 +33,15 @@ const STATEMENT: Duration = Duration::from_hours(1);
 const DETAIL: usize = 500;
 
 /// Does what steps say.
-#[derive(Debug)]
 pub(super) struct Executor {
     hand: Hand,
     running: Running,
+    claims: Mutex<HashMap<Attempt, Claim>>,
     tasks: Mutex<JoinSet<()>>,
 }
 
 /// What every job needs. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Hand {
     pub(super) setup: Arc<Setup>,
     pub(super) context: Arc<Context>,
@@ -64,7 +66,7 @@ impl Hand {
     }
 
     /// What may be said of it.
-    fn clean(&self, text: String) -> String {
+    pub(super) fn clean(&self, text: String) -> String {
         line(&self.scrub().text(text), DETAIL)
     }
 
@@ -155,7 +157,18 @@ impl<'a> Job<'a> {
 
 impl Executor {
     pub(super) fn new(setup: Arc<Setup>, context: Arc<Context>, out: mpsc::Sender<Happened>) -> Executor {
-        Executor { hand: Hand { setup, context, out, scrub: Arc::default() }, running: Running::default(), tasks: Mutex::default() }
+        Executor { hand: Hand { setup, context, out, scrub: Arc::default() }, running: Running::default(), claims: Mutex::default(), tasks: Mutex::default() }
+    }
+
+    /// Takes the lock of a try before its intent is recorded, where it will be a command's: so that a crash in
+    /// between is known for what it is. What goes wrong here is said when the try is performed.
+    pub(super) fn prepare(&self, attempt: &Attempt) {
+        let step = self.hand.setup.plan.step(&attempt.step);
+        if let Some(Job::Command(..)) = step.and_then(|step| Job::of(step, attempt.leg))
+            && let Ok(claim) = commands::claim(&self.hand.setup.folder, attempt)
+        {
+            self.claims().insert(attempt.clone(), claim);
+        }
     }
 
     /// Does what a step says, or what takes it back.
@@ -196,6 +209,10 @@ impl Executor {
         while tasks.join_next().await.is_some() {}
     }
 
+    fn claims(&self) -> MutexGuard<'_, HashMap<Attempt, Claim>> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn spawn(&self, job: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
@@ -210,9 +227,10 @@ impl Executor {
             self.running.lock().insert(attempt, earlier);
             return;
         }
+        let claim = self.claims().remove(&attempt);
         let (hand, running) = (self.hand.fresh(), self.running.clone());
         self.spawn(async move {
-            let Ended { outcome, detail, output } = see_through(&hand, &attempt, &bell, again).await;
+            let Ended { outcome, detail, output } = see_through(&hand, &attempt, claim, &bell, again).await;
             running.lock().remove(&attempt);
             let Attempt { step, number, leg } = attempt;
             let detail = hand.clean(detail);
@@ -221,14 +239,18 @@ impl Executor {
     }
 }
 
-async fn see_through(hand: &Hand, attempt: &Attempt, bell: &Notify, again: bool) -> Ended {
+async fn see_through(hand: &Hand, attempt: &Attempt, claim: Option<Claim>, bell: &Notify, again: bool) -> Ended {
     let plan = Arc::clone(&hand.setup.plan);
     let Some(step) = plan.step(&attempt.step) else {
         return Ended::new(Outcome::NotStarted, format!("the plan has no step {}", attempt.step));
     };
     let job = match Job::of(step, attempt.leg) {
         Some(Job::Command(command, text)) => {
-            return commands::step(hand, attempt, command, text, step.timeout, bell, again).await;
+            let order = Order { command, text, timeout: step.timeout };
+            return match again {
+                true => commands::resume(hand, attempt, bell).await,
+                false => commands::start(hand, attempt, claim, &order, bell).await,
+            };
         }
         Some(job) => job,
         None => return Ended::new(Outcome::NotStarted, "there is nothing in this step that a machine could do"),

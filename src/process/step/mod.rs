@@ -120,7 +120,7 @@ pub struct Claim {
     lock: File,
 }
 
-/// An attempt that this process launched.
+/// An attempt that this process launched. Dropped without [`Launched::wait`] it goes on all the same.
 #[derive(Debug)]
 pub struct Launched {
     dir: PathBuf,
@@ -251,7 +251,7 @@ pub fn is_held(dir: &Path) -> Result<bool, StepError> {
 pub async fn stop(dir: &Path, launched_in: &str) -> Result<Found, StepError> {
     let grace = shim::grace(dir);
     let rounds = [
-        (Holder::Shim, Signal::TERM, grace + SLACK),
+        (Holder::Shim, Signal::TERM, grace.saturating_add(SLACK)),
         (Holder::Any, Signal::TERM, grace),
         (Holder::Any, Signal::KILL, SLACK),
     ];
@@ -269,8 +269,8 @@ pub async fn stop(dir: &Path, launched_in: &str) -> Result<Found, StepError> {
 
 /// Waits until nothing of an attempt runs, or none of these holders, but no longer than `time`.
 async fn settle(dir: &Path, launched_in: &str, which: Holder, time: Duration) -> Result<(), StepError> {
-    let end = Instant::now() + time;
-    while Instant::now() < end
+    let began = Instant::now();
+    while began.elapsed() < time
         && find(dir, launched_in)? == Found::Running
         && holders::of(dir, which).next().is_some()
     {

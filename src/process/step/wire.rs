@@ -44,8 +44,10 @@ fn encode(spec: &Spec) -> Vec<u8> {
         field(value);
     }
     field(spec.dir.as_os_str());
-    field(spec.timeout.as_millis().to_string().as_ref());
-    field(spec.grace.as_millis().to_string().as_ref());
+    for span in [spec.timeout, spec.grace] {
+        let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        field(millis.to_string().as_ref());
+    }
     bytes
 }
 
