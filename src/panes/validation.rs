@@ -1,0 +1,62 @@
+//! Validation: what was compared or tried, and whether that still holds.
+
+use crate::engine::reading::Verdict;
+use crate::plan::model::{Schedule, Section};
+use crate::ui::theme::Role;
+
+use super::item::Item;
+use super::row::{Row, Words, words};
+use super::scene::{Columns, Scene};
+use super::standing::{Seen, Standing};
+
+pub(super) fn seen<'a>(scene: &Scene<'a>) -> Vec<Seen<'a>> {
+    scene.section(Section::Validation)
+}
+
+/// How many of them hold.
+pub(super) fn note(_scene: &Scene<'_>, seen: &[Seen<'_>]) -> Words<'static> {
+    if seen.is_empty() {
+        return words(Role::Dim, "none in this plan");
+    }
+    let hold = seen.iter().filter(|s| s.standing == Standing::Well).count();
+    words(Role::Dim, format!("{hold} of {} hold", seen.len()))
+}
+
+pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {
+    let role = seen.standing.call().role(Role::Normal);
+    let row = match seen.standing {
+        Standing::Well => {
+            super::probe_row(scene, seen, columns, role).left(columns.sign, words(Role::Proved, scene.glyphs.proved))
+        }
+        Standing::NotYet => {
+            super::probe_row(scene, seen, columns, role).left(columns.sign, words(Role::Dim, scene.glyphs.to_come))
+        }
+        Standing::Out | Standing::Waived | Standing::Wrong(_) | Standing::Unknown => {
+            super::probe_row(scene, seen, columns, role)
+        }
+    };
+    row.left(columns.text, text(scene, seen))
+        .right(columns.age, when(scene, seen))
+        .of(Item::Probe(seen.probe.id.clone()))
+}
+
+/// What stands beside the name.
+pub(super) fn text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
+    match seen.standing {
+        Standing::NotYet => words(Role::Dim, "not looked at yet"),
+        Standing::Waived => super::waived_text(scene, seen),
+        standing => super::text_of(seen, standing.call().role(Role::Normal)),
+    }
+}
+
+/// What holds since a moment shows the moment, what is looked at all the time its age.
+fn when(scene: &Scene<'_>, seen: Seen<'_>) -> Words<'static> {
+    let last = scene.readings.track(&seen.probe.id).and_then(|track| track.last.as_ref());
+    match (seen.probe.schedule, seen.standing, last) {
+        (Schedule::OnDemand, Standing::Unknown, _) if seen.evidence.verdict == Verdict::Stale => {
+            words(Role::Caution, "stale")
+        }
+        (Schedule::OnDemand, _, Some(last)) => words(Role::Dim, scene.hour_minute(last.at)),
+        _ => scene.age(&seen),
+    }
+}
