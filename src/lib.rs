@@ -17,6 +17,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`clock`] | the only reader of time |
+//! | [`databases`] | every engine of database behind one trait: position, fence, census, schema, digests |
 //! | [`process`] | the only spawner: commands, groups, the step shim, bounded output |
 //! | [`journal`] | what has happened: records, writer, reader, head, lock, verification |
 //!
@@ -43,6 +44,8 @@ compile_error!("cutover runs on Linux: it relies on flock inheritance, pidfds an
 
 pub mod clock;
 pub mod engine;
+pub mod databases;
+pub mod demo;
 pub mod journal;
 pub mod plan;
 pub mod process;

@@ -95,7 +95,6 @@ impl State {
                     state.stopping = true;
                 }
             }
-            Event::MeasureAsked { .. } | Event::Noted { .. } => {}
             Event::RetryPlanned { step, after_ms } => {
                 let when = at.boot.plus(Duration::from_millis(*after_ms));
                 if let Some(state) = self.step_mut(plan, step) {
@@ -149,7 +148,11 @@ impl State {
                 self.sides.insert(endpoint.clone(), side);
                 self.count_outage(plan, endpoint, *state, *when);
             }
-            Event::SessionEndAsked { .. } | Event::SessionEnded { .. } => {}
+            Event::SessionEndAsked { .. }
+            | Event::SessionEnded { .. }
+            | Event::MeasureAsked { .. }
+            | Event::RollbackAsked { .. }
+            | Event::Noted { .. } => {}
             Event::AlarmRaised { alarm, severity, text } => self.raise(at, alarm, *severity, text),
             Event::AlarmCleared { alarm } => {
                 if let Some(it) = self.alarms.get_mut(alarm) {
@@ -226,7 +229,6 @@ impl State {
                     Some(Hold { cause: *cause, reason: reason.clone(), by: by.clone(), since: at.wall });
             }
             Event::Released { .. } => self.hold = None,
-            Event::RollbackAsked { .. } => {}
             Event::RollbackDropped { .. } => {
                 if let Some(gate) = self.gates.get_mut(ROLLBACK_GATE) {
                     gate.open = false;

@@ -17,6 +17,8 @@ pub mod readings;
 pub mod refusal;
 pub mod rules;
 pub mod state;
+#[cfg(test)]
+mod tests;
 
 pub use decide::decide;
 pub use event::Event;

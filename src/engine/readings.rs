@@ -125,9 +125,8 @@ impl Track {
     /// What the last look is worth now.
     pub fn verdict(&self, probe: &Probe, now: Boot) -> Verdict {
         match &self.last {
-            None => Verdict::Unknown,
-            Some(Reading { result: Err(_), .. }) => Verdict::Unknown,
-            Some(last) if self.is_stale(probe, last.boot, now) => Verdict::Stale,
+            None | Some(Reading { result: Err(_), .. }) => Verdict::Unknown,
+            Some(last) if Self::is_stale(probe, last.boot, now) => Verdict::Stale,
             Some(Reading { result: Ok(m), .. }) if m.pass => Verdict::Pass,
             Some(Reading { result: Ok(_), .. }) => Verdict::Fail,
         }
@@ -140,7 +139,7 @@ impl Track {
 
     // What is measured only when asked for does not grow old by itself: `rules::validation` says when it
     // no longer holds.
-    fn is_stale(&self, probe: &Probe, at: Boot, now: Boot) -> bool {
+    fn is_stale(probe: &Probe, at: Boot, now: Boot) -> bool {
         matches!(probe.schedule, Schedule::Every(_)) && now.since(at) > probe.max_age
     }
 
@@ -155,6 +154,7 @@ impl Track {
     }
 
     /// Which way lag goes, from the looks of the last half minute or so.
+    #[expect(clippy::cast_precision_loss, reason = "a trend is drawn and guessed from, never counted with")]
     pub fn trend(&self) -> Trend {
         let recent: Vec<(f64, f64)> = self
             .trend
@@ -234,6 +234,7 @@ impl Track {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a handful of points")]
 fn least_squares_slope(points: &[(f64, f64)]) -> f64 {
     let n = points.len() as f64;
     let (mx, my) = (points.iter().map(|p| p.0).sum::<f64>() / n, points.iter().map(|p| p.1).sum::<f64>() / n);

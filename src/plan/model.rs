@@ -52,15 +52,15 @@ pub struct Plan {
     pub alarm_notify: Option<Notify>,
     /// What this very plan is, by hash.
     pub pins: Pins,
-    pub(super) index: Index,
+    pub(crate) index: Index,
 }
 
 /// Positions by id, kept with the plan since ten thousand steps are looked up at every frame.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Index {
-    pub(super) steps: HashMap<StepId, usize>,
-    pub(super) rollback: HashMap<StepId, usize>,
-    pub(super) probes: HashMap<ProbeId, usize>,
+pub(crate) struct Index {
+    steps: HashMap<StepId, usize>,
+    rollback: HashMap<StepId, usize>,
+    probes: HashMap<ProbeId, usize>,
 }
 
 /// How writes are treated while data moves.
@@ -131,7 +131,7 @@ pub struct Endpoint {
 /// How a database is reached: one variant a database, matched by `databases::connect`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DatabaseSettings {
-    /// A SQLite file with the tables of the SQLite convention.
+    /// A `SQLite` file with the tables of the `SQLite` convention.
     Sqlite {
         /// The file, relative to the plan's folder.
         path: Template,
@@ -672,6 +672,33 @@ pub struct Pins {
 }
 
 impl Plan {
+    /// A plan with nothing in it, to be filled in.
+    #[cfg(test)]
+    pub(crate) fn empty() -> Plan {
+        Plan {
+            name: String::new(),
+            strategy: Strategy::NearZeroDowntime,
+            source: String::new(),
+            target: String::new(),
+            window: Window::FromStart { length: Duration::ZERO },
+            outage_budget: None,
+            impact: None,
+            contacts: Contacts::default(),
+            fallback: None,
+            offset: 0,
+            people: Vec::new(),
+            endpoints: Vec::new(),
+            probes: Vec::new(),
+            controls: Vec::new(),
+            phases: Vec::new(),
+            steps: Vec::new(),
+            rollback: None,
+            alarm_notify: None,
+            pins: Pins::default(),
+            index: Index::default(),
+        }
+    }
+
     /// Fills the look-up tables; `parse` calls it once everything is in its place.
     #[must_use]
     pub fn indexed(mut self) -> Plan {

@@ -121,7 +121,12 @@ pub fn finding(id: &str, what: &str) -> String {
 }
 
 fn hex(bytes: &[u8], count: usize) -> String {
-    bytes.iter().take(count).map(|b| format!("{b:02x}")).collect()
+    bytes.iter().take(count).fold(String::new(), |mut text, byte| {
+        for nibble in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(nibble), 16));
+        }
+        text
+    })
 }
 
 fn waiver(state: &State, gate: &StepId, line: &Evidence) -> Option<(String, String)> {
@@ -314,8 +319,9 @@ pub fn alarm_name(id: &AlarmId) -> String {
 /// Whether a probe counts now: the step that it counts since has finished, the one until which it counts has
 /// not. A preflight counts until its step begins.
 pub fn in_span(plan: &Plan, state: &State, probe: &Probe) -> bool {
+    // What has been true once and is not any more still counts.
     let finished =
-        |id: &StepId| state.step(plan, id).is_some_and(crate::engine::state::StepState::is_settled);
+        |id: &StepId| state.step(plan, id).is_some_and(|at| at.is_settled() || at.reopened.is_some());
     probe.since.as_ref().is_none_or(finished) && !probe.until.as_ref().is_some_and(finished)
 }
 
@@ -374,9 +380,9 @@ fn what_is_wrong(facts: &Facts, text: &str) -> String {
             all.sort();
             all.join("\u{1e}")
         }
-        Facts::Fence(FenceFacts { state, older, moved, refused, .. }) => {
+        Facts::Fence(FenceFacts { state, older, moved: rows, refused, .. }) => {
             let sessions: Vec<&str> = older.iter().map(|s| s.id.as_str()).collect();
-            format!("{state:?} {sessions:?} {moved} {refused:?}")
+            format!("{state:?} {sessions:?} {rows} {refused:?}")
         }
         Facts::Compared(c) => {
             let rows: Vec<String> =
@@ -417,11 +423,11 @@ fn bound(probe: &Probe) -> String {
 
 /// A link that a step before this gate waited for must still be at zero, at the position that was reached.
 fn caught_up(state: &State, readings: &Readings, probe: &Probe, now: Now, line: &mut Evidence) {
-    let ProbeKind::Link(link) = &probe.kind else { return };
-    line.bound = format!("zero for {}s since the fence", link.zero_for.as_secs());
+    let ProbeKind::Link(wanted) = &probe.kind else { return };
+    line.bound = format!("zero for {}s since the fence", wanted.zero_for.as_secs());
     line.position = state.zeros.get(&probe.id).map(|z| z.position.clone());
     if line.verdict == Verdict::Pass
-        && let Err(why) = replication::caught_up(state, readings, probe, link, now)
+        && let Err(why) = replication::caught_up(state, readings, probe, wanted, now)
     {
         line.verdict = Verdict::Fail;
         line.finding = Some(finding(&line.id, "not caught up"));

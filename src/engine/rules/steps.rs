@@ -10,7 +10,7 @@ use crate::engine::reading::Verdict;
 use crate::engine::readings::Readings;
 use crate::engine::refusal::Refusal;
 use crate::engine::state::{Stage, Status, StepState, UndoStatus};
-use crate::plan::model::{ProbeKind, Start, Step, StepKind};
+use crate::plan::model::{ProbeKind, Start, Step, StepKind, Undo};
 use crate::plan::{Plan, StepId};
 
 /// The longest wait between two automatic tries.
@@ -110,9 +110,10 @@ pub(crate) fn ended(
     output: Option<OutputRef>,
 ) -> Result<Vec<Event>, Refusal> {
     let (it, at) = find(plan, state, &step)?;
+    // What a person does or decides has no report but a person's.
     let runs = match leg {
-        Leg::Forward => at.status == Status::Running,
-        Leg::Undo => at.undo == UndoStatus::Running,
+        Leg::Forward => at.status == Status::Running && it.has_effect(),
+        Leg::Undo => at.undo == UndoStatus::Running && !matches!(it.undo, None | Some(Undo::Manual { .. })),
     };
     if at.attempts != attempt || !runs {
         return Err(Refusal::StaleReport(step, attempt));
@@ -202,7 +203,7 @@ fn said(
 
 fn asked_leg(plan: &Plan, state: &State, step: &StepId) -> Result<Leg, Refusal> {
     let (it, at) = find(plan, state, step)?;
-    if at.undo == UndoStatus::Running && matches!(it.undo, Some(crate::plan::model::Undo::Manual { .. })) {
+    if at.undo == UndoStatus::Running && matches!(it.undo, Some(Undo::Manual { .. })) {
         return Ok(Leg::Undo);
     }
     if at.status == Status::Running && matches!(it.kind, StepKind::Manual { .. }) {

@@ -64,12 +64,12 @@ pub fn way_back(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Wa
     };
     let cost = cost(plan, state, readings, now);
     let closed = matches!(cost, Cost::Closed { .. });
-    let closes = state.started.map(|s| plan.window.closes(s));
+    let window_end = state.started.map(|s| plan.window.closes(s));
     WayBack {
         cost,
         steps,
         takes,
-        last_safe: closes.zip(takes).filter(|_| !closed).map(|(closes, takes)| closes.minus(takes)),
+        last_safe: window_end.zip(takes).filter(|_| !closed).map(|(end, takes)| end.minus(takes)),
     }
 }
 

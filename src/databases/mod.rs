@@ -1,0 +1,210 @@
+//! Databases, every engine behind one trait.
+//!
+//! Owns what can be asked of a database in the night: who it is, where its log stands, who could still
+//! write, whether a write is refused, what was written, what it is made of, what its rows digest to.
+//! Refuses to know why anybody asks: probes and steps decide what an answer means.
+//!
+//! Every question is async and holds to its own time limit. An engine whose library blocks (SQLite) does
+//! its work on tokio's blocking threads by itself; callers never wrap a call in `spawn_blocking`.
+//! Dropping the future of an answer stops the work in the database.
+//!
+//! An engine is one module and one line of [`ENGINES`]; a kind of replication one line of
+//! [`link::LINKS`]. Look next at `sqlite`, and at `compare` for what is made of [`Snapshot`].
+
+pub mod digest;
+mod error;
+mod fence;
+pub mod link;
+mod position;
+mod schema;
+pub mod snapshot;
+pub mod sqlite;
+pub mod value;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+
+pub use error::Error;
+pub use fence::{
+    Census, Change, Fence, FenceSpec, FenceState, Op, ProbeWrite, Seal, SessionId, SessionInfo, Writes,
+};
+pub use link::{Link, link};
+pub use position::{Lag, Position, Unit};
+pub use schema::{Column, ObjectName, Schema, SchemaChange, Table};
+pub use snapshot::Snapshot;
+pub use value::Value;
+
+/// What an engine is asked for: boxed, so that engines can stand behind one trait.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// A database of any engine. Cheap to hold: connections are made when something is asked.
+pub trait Database: fmt::Debug + Send + Sync {
+    /// How people know it: the engine and the address, without secrets.
+    fn name(&self) -> &str;
+
+    /// Whether it answers, and how long that took.
+    fn reachable(&self) -> Answer<'_, Duration>;
+
+    /// Which system this is, and the one value of `row` (an SQL query), where the plan asks for one.
+    fn identity(&self, row: Option<&str>) -> Answer<'_, Identity>;
+
+    /// The end of its log of changes. Everything that was acknowledged before the call lies before it.
+    fn position(&self) -> Answer<'_, Position>;
+
+    /// How much it has applied of the log that it is fed from.
+    fn applied(&self) -> Answer<'_, Position>;
+
+    /// Writes a marker, which then travels through replication; returns the time that it carries.
+    /// The same id again moves the one marker on. Works behind a fence.
+    fn write_marker(&self, id: &str) -> Answer<'_, Timestamp>;
+
+    /// The time that a marker carries here, `None` when it has not arrived.
+    fn find_marker(&self, id: &str) -> Answer<'_, Option<Timestamp>>;
+
+    /// Who is connected.
+    fn census(&self, spec: &FenceSpec) -> Answer<'_, Census>;
+
+    /// Asks for a session's end. `false` when it is not there any more. That it *has* ended shows in the
+    /// next census.
+    fn end_session(&self, id: &SessionId) -> Answer<'_, bool>;
+
+    /// Shuts new sessions out of writing. Where it stands already, it keeps its time and position.
+    fn fence(&self, spec: &FenceSpec) -> Answer<'_, FenceState>;
+
+    /// Seals a fenced database when no session from before the fence is left.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it is not fenced.
+    fn seal_if_quiet(&self, spec: &FenceSpec) -> Answer<'_, Seal>;
+
+    /// Lifts the fence: writes are taken again. Sessions that came up read-only stay so.
+    fn lift(&self) -> Answer<'_, FenceState>;
+
+    /// The fence as it stands.
+    fn fence_state(&self) -> Answer<'_, FenceState>;
+
+    /// Tries a write as the application would, from a new session, and rolls it back.
+    ///
+    /// # Errors
+    /// It could not be tried: nothing is proved either way.
+    fn probe_write(&self, sql: &str, account: &str) -> Answer<'_, ProbeWrite>;
+
+    /// What was written since a position, replication and markers left out.
+    fn writes_since(&self, position: &Position) -> Answer<'_, Writes>;
+
+    /// Every object with a digest of its definition.
+    fn schema(&self) -> Answer<'_, Schema>;
+
+    /// The tables with people's data.
+    fn tables(&self) -> Answer<'_, Vec<Table>>;
+
+    /// How many rows a table has.
+    fn count(&self, table: &str) -> Answer<'_, u64>;
+
+    /// Runs one query that can change nothing, whatever its text says.
+    fn query(&self, sql: &str) -> Answer<'_, Rows>;
+
+    /// Runs statements that may write, all in one transaction, under the fence like everybody else's.
+    ///
+    /// # Errors
+    /// Unless the engine says otherwise, [`Error::TimedOut`] and [`Error::NotReachable`] leave open
+    /// whether it was done.
+    fn statement(&self, sql: &str) -> Answer<'_, Done>;
+
+    /// Begins one consistent look.
+    fn snapshot(&self) -> Answer<'_, Box<dyn Snapshot>>;
+}
+
+/// What tells one system from another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The engine's own identifier of the system. Copies of a system share it.
+    pub system: String,
+    /// Where it physically is, if the engine can say (SQLite: device and inode). Copies do not share it.
+    pub place: Option<String>,
+    /// The engine's version.
+    pub version: String,
+    /// The value of the row that the plan asks for.
+    pub row: Option<Value>,
+}
+
+impl Identity {
+    /// Whether both are one and the same system, so that one cannot be the other's target.
+    pub fn same_system(&self, other: &Identity) -> bool {
+        match (&self.place, &other.place) {
+            (Some(here), Some(there)) => here == there,
+            _ => self.system == other.system,
+        }
+    }
+}
+
+/// The answer to a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// The columns' names.
+    pub columns: Vec<String>,
+    /// The rows, at most [`Rows::MOST`].
+    pub rows: Vec<Vec<Value>>,
+    /// There are more rows than these.
+    pub more: bool,
+}
+
+impl Rows {
+    /// How many rows an answer has at most.
+    pub const MOST: usize = 1_000;
+
+    /// The one value of an answer that is one row of one column.
+    pub fn single(&self) -> Option<&Value> {
+        match self.rows.as_slice() {
+            [row] => match row.as_slice() {
+                [value] => Some(value),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// What statements did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// Rows that were added, changed or taken away, triggers' work included.
+    pub rows: u64,
+}
+
+/// How to reach a database. Not printable: an address may hold a password.
+#[derive(Clone)]
+pub struct Settings {
+    /// A path for SQLite, a URL for a server.
+    pub address: String,
+    /// How long any one question may take.
+    pub timeout: Duration,
+}
+
+/// An engine, as a plan names it.
+pub struct Engine {
+    /// The plan's key.
+    pub kind: &'static str,
+    /// Makes a database of it. Connects to nothing yet.
+    pub connect: fn(&Settings) -> Result<Arc<dyn Database>, Error>,
+}
+
+/// Every engine: one line each.
+pub const ENGINES: &[Engine] = &[sqlite::ENGINE];
+
+/// A database of a kind. Connects to nothing yet: that it is reachable is a question of its own.
+///
+/// # Errors
+/// [`Error::Broken`] names the kinds there are when this is none of them, or the settings make no sense.
+pub fn connect(kind: &str, settings: &Settings) -> Result<Arc<dyn Database>, Error> {
+    let Some(engine) = ENGINES.iter().find(|e| e.kind == kind) else {
+        let known: Vec<&str> = ENGINES.iter().map(|e| e.kind).collect();
+        let next = format!("use one of: {}", known.join(", "));
+        return Err(Error::broken(kind, "there is no such kind of database", next));
+    };
+    (engine.connect)(settings)
+}

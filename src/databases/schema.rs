@@ -1,0 +1,142 @@
+//! What a database is made of, so that a change of it can be named.
+//!
+//! Two views: [`Schema`] digests every object's definition (a freeze's monitor asks *what changed
+//! here?*), [`Table`] lists columns and keys (a comparison asks *are these two alike?*).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::value::hex;
+
+/// An object of a database: its kind (`table`, `index`, `view`, `trigger`, …) and its name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectName {
+    /// The engine's word for what it is.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+/// Every object of a database with a digest of its definition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schema {
+    /// By object, a SHA-256 in hex.
+    pub objects: BTreeMap<ObjectName, String>,
+}
+
+/// How one object differs from a baseline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SchemaChange {
+    /// It was not there.
+    Added(ObjectName),
+    /// It is gone.
+    Removed(ObjectName),
+    /// It is defined differently.
+    Altered(ObjectName),
+}
+
+impl fmt::Display for SchemaChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SchemaChange::Added(object) => write!(f, "{object} was added"),
+            SchemaChange::Removed(object) => write!(f, "{object} was removed"),
+            SchemaChange::Altered(object) => write!(f, "{object} was altered"),
+        }
+    }
+}
+
+impl Schema {
+    /// Enters an object by its definition.
+    pub fn define(&mut self, kind: String, name: String, definition: &str) {
+        let digest = hex(&Sha256::digest(definition.as_bytes()));
+        self.objects.insert(ObjectName { kind, name }, digest);
+    }
+
+    /// One digest over all objects.
+    pub fn digest(&self) -> String {
+        let mut all = Sha256::new();
+        for (object, digest) in &self.objects {
+            for part in [&object.kind, &object.name, digest] {
+                all.update((part.len() as u64).to_le_bytes());
+                all.update(part.as_bytes());
+            }
+        }
+        hex(&all.finalize())
+    }
+
+    /// What is different in `later`, each object once.
+    pub fn changes_to(&self, later: &Schema) -> Vec<SchemaChange> {
+        let mut changes = Vec::new();
+        for (object, digest) in &self.objects {
+            match later.objects.get(object) {
+                None => changes.push(SchemaChange::Removed(object.clone())),
+                Some(now) if now != digest => changes.push(SchemaChange::Altered(object.clone())),
+                Some(_) => {}
+            }
+        }
+        let added = later.objects.keys().filter(|object| !self.objects.contains_key(object));
+        changes.extend(added.cloned().map(SchemaChange::Added));
+        changes
+    }
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its declared type, as the engine writes it.
+    pub type_name: String,
+    /// Whether NULL is refused.
+    pub not_null: bool,
+}
+
+/// A table that people's data is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its name; with its schema where the engine has schemas.
+    pub name: String,
+    /// Its columns in their order.
+    pub columns: Vec<Column>,
+    /// The columns of its primary key in the key's order; empty when it has none.
+    pub key: Vec<String>,
+    /// The key is one column in which the engine lets nothing but whole numbers be.
+    pub integer_key: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema(objects: &[(&str, &str, &str)]) -> Schema {
+        let mut schema = Schema::default();
+        for (kind, name, definition) in objects {
+            schema.define((*kind).to_owned(), (*name).to_owned(), definition);
+        }
+        schema
+    }
+
+    #[test]
+    fn a_change_is_named() {
+        let before = schema(&[("table", "a", "1"), ("table", "b", "1"), ("index", "b", "1")]);
+        let after = schema(&[("table", "a", "2"), ("index", "b", "1"), ("view", "c", "1")]);
+        let named: Vec<String> = before.changes_to(&after).iter().map(ToString::to_string).collect();
+        assert_eq!(named, ["table a was altered", "table b was removed", "view c was added"]);
+        assert_ne!(before.digest(), after.digest());
+        assert_eq!(before.changes_to(&before.clone()), []);
+    }
+
+    #[test]
+    fn names_that_run_together_do_not_share_a_digest() {
+        assert_ne!(schema(&[("table", "ab", "1")]).digest(), schema(&[("tablea", "b", "1")]).digest());
+    }
+}

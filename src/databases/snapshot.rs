@@ -1,0 +1,163 @@
+//! One consistent look at a database, long enough to compare every row of it.
+//!
+//! Owns the questions that a comparison asks of an engine: counts, digests by bucket, hashes of single
+//! rows, rows. Hashing is done inside the database, so that only what differs leaves it. Refuses to know
+//! what is compared with what: see `compare`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::{RowHash, SetDigest};
+use super::{Answer, Position, Table, Value};
+
+/// Where a snapshot stands in the logs of changes; `None` where the engine cannot say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// The end of its own log.
+    pub position: Option<Position>,
+    /// What it has applied of the log that it is fed from.
+    pub applied: Option<Position>,
+}
+
+/// The columns of a table that are compared, in one order for both sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// The table's name.
+    pub table: String,
+    /// Columns whose values make up the row.
+    pub columns: Vec<String>,
+    /// Columns whose values say which row it is. All of them for a table without a key.
+    pub key: Vec<String>,
+}
+
+/// How rows are grouped under digests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Buckets {
+    /// By the whole-number key: bucket `key >> shift` (an arithmetic shift: negative keys are not folded
+    /// onto positive ones) of the rows whose key lies in `keys`.
+    Keys {
+        /// The keys that are looked at.
+        keys: RangeInclusive<i64>,
+        /// How many low bits of the key share a bucket.
+        shift: u32,
+    },
+    /// By the hash of the key: bucket `hash mod 2^bits`.
+    Hashes {
+        /// At most 32.
+        bits: u32,
+    },
+}
+
+/// Which rows are looked at one by one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Within {
+    /// Those with a whole-number key in one of these ranges.
+    Keys(Vec<RangeInclusive<i64>>),
+    /// Those whose key's hash falls into one of these buckets of `2^bits`.
+    Hashes {
+        /// As in [`Buckets::Hashes`].
+        bits: u32,
+        /// The buckets.
+        buckets: BTreeSet<i64>,
+    },
+}
+
+impl Within {
+    /// Every row of the table.
+    pub fn everything() -> Within {
+        Within::Hashes { bits: 0, buckets: BTreeSet::from([0]) }
+    }
+
+    /// Whether a row with this key can be among them. A range of keys does not show in a hash.
+    pub fn may_have(&self, key: RowHash) -> bool {
+        match self {
+            Within::Keys(_) => true,
+            Within::Hashes { bits, buckets } => buckets.contains(&bucket_of(key, *bits)),
+        }
+    }
+}
+
+/// Which bucket of `2^bits` a key's hash falls into.
+pub fn bucket_of(key: RowHash, bits: u32) -> i64 {
+    let mask = (1_u128 << bits.min(32)) - 1;
+    // At most 32 bits are left.
+    i64::try_from(key.0 & mask).unwrap_or(0)
+}
+
+/// A row by its hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HashedRow {
+    /// Of its key.
+    pub key: RowHash,
+    /// Of all compared columns.
+    pub row: RowHash,
+}
+
+/// A row with its values, in the order of [`Selection::columns`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The hashes under which it was found.
+    pub hashes: HashedRow,
+    /// Its values.
+    pub values: Vec<Value>,
+}
+
+/// One consistent look: whatever is written meanwhile, every answer is about the same moment.
+///
+/// Dropping the future of an answer stops the work in the database.
+pub trait Snapshot: fmt::Debug + Send {
+    /// The name of the hash: hashes of two snapshots may be compared only when this is the same.
+    fn hashing(&self) -> &'static str;
+
+    /// Where it stands.
+    fn stamp(&mut self) -> Answer<'_, Stamp>;
+
+    /// The tables with people's data, and the names of those of ours that are left out.
+    fn tables(&mut self) -> Answer<'_, Tables>;
+
+    /// How many rows a table has.
+    fn count(&mut self, table: &str) -> Answer<'_, u64>;
+
+    /// The smallest and largest key of a table with [`Table::integer_key`]; `None` when it is empty.
+    fn key_span(&mut self, of: &Selection) -> Answer<'_, Option<RangeInclusive<i64>>>;
+
+    /// The digest of every bucket that has rows.
+    fn digests(&mut self, of: &Selection, by: Buckets, meter: &Meter)
+    -> Answer<'_, BTreeMap<i64, SetDigest>>;
+
+    /// The hashes of single rows.
+    fn hashes(&mut self, of: &Selection, within: &Within, meter: &Meter) -> Answer<'_, Vec<HashedRow>>;
+
+    /// The rows with these keys.
+    fn rows(&mut self, of: &Selection, within: &Within, keys: &BTreeSet<RowHash>) -> Answer<'_, Vec<Row>>;
+}
+
+/// The tables of a snapshot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tables {
+    /// Those that can be compared.
+    pub tables: Vec<Table>,
+    /// Those that are not looked at, each with the reason.
+    pub left_out: Vec<(String, &'static str)>,
+}
+
+/// Counts rows while they are read, for whoever shows how far the work is. Clones share the count.
+#[derive(Clone, Debug, Default)]
+pub struct Meter(Arc<AtomicU64>);
+
+impl Meter {
+    /// That many more rows were read.
+    pub fn add(&self, rows: u64) {
+        self.0.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// How many rows were read so far.
+    pub fn rows(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

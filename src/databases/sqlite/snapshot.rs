@@ -1,0 +1,245 @@
+//! One consistent look at an SQLite database: one connection, one read transaction.
+//!
+//! SQLite is a library: its rows are in this process as soon as they are read. Hashing them as they
+//! stream by is what "inside the database" means here; no aggregate function and no `group by` (which
+//! would sort the table) is needed for it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::RangeInclusive;
+
+use rusqlite::{Connection, Row as SqlRow, params_from_iter};
+
+use super::connection::{open, quoted};
+use super::{Problem, REPORT, Sqlite, Stop, convention, limit, look};
+use crate::databases::digest::{Hasher, RowHash, SHA256_TYPED, SetDigest};
+use crate::databases::snapshot::{
+    Buckets, HashedRow, Meter, Row, Selection, Stamp, Tables, Within, bucket_of,
+};
+use crate::databases::{Answer, Error, Snapshot};
+
+/// How many rows are read between two reports to the meter.
+const REPORT_EVERY: u64 = 1_024;
+
+pub(super) fn begin(of: &Sqlite) -> Answer<'static, Box<dyn Snapshot>> {
+    let (here, stop) = (of.clone(), Stop::default());
+    let begun = of.ask("beginning a snapshot", {
+        let (here, stop) = (here.clone(), stop.clone());
+        move |_| {
+            let mut conn = open(&here.path)?;
+            // A comparison may take as long as it takes; only a lock is not waited for any longer.
+            limit(&mut conn, &stop, None, here.timeout)?;
+            conn.execute_batch("begin")?;
+            // A transaction begins with its first read.
+            look::first_question(&mut conn)?;
+            Ok(conn)
+        }
+    });
+    Box::pin(async move {
+        let conn = begun.await?;
+        Ok(Box::new(Look { of: here, conn: Some(conn), stop }) as Box<dyn Snapshot>)
+    })
+}
+
+#[derive(Debug)]
+struct Look {
+    of: Sqlite,
+    /// Away while a question is asked; lost when the asker leaves in the middle.
+    conn: Option<Connection>,
+    stop: Stop,
+}
+
+impl Look {
+    fn ask<T, W>(&mut self, doing: &'static str, work: W) -> Answer<'_, T>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, Problem> + Send + 'static,
+    {
+        Box::pin(async move {
+            let what = self.of.name.clone();
+            let Some(conn) = self.conn.take() else {
+                return Err(Error::Cancelled {
+                    what,
+                    doing: "an earlier question to the snapshot".to_owned(),
+                });
+            };
+            let dropped = self.stop.when_dropped();
+            let asked = tokio::task::spawn_blocking(move || {
+                let outcome = work(&conn);
+                (conn, outcome)
+            });
+            let (conn, outcome) =
+                asked.await.map_err(|panicked| Error::broken(&what, panicked.to_string(), REPORT))?;
+            dropped.answered();
+            self.conn = Some(conn);
+            outcome.map_err(|problem| problem.explained(&what, doing, self.of.timeout))
+        })
+    }
+}
+
+impl Snapshot for Look {
+    fn hashing(&self) -> &'static str {
+        SHA256_TYPED
+    }
+
+    fn stamp(&mut self) -> Answer<'_, Stamp> {
+        self.ask("reading the snapshot's position", |conn| {
+            if !convention::installed(conn)? {
+                return Ok(Stamp::default());
+            }
+            let (position, applied) = (convention::position(conn)?, convention::applied(conn)?);
+            Ok(Stamp { position: Some(position), applied: Some(applied) })
+        })
+    }
+
+    fn tables(&mut self) -> Answer<'_, Tables> {
+        self.ask("listing the tables", |conn| Ok(look::tables(conn)?))
+    }
+
+    fn count(&mut self, table: &str) -> Answer<'_, u64> {
+        let table = table.to_owned();
+        self.ask("counting rows", move |conn| Ok(look::count(conn, &table)?))
+    }
+
+    fn key_span(&mut self, of: &Selection) -> Answer<'_, Option<RangeInclusive<i64>>> {
+        let of = of.clone();
+        self.ask("reading the span of keys", move |conn| {
+            let (key, table) = (names(&of.key), quoted(&of.table));
+            // Two look-ups in the index; one query with both aggregates would read the whole table.
+            let sql = format!("select (select min({key}) from {table}), (select max({key}) from {table})");
+            let span: (Option<i64>, Option<i64>) =
+                conn.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(span.0.zip(span.1).map(|(first, last)| first..=last))
+        })
+    }
+
+    fn digests(
+        &mut self,
+        of: &Selection,
+        by: Buckets,
+        meter: &Meter,
+    ) -> Answer<'_, BTreeMap<i64, SetDigest>> {
+        let (reader, meter) = (Reader::new(of), meter.clone());
+        self.ask("digesting rows", move |conn| {
+            let mut hasher = Hasher::default();
+            let mut digests: HashMap<i64, SetDigest> = HashMap::new();
+            match by {
+                Buckets::Keys { keys, shift } => {
+                    let at = reader.key_at.first().copied().unwrap_or(0);
+                    reader.scan(conn, &Within::Keys(vec![keys]), &meter, |row| {
+                        let bucket = row.get::<_, i64>(at)? >> shift;
+                        digests.entry(bucket).or_default().add(reader.row(&mut hasher, row)?);
+                        Ok(())
+                    })?;
+                }
+                Buckets::Hashes { bits } => reader.scan(conn, &Within::everything(), &meter, |row| {
+                    let bucket = bucket_of(reader.key(&mut hasher, row)?, bits);
+                    digests.entry(bucket).or_default().add(reader.row(&mut hasher, row)?);
+                    Ok(())
+                })?,
+            }
+            Ok(digests.into_iter().collect())
+        })
+    }
+
+    fn hashes(&mut self, of: &Selection, within: &Within, meter: &Meter) -> Answer<'_, Vec<HashedRow>> {
+        let (reader, within, meter) = (Reader::new(of), within.clone(), meter.clone());
+        self.ask("hashing rows", move |conn| {
+            let (mut hasher, mut found) = (Hasher::default(), Vec::new());
+            reader.scan(conn, &within, &meter, |row| {
+                let key = reader.key(&mut hasher, row)?;
+                if within.may_have(key) {
+                    found.push(HashedRow { key, row: reader.row(&mut hasher, row)? });
+                }
+                Ok(())
+            })?;
+            Ok(found)
+        })
+    }
+
+    fn rows(&mut self, of: &Selection, within: &Within, keys: &BTreeSet<RowHash>) -> Answer<'_, Vec<Row>> {
+        let (reader, within, keys) = (Reader::new(of), within.clone(), keys.clone());
+        self.ask("fetching rows", move |conn| {
+            let (mut hasher, mut rows) = (Hasher::default(), Vec::new());
+            reader.scan(conn, &within, &Meter::default(), |row| {
+                let key = reader.key(&mut hasher, row)?;
+                if keys.contains(&key) {
+                    let hashed = HashedRow { key, row: reader.row(&mut hasher, row)? };
+                    let values = (0..reader.width).map(|i| row.get_ref(i).map(look::value));
+                    rows.push(Row { hashes: hashed, values: values.collect::<rusqlite::Result<_>>()? });
+                }
+                Ok(())
+            })?;
+            Ok(rows)
+        })
+    }
+}
+
+/// Reads the rows of a selection.
+struct Reader {
+    sql: String,
+    key_column: Option<String>,
+    width: usize,
+    /// Where the key's columns stand among the selected ones.
+    key_at: Vec<usize>,
+}
+
+impl Reader {
+    fn new(of: &Selection) -> Reader {
+        let at = |name: &String| of.columns.iter().position(|c| c == name);
+        Reader {
+            sql: format!("select {} from {}", names(&of.columns), quoted(&of.table)),
+            key_column: of.key.first().map(|name| quoted(name)),
+            width: of.columns.len(),
+            key_at: of.key.iter().filter_map(at).collect(),
+        }
+    }
+
+    fn key(&self, hasher: &mut Hasher, row: &SqlRow<'_>) -> rusqlite::Result<RowHash> {
+        hasher.row(self.key_at.iter().map(|i| row.get_ref(*i).map(look::borrowed)))
+    }
+
+    fn row(&self, hasher: &mut Hasher, row: &SqlRow<'_>) -> rusqlite::Result<RowHash> {
+        hasher.row((0..self.width).map(|i| row.get_ref(i).map(look::borrowed)))
+    }
+
+    /// Calls `visit` with every row within, in no order that matters; for hash buckets with every row
+    /// of the table, since no index knows them.
+    fn scan(
+        &self,
+        conn: &Connection,
+        within: &Within,
+        meter: &Meter,
+        mut visit: impl FnMut(&SqlRow<'_>) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let mut unreported = 0;
+        let mut read = |sql: &str, bounds: &[i64]| {
+            let mut statement = conn.prepare_cached(sql)?;
+            let mut rows = statement.query(params_from_iter(bounds))?;
+            while let Some(row) = rows.next()? {
+                unreported += 1;
+                if unreported == REPORT_EVERY {
+                    meter.add(unreported);
+                    unreported = 0;
+                }
+                visit(row)?;
+            }
+            Ok::<(), rusqlite::Error>(())
+        };
+        match within {
+            Within::Keys(ranges) => {
+                let key = self.key_column.as_deref().unwrap_or("rowid");
+                let sql = format!("{} where {key} between ?1 and ?2", self.sql);
+                for range in ranges {
+                    read(&sql, &[*range.start(), *range.end()])?;
+                }
+            }
+            Within::Hashes { .. } => read(&self.sql, &[])?,
+        }
+        meter.add(unreported);
+        Ok(())
+    }
+}
+
+fn names(columns: &[String]) -> String {
+    columns.iter().map(|c| quoted(c)).collect::<Vec<_>>().join(", ")
+}

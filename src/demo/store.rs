@@ -1,0 +1,231 @@
+//! A side's database as the parts of the world share it: there, or taken away.
+//!
+//! Who opens the database takes a [`Lease`] first and drops both together. Taking the database away ends
+//! the leases and waits for them, so that no part goes on writing to a file that nobody can find.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::{Dir, Side, WorldError, files};
+
+/// How long the parts get to let go of a database.
+const LET_GO: Duration = Duration::from_secs(5);
+/// SQLite's files beside the database itself.
+const BESIDE: [&str; 2] = ["-wal", "-shm"];
+
+#[derive(Debug)]
+pub(super) struct Store {
+    side: Side,
+    dir: Dir,
+    /// Held while files move, so that two of these never interleave.
+    lease: Mutex<Option<Arc<AtomicBool>>>,
+}
+
+/// The right to have the database open, until [`Lease::ended`].
+#[derive(Debug)]
+pub(super) struct Lease(Arc<AtomicBool>);
+
+impl Lease {
+    /// Whether the holder must close what it opened, soon.
+    pub(super) fn ended(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Store {
+    /// Finds out whether the database is here or away, and ends a move that was cut off.
+    pub(super) fn find(dir: &Dir, side: Side) -> Result<Store, WorldError> {
+        let store = Store { side, dir: dir.clone(), lease: Mutex::new(None) };
+        if store.away().exists() {
+            store.move_beside(true)?;
+        } else {
+            *store.lock() = Some(Arc::default());
+        }
+        Ok(store)
+    }
+
+    pub(super) fn side(&self) -> Side {
+        self.side
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.dir.database(self.side)
+    }
+
+    /// Leave to open the database, `None` while it is taken away.
+    pub(super) fn lease(&self) -> Option<Lease> {
+        self.lock().as_ref().map(|ended| Lease(Arc::clone(ended)))
+    }
+
+    pub(super) fn is_here(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    /// Moves the database where nobody looks for it. It is whole, and its content stays as it is.
+    pub(super) fn take_away(&self) -> Result<(), WorldError> {
+        let mut lease = self.lock();
+        let Some(ended) = lease.as_ref() else {
+            return Err(WorldError::Refused(format!("the {} is away already", self.side)));
+        };
+        ended.store(true, Ordering::Release);
+        let began = Instant::now();
+        while Arc::strong_count(ended) > 1 {
+            if began.elapsed() > LET_GO {
+                ended.store(false, Ordering::Release);
+                return Err(WorldError::Refused(format!(
+                    "the {} is still in use inside the world after {} s; try again",
+                    self.side,
+                    LET_GO.as_secs()
+                )));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        files::private_folder(&self.dir.away())?;
+        // The database first: without it nobody opens anything, whatever else still lies there.
+        rename(&self.path(), &self.away())?;
+        *lease = None;
+        self.move_beside(true)
+    }
+
+    /// Moves the database back.
+    pub(super) fn bring_back(&self) -> Result<(), WorldError> {
+        let mut lease = self.lock();
+        if lease.is_some() {
+            return Err(WorldError::Refused(format!("the {} is here already", self.side)));
+        }
+        if self.path().exists() {
+            return Err(WorldError::Refused(format!(
+                "another file stands at {}; remove it first",
+                self.path().display()
+            )));
+        }
+        self.move_beside(false)?;
+        rename(&self.away(), &self.path())?;
+        *lease = Some(Arc::default());
+        Ok(())
+    }
+
+    fn away(&self) -> PathBuf {
+        self.dir.away().join(format!("{}.db", self.side))
+    }
+
+    fn move_beside(&self, away: bool) -> Result<(), WorldError> {
+        for suffix in BESIDE {
+            let here = with_suffix(self.path(), suffix);
+            let there = with_suffix(self.away(), suffix);
+            let (from, to) = if away { (here, there) } else { (there, here) };
+            if from.exists() {
+                rename(&from, &to)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<AtomicBool>>> {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a side takes the shop's writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fence {
+    /// It does, from sessions of this epoch on.
+    Open(i64),
+    /// It is fenced or sealed.
+    Shut,
+}
+
+/// How the fence of this side stands now, or for this transaction.
+pub(super) fn fence(db: &Connection) -> rusqlite::Result<Fence> {
+    db.query_row("select epoch, fence = 'open' from cutover_state", [], |row| {
+        Ok(if row.get(1)? { Fence::Open(row.get(0)?) } else { Fence::Shut })
+    })
+}
+
+fn rename(from: &PathBuf, to: &PathBuf) -> Result<(), WorldError> {
+    std::fs::rename(from, to).map_err(WorldError::file("move", from))
+}
+
+fn with_suffix(path: PathBuf, suffix: &str) -> PathBuf {
+    let mut name = path.into_os_string();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn world_with_target() -> (tempfile::TempDir, Dir) {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Dir::new(folder.path());
+        let db = Connection::open(dir.database(Side::Target)).unwrap();
+        db.pragma_update(None, "journal_mode", "wal").unwrap();
+        db.execute_batch("create table t (x); insert into t values (1)").unwrap();
+        (folder, dir)
+    }
+
+    #[test]
+    fn a_database_taken_away_is_not_found_and_comes_back_as_it_was() {
+        let (_folder, dir) = world_with_target();
+        let store = Store::find(&dir, Side::Target).unwrap();
+        store.take_away().unwrap();
+        assert!(!dir.database(Side::Target).exists());
+        assert!(store.lease().is_none());
+        assert!(store.take_away().unwrap_err().to_string().contains("away already"));
+        store.bring_back().unwrap();
+        let db = Connection::open(dir.database(Side::Target)).unwrap();
+        assert_eq!(db.query_row("select x from t", [], |r| r.get::<_, i64>(0)).unwrap(), 1);
+    }
+
+    #[test]
+    fn it_is_taken_away_only_when_the_last_lease_is_given_back() {
+        let (_folder, dir) = world_with_target();
+        let store = Arc::new(Store::find(&dir, Side::Target).unwrap());
+        let lease = store.lease().unwrap();
+        let taker = thread::spawn({
+            let store = Arc::clone(&store);
+            move || store.take_away()
+        });
+        let began = Instant::now();
+        while !lease.ended() {
+            assert!(began.elapsed() < Duration::from_secs(5), "the holder was never told");
+            thread::yield_now();
+        }
+        assert!(dir.database(Side::Target).exists(), "it moved under a holder");
+        drop(lease);
+        taker.join().unwrap().unwrap();
+        assert!(!dir.database(Side::Target).exists());
+    }
+
+    #[test]
+    fn a_move_that_was_cut_off_is_ended_by_the_next_start() {
+        let (_folder, dir) = world_with_target();
+        let open = Connection::open(dir.database(Side::Target)).unwrap();
+        open.execute("insert into t values (2)", []).unwrap();
+        files::private_folder(&dir.away()).unwrap();
+        std::fs::rename(dir.database(Side::Target), dir.away().join("target.db")).unwrap();
+        let store = Store::find(&dir, Side::Target).unwrap();
+        assert!(!store.is_here());
+        store.bring_back().unwrap();
+        drop(open);
+        let db = Connection::open(dir.database(Side::Target)).unwrap();
+        assert_eq!(db.query_row("select count(*) from t", [], |r| r.get::<_, i64>(0)).unwrap(), 2);
+    }
+
+    #[test]
+    fn it_is_not_brought_back_over_another_file() {
+        let (_folder, dir) = world_with_target();
+        let store = Store::find(&dir, Side::Target).unwrap();
+        store.take_away().unwrap();
+        std::fs::write(dir.database(Side::Target), b"something else").unwrap();
+        assert!(store.bring_back().unwrap_err().to_string().contains("another file"));
+        std::fs::remove_file(dir.database(Side::Target)).unwrap();
+        store.bring_back().unwrap();
+    }
+}

@@ -1,0 +1,123 @@
+//! The closed loop over time: zero, fences, validations, alarms, clocks.
+
+use super::driver::{
+    Driver, at_switch_gate, bad, command, compared, fenced, good, good_seconds, lag, plan, silent, tcp,
+};
+use crate::engine::event::{AlarmId, Event};
+use crate::engine::input::Intent;
+use crate::engine::reading::Verdict;
+use crate::engine::rules::{countdown::clocks, forecast, forecast::Forecast};
+use crate::engine::state::Status;
+use crate::plan::model::{StepKind, WaitFor};
+
+#[test]
+fn zero_counts_from_the_proof_of_the_fence_and_for_the_whole_window() {
+    let d = at_switch_gate();
+    let held = d.events().find_map(|e| match e {
+        Event::ZeroHeld { for_ms, marker, .. } if d.state.sides.contains_key("source") => {
+            Some((*for_ms, marker.clone()))
+        }
+        _ => None,
+    });
+    let (for_ms, marker) = held.unwrap();
+    assert!(for_ms >= 3000, "{for_ms}");
+    assert!(marker.is_some());
+}
+
+#[test]
+fn one_row_behind_undoes_zero_only_when_it_lasts_and_then_the_step_reopens() {
+    let mut d = at_switch_gate();
+    let now = d.clock.now().wall;
+    d.pass(1);
+    d.read("orders", lag(1, now));
+    assert_eq!(d.status("caught-up"), Status::Done);
+    d.pass(1);
+    d.read("orders", lag(2, now));
+    assert_eq!(d.status("caught-up"), Status::Proving);
+}
+
+#[test]
+fn a_validation_is_stale_once_anybody_has_written() {
+    let mut d = at_switch_gate();
+    d.pass(1);
+    d.read("fence:source", fenced(&[], 3));
+    assert!(d.at("same").reopened.is_some(), "{:?}", d.at("same"));
+    assert_eq!(d.at("same").status, Status::Proving);
+    d.pass(1);
+    d.read("rows", compared(0));
+    assert_eq!(d.status("same"), Status::Done);
+}
+
+#[test]
+fn an_alarm_needs_three_bad_looks_clears_by_itself_and_is_one_a_cause() {
+    let mut d = Driver::begin(plan(vec![command("a")], vec![tcp("p")]));
+    let id = AlarmId::Probe("p".into());
+    d.read("p", bad());
+    d.pass(1);
+    d.read("p", silent());
+    assert!(!d.state.alarms.contains_key(&id));
+    d.pass(1);
+    d.read("p", bad());
+    assert!(d.state.alarms[&id].cleared.is_none());
+    d.intent(Intent::AcknowledgeAlarm { alarm: Some(id.clone()) }).unwrap();
+    d.pass(1);
+    d.read("p", good());
+    assert!(d.state.alarms[&id].cleared.is_some());
+    for _ in 0..3 {
+        d.pass(1);
+        d.read("p", bad());
+    }
+    assert_eq!(d.state.alarms[&id].acknowledged, None, "raised anew, it asks again");
+}
+
+#[test]
+fn silence_turns_a_reading_stale_and_never_leaves_it_good() {
+    let mut d = Driver::begin(plan(vec![command("a")], vec![tcp("p")]));
+    d.read("p", good());
+    d.pass(6);
+    assert_eq!(d.state.verdicts["p"].verdict, Verdict::Stale);
+}
+
+#[test]
+fn the_users_clock_runs_through_holds_and_the_t_count_does_not() {
+    let mut d = at_switch_gate();
+    let before = clocks(&d.plan, &d.state, d.clock.now());
+    d.intent(Intent::Hold { reason: "lunch".into() }).unwrap();
+    good_seconds(&mut d, 20);
+    let after = clocks(&d.plan, &d.state, d.clock.now());
+    assert_eq!(after.outage.unwrap().as_secs(), before.outage.unwrap().as_secs() + 20);
+    assert_eq!(after.t_plus.unwrap().as_secs(), before.t_plus.unwrap().as_secs());
+}
+
+#[test]
+fn time_at_a_gate_is_a_persons_time() {
+    let mut d = at_switch_gate();
+    let before = d.state.outage().unwrap().human;
+    good_seconds(&mut d, 10);
+    d.go("go").unwrap();
+    let human = d.state.outage().unwrap().human.checked_sub(before).unwrap();
+    assert!(human.as_millis() >= 10_000, "{human:?}");
+}
+
+#[test]
+fn the_forecast_is_unknown_while_lag_grows() {
+    let wait = super::driver::step("w", StepKind::Wait(WaitFor::CaughtUp(vec!["orders".into()])));
+    let mut p = super::driver::cutover();
+    p.steps = vec![wait];
+    p.phases[0].count = 1;
+    let mut d = Driver::begin(p.indexed());
+    for behind in [10u64, 40, 90, 160, 250, 360] {
+        d.pass(1);
+        let now = d.clock.now().wall;
+        d.read("orders", lag(behind, now));
+    }
+    let f = forecast::forecast(&d.plan, &d.state, &d.readings, d.clock.now());
+    assert_eq!(f, Forecast::Unknown { because: "orders".into() });
+    for behind in [300u64, 240, 180, 120, 60, 30, 12, 6, 5, 4, 3, 2, 1, 0, 0, 0] {
+        d.pass(1);
+        let now = d.clock.now().wall;
+        d.read("orders", lag(behind, now));
+    }
+    let f = forecast::forecast(&d.plan, &d.state, &d.readings, d.clock.now());
+    assert!(matches!(f, Forecast::Finish { .. }), "{f:?}");
+}

@@ -1,0 +1,187 @@
+//! `[plan]`, people and endpoints.
+
+use std::time::Duration;
+
+use super::super::diagnostic::Diagnostic;
+use super::super::grammar::Named;
+use super::{Builder, View};
+use crate::plan::ids::{EndpointId, PersonId};
+use crate::plan::model::{
+    Contacts, DatabaseSettings, Endpoint, Identity, IdentityRow, Person, Strategy, Window,
+};
+
+/// What `[plan]` says.
+pub(super) struct Header {
+    pub(super) name: String,
+    pub(super) strategy: Strategy,
+    pub(super) source: String,
+    pub(super) target: String,
+    pub(super) window: Window,
+    pub(super) outage_budget: Option<Duration>,
+    pub(super) impact: Option<String>,
+    pub(super) contacts: Contacts,
+    pub(super) fallback: Option<String>,
+    pub(super) offset: i32,
+}
+
+impl<'t> Builder<'t, '_> {
+    pub(super) fn header(&mut self) -> Header {
+        let view = self.atlas.root.view("plan").unwrap_or(self.atlas.root);
+        let (window, offset) =
+            view.view("window").map_or((Window::FromStart { length: Duration::ZERO }, 0), |w| self.window(w));
+        let (source, target) = (view.must("source"), view.must("target"));
+        if source == target && !source.is_empty() {
+            self.findings.push(
+                Diagnostic::error(
+                    "same-system",
+                    view.at("target"),
+                    format!("source and target are both called `{source}`"),
+                )
+                .label("the same word")
+                .related(view.at("source"), "this is the source")
+                .help("the word is typed at the gate so that nobody confuses the two: give each its own"),
+            );
+        }
+        let offset = view.text("offset").and_then(|t| super::super::units::offset(&t).ok()).unwrap_or(offset);
+        Header {
+            name: view.must("name"),
+            strategy: match view.text("strategy").as_deref() {
+                Some("planned-downtime") => Strategy::PlannedDowntime,
+                _ => Strategy::NearZeroDowntime,
+            },
+            source,
+            target,
+            window,
+            outage_budget: self.positive(view, "outage_budget"),
+            impact: view.text("impact"),
+            contacts: Contacts {
+                change: view.text("change"),
+                bridge: view.text("bridge"),
+                chat: view.text("chat"),
+                update_every: self.positive(view, "update_every"),
+            },
+            fallback: view.text("fallback"),
+            offset,
+        }
+    }
+
+    fn window(&mut self, view: View<'t>) -> (Window, i32) {
+        let closes = view.time("closes");
+        if let Some((opens, offset)) = view.time("opens") {
+            if view.has("length") {
+                self.findings.push(
+                    Diagnostic::error(
+                        "misplaced-key",
+                        view.key_at("length"),
+                        "`length` goes with `opens = \"start\"`",
+                    )
+                    .label("the window opens at a fixed time")
+                    .help("give `closes` instead"),
+                );
+            }
+            let (closes, _) = closes.unwrap_or((opens.plus(Duration::from_secs(1)), offset));
+            if closes <= opens {
+                self.findings.push(
+                    Diagnostic::error(
+                        "impossible-time",
+                        view.at("closes"),
+                        "the window closes before it opens",
+                    )
+                    .label("not after")
+                    .related(view.at("opens"), "it opens here")
+                    .help("check day and offset of both"),
+                );
+            }
+            return (Window::Fixed { opens, closes }, offset);
+        }
+        if closes.is_some() && view.get("opens").and_then(|n| n.text()) == Some("start") {
+            self.findings.push(
+                Diagnostic::error(
+                    "misplaced-key",
+                    view.key_at("closes"),
+                    "`closes` goes with a fixed time in `opens`",
+                )
+                .label("the window opens when the run starts")
+                .help("give `length = \"4h\"` instead"),
+            );
+        }
+        let length = self.positive(view, "length").unwrap_or_default();
+        (Window::FromStart { length }, 0)
+    }
+
+    /// A duration of which zero makes no sense.
+    pub(super) fn positive(&mut self, view: View<'t>, key: &str) -> Option<Duration> {
+        let duration = view.duration(key)?;
+        if duration.is_zero() {
+            self.findings.push(
+                Diagnostic::error("impossible-time", view.at(key), format!("`{key}` cannot be zero"))
+                    .label("no time at all")
+                    .help("give it a length, or take it out"),
+            );
+        }
+        Some(duration)
+    }
+
+    pub(super) fn people(&mut self) -> Vec<Person> {
+        let mut people = Vec::new();
+        for (name, _, view) in self.atlas.root.named("people") {
+            let backup = self.known.one(view, "backup", Named::Person, self.findings);
+            if backup.as_deref() == Some(name) {
+                self.findings.push(
+                    Diagnostic::error(
+                        "bad-reference",
+                        view.at("backup"),
+                        format!("`{name}` cannot stand in for themselves"),
+                    )
+                    .label("the same person")
+                    .help("name somebody else, or take it out"),
+                );
+            }
+            self.atlas.people.insert(PersonId::from(name), view);
+            people.push(Person {
+                id: PersonId::from(name),
+                role: view.must("role"),
+                contact: view.text("contact"),
+                backup: backup.map(PersonId::from),
+                rollback: view.flag("rollback"),
+            });
+        }
+        people
+    }
+
+    pub(super) fn endpoints(&mut self) -> Vec<Endpoint> {
+        let mut endpoints = Vec::new();
+        for (name, _, view) in self.atlas.root.named("endpoints") {
+            let id = EndpointId::from(name);
+            self.atlas.endpoints.insert(id.clone(), view);
+            let identity = view.view("identity");
+            if let Some(identity) = identity.filter(|i| !i.has("system") && !i.has("row")) {
+                self.findings.push(
+                    Diagnostic::error(
+                        "missing-kind",
+                        identity.at,
+                        format!("the identity of `{name}` asks for nothing"),
+                    )
+                    .label("needs `system` or `row`")
+                    .help("give the system identifier, or a row that only this system has"),
+                );
+            }
+            let path = view.view("sqlite").and_then(|s| s.secret("path"));
+            if let Some(path) = path {
+                endpoints.push(Endpoint {
+                    id,
+                    database: DatabaseSettings::Sqlite { path },
+                    identity: identity.map(identity_of),
+                });
+            }
+        }
+        endpoints
+    }
+}
+
+fn identity_of(view: View<'_>) -> Identity {
+    Identity {
+        system: view.text("system"),
+        row: view.view("row").map(|row| IdentityRow { sql: row.must("sql"), is: row.must("is") }),
+    }
+}

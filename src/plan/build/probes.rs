@@ -1,0 +1,372 @@
+//! Everything that is measured and written as such: probes, links, monitors, controls, validations.
+
+use std::time::Duration;
+
+use super::super::diagnostic::Diagnostic;
+use super::super::grammar::Named;
+use super::{Builder, View};
+use crate::plan::ids::{EndpointId, ProbeId, StepId};
+use crate::plan::model::{
+    CommandLine, CommandProbe, Control, DnsProbe, Expect, FilesProbe, HttpProbe, Link, Probe, ProbeKind,
+    Schedule, Section, Severity, SshHost, TablesProbe, TlsProbe,
+};
+
+/// A certificate must be good for so many days unless the plan says otherwise.
+const DAYS_LEFT: u32 = 14;
+
+/// A link alarms above so many changes unless the plan says otherwise.
+const WARN_CHANGES: u64 = 1_000;
+
+/// A reading that is asked for, not repeated, is stale after this.
+const ON_DEMAND_MAX_AGE: Duration = Duration::from_hours(1);
+
+/// However often something is measured, a reading is not stale before this.
+const LEAST_MAX_AGE: Duration = Duration::from_secs(5);
+
+/// What holds for a kind of thing that is measured, where the plan does not say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Usual {
+    pub(super) section: Section,
+    pub(super) schedule: Schedule,
+    pub(super) timeout: Duration,
+    pub(super) alarm: Option<Severity>,
+}
+
+impl Usual {
+    pub(super) const fn every(section: Section, every: u64, timeout: u64, alarm: Severity) -> Usual {
+        Usual {
+            section,
+            schedule: Schedule::Every(Duration::from_secs(every)),
+            timeout: Duration::from_secs(timeout),
+            alarm: Some(alarm),
+        }
+    }
+
+    pub(super) const fn asked(section: Section, timeout: u64, alarm: Option<Severity>) -> Usual {
+        Usual { section, schedule: Schedule::OnDemand, timeout: Duration::from_secs(timeout), alarm }
+    }
+
+    /// A probe with nothing but these.
+    pub(super) fn probe(self, id: String, title: String, kind: ProbeKind) -> Probe {
+        Probe {
+            id: ProbeId::from(id),
+            title,
+            section: self.section,
+            kind,
+            schedule: self.schedule,
+            timeout: self.timeout,
+            max_age: max_age(self.schedule),
+            alarm: self.alarm,
+            since: None,
+            until: None,
+            from: None,
+            estimate: None,
+        }
+    }
+}
+
+const PROBE: Usual = Usual::every(Section::Environment, 30, 10, Severity::Caution);
+const LINK: Usual = Usual::every(Section::Replication, 1, 5, Severity::Caution);
+const CONTROL: Usual = Usual::every(Section::Freeze, 30, 30, Severity::Warning);
+const MONITOR: Usual = Usual::every(Section::Freeze, 15, 10, Severity::Warning);
+const VALIDATION: Usual = Usual::asked(Section::Validation, 30, Some(Severity::Caution));
+const TABLES: Usual = Usual::asked(Section::Validation, 3600, Some(Severity::Caution));
+
+fn max_age(schedule: Schedule) -> Duration {
+    match schedule {
+        Schedule::Every(every) => every.saturating_mul(2).max(LEAST_MAX_AGE),
+        Schedule::OnDemand => ON_DEMAND_MAX_AGE,
+    }
+}
+
+impl<'t> Builder<'t, '_> {
+    /// Probes, links, monitors and validations, in the order of the file.
+    pub(super) fn probes(&mut self) -> Vec<Probe> {
+        let root = self.atlas.root;
+        let freeze = root.view("freeze");
+        let mut out = Vec::new();
+        for view in root.views("replication") {
+            if let Some(link) = self.link(view) {
+                out.push(self.measured(view, LINK, ProbeKind::Link(link)));
+            }
+        }
+        for view in freeze.map_or_else(Vec::new, |f| f.views("controls")) {
+            if let Some(mut verify) = view.command("verify") {
+                verify.env = view.secrets("env");
+                out.push(self.measured(view, CONTROL, ProbeKind::Control(verify)));
+            }
+        }
+        for view in freeze.map_or_else(Vec::new, |f| f.views("monitor")) {
+            if let Some(kind) = self.monitor(view) {
+                out.push(self.measured(view, MONITOR, kind));
+            }
+        }
+        for view in root.views("validation") {
+            if let Some(tables) = view.view("tables") {
+                if let Some(kind) = self.tables(tables) {
+                    out.push(self.measured(view, TABLES, kind));
+                }
+            } else if let Some(kind) = self.kind(view) {
+                out.push(self.measured(view, VALIDATION, kind));
+            }
+        }
+        for view in root.views("probe") {
+            if let Some(kind) = self.kind(view) {
+                out.push(self.measured(view, PROBE, kind));
+            }
+        }
+        out
+    }
+
+    /// What the controls do; that they hold is a probe of the same id.
+    pub(super) fn controls(&mut self) -> Vec<Control> {
+        let views = self.atlas.root.view("freeze").map_or_else(Vec::new, |f| f.views("controls"));
+        views
+            .into_iter()
+            .filter_map(|view| {
+                Some(Control {
+                    id: ProbeId::from(view.text("id")?),
+                    enforce: view.command("enforce")?,
+                    lift: view.command("lift")?,
+                    timeout: view.duration("timeout").unwrap_or(CONTROL.timeout),
+                })
+            })
+            .collect()
+    }
+
+    /// The keys that everything measured shares.
+    fn measured(&mut self, view: View<'t>, usual: Usual, kind: ProbeKind) -> Probe {
+        let id = view.must("id");
+        self.atlas.measured(&id, view);
+        let schedule = self.positive(view, "every").map_or(usual.schedule, Schedule::Every);
+        let max_age = self.positive(view, "max_age").unwrap_or(max_age(schedule));
+        if let Schedule::Every(every) = schedule
+            && max_age < every
+        {
+            self.findings.push(
+                Diagnostic::error(
+                    "impossible-time",
+                    view.at("max_age"),
+                    format!("`{id}` is stale before it is measured again"),
+                )
+                .label("shorter than `every`")
+                .related(view.at("every"), "measured so often")
+                .help("make `max_age` at least twice `every`, or take it out"),
+            );
+        }
+        Probe {
+            title: view.text("title").unwrap_or_else(|| id.clone()),
+            id: ProbeId::from(id),
+            section: usual.section,
+            kind,
+            schedule,
+            timeout: self.positive(view, "timeout").unwrap_or(usual.timeout),
+            max_age,
+            alarm: view.text("alarm").map_or(usual.alarm, |word| severity(&word)),
+            since: self.known.any_step(view, "since", self.findings).map(StepId::from),
+            until: self.known.any_step(view, "until", self.findings).map(StepId::from),
+            from: view.text("from").map(SshHost),
+            estimate: view.duration("estimate"),
+        }
+    }
+
+    /// One of the kinds that a probe, a validation and a proof share.
+    pub(super) fn kind(&mut self, view: View<'t>) -> Option<ProbeKind> {
+        if let Some(command) = view.command("command") {
+            let expect = view.view("expect").map_or_else(Expect::default, |e| self.expect(e));
+            return Some(ProbeKind::Command(CommandProbe { command, expect }));
+        }
+        if let Some(http) = view.view("http") {
+            return self.http(http).map(ProbeKind::Http);
+        }
+        if let Some(address) = view.text("tcp") {
+            return Some(ProbeKind::Tcp { address });
+        }
+        if let Some(tls) = view.view("tls") {
+            let address = tls.must("address");
+            let host =
+                address.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']).to_owned();
+            return Some(ProbeKind::Tls(TlsProbe {
+                name: tls.text("name").unwrap_or(host),
+                address,
+                ca: tls.text("ca"),
+                days_left: tls.whole("days_left").unwrap_or(DAYS_LEFT),
+            }));
+        }
+        if let Some(dns) = view.view("dns") {
+            return Some(ProbeKind::Dns(DnsProbe {
+                server: dns.must("server"),
+                name: dns.must("name"),
+                record: dns.must("record"),
+                is: dns.has("is").then(|| dns.strings("is")),
+                ttl_at_most: dns.duration("ttl_at_most"),
+            }));
+        }
+        if let Some(sql) = view.view("sql") {
+            let endpoint = self.endpoint(sql, "on")?;
+            let expect = sql.view("expect").map_or_else(Expect::default, |e| self.expect(e));
+            return Some(ProbeKind::Sql { endpoint, query: sql.must("query"), expect });
+        }
+        let files = view.view("files")?;
+        Some(ProbeKind::Files(FilesProbe {
+            path: files.must("path"),
+            at_least: files.whole("at_least").unwrap_or(1),
+            younger_than: self.positive(files, "younger_than"),
+            bytes_at_least: files.count("bytes_at_least").map(|c| c.number),
+        }))
+    }
+
+    fn http(&mut self, view: View<'t>) -> Option<HttpProbe> {
+        let (method, key) = [("GET", "get"), ("HEAD", "head"), ("POST", "post")]
+            .into_iter()
+            .find(|(_, key)| view.has(key))?;
+        let url = view.secret(key)?;
+        let written = url.to_string();
+        let starts_open = written.starts_with("${");
+        if !starts_open && !written.starts_with("http://") && !written.starts_with("https://") {
+            self.findings.push(
+                Diagnostic::error("wrong-value", view.at(key), format!("`{written}` is no web address"))
+                    .label("not a URL")
+                    .help("write https://host/path"),
+            );
+        }
+        let expect = view.view("expect").map_or_else(Expect::default, |e| self.expect(e));
+        Some(HttpProbe {
+            method: method.to_owned(),
+            url,
+            headers: view.secrets("headers"),
+            body: view.secret("body"),
+            ca: view.text("ca"),
+            expect,
+        })
+    }
+
+    fn expect(&mut self, view: View<'t>) -> Expect {
+        let expect = Expect {
+            exit: view.whole("exit"),
+            status: view.whole("status"),
+            text: view.text("text"),
+            json: view.json("json"),
+            is: view.text("is"),
+            at_most: view.number("at_most"),
+            at_least: view.number("at_least"),
+            number: view.text("number"),
+        };
+        if expect == Expect::default() {
+            self.findings.push(
+                Diagnostic::error("missing-kind", view.at, "an `expect` that expects nothing")
+                    .label("empty")
+                    .help("say what the answer must look like, or take it out"),
+            );
+        }
+        if let (Some(least), Some(most)) = (expect.at_least, expect.at_most)
+            && least > most
+        {
+            self.findings.push(
+                Diagnostic::error(
+                    "wrong-value",
+                    view.at("at_least"),
+                    "no number is at least this and at most that",
+                )
+                .label("above `at_most`")
+                .related(view.at("at_most"), "at most this")
+                .help("swap the two"),
+            );
+        }
+        let table = view.view("json").map(|j| j.table.entries.as_slice()).unwrap_or_default();
+        let pointers = table.iter().map(|e| (e.key.as_str(), e.key_at));
+        let number = expect.number.as_deref().map(|n| (n, view.at("number")));
+        for (pointer, at) in pointers.chain(number) {
+            if !pointer.starts_with('/') {
+                self.findings.push(
+                    Diagnostic::error("wrong-value", at, format!("`{pointer}` is no JSON pointer"))
+                        .label("does not start with `/`")
+                        .help(format!("write /{}", pointer.trim_start_matches("$.").replace('.', "/"))),
+                );
+            }
+        }
+        expect
+    }
+
+    fn link(&mut self, view: View<'t>) -> Option<Link> {
+        let direction = view.view("sqlite")?;
+        let (from, to) = self.direction(direction)?;
+        let warn = view.count("warn");
+        if warn.is_some_and(|w| w.bytes) {
+            self.findings.push(
+                Diagnostic::error(
+                    "wrong-value",
+                    view.at("warn"),
+                    "a SQLite link is measured in changes, not in bytes",
+                )
+                .label("a size")
+                .help("write warn = 1000"),
+            );
+        }
+        Some(Link {
+            from,
+            to,
+            marker: view.maybe_flag("marker").unwrap_or(true),
+            warn: warn.map_or(WARN_CHANGES, |w| w.number),
+            zero_for: view.duration("zero_for").unwrap_or_default(),
+            reverse: view.flag("reverse"),
+        })
+    }
+
+    fn monitor(&mut self, view: View<'t>) -> Option<ProbeKind> {
+        if let Some(on) = view.view("schema") {
+            return Some(ProbeKind::Schema { endpoint: self.endpoint(on, "on")? });
+        }
+        if let Some(on) = view.view("writes") {
+            return Some(ProbeKind::Writes { endpoint: self.endpoint(on, "on")? });
+        }
+        if let Some(git) = view.view("git") {
+            return Some(ProbeKind::Git { remote: git.must("remote"), refs: git.strings("refs") });
+        }
+        if let Some(command) = view.command("command") {
+            return Some(ProbeKind::Unchanged(command));
+        }
+        view.has("files").then(|| ProbeKind::Tree { paths: view.strings("files") })
+    }
+
+    fn tables(&mut self, view: View<'t>) -> Option<ProbeKind> {
+        let (from, to) = self.direction(view)?;
+        let (include, exclude) = (view.strings("include"), view.strings("exclude"));
+        Some(ProbeKind::Tables(TablesProbe { from, to, include, exclude }))
+    }
+
+    /// From one endpoint to another one.
+    pub(super) fn direction(&mut self, view: View<'t>) -> Option<(EndpointId, EndpointId)> {
+        let from = self.endpoint(view, "from");
+        let to = self.endpoint(view, "to");
+        let (from, to) = (from?, to?);
+        if from == to {
+            self.findings.push(
+                Diagnostic::error("same-system", view.at("to"), format!("from `{from}` to itself"))
+                    .label("the same endpoint")
+                    .related(view.at("from"), "it starts here")
+                    .help("name the other side"),
+            );
+        }
+        Some((from, to))
+    }
+
+    pub(super) fn endpoint(&mut self, view: View<'t>, key: &str) -> Option<EndpointId> {
+        self.known.one(view, key, Named::Endpoint, self.findings).map(EndpointId::from)
+    }
+}
+
+/// `none` is no alarm at all.
+fn severity(word: &str) -> Option<Severity> {
+    match word {
+        "warning" => Some(Severity::Warning),
+        "caution" => Some(Severity::Caution),
+        "advisory" => Some(Severity::Advisory),
+        _ => None,
+    }
+}
+
+/// What a command is, for a proof or preflight given as a bare list.
+pub(super) fn bare(command: CommandLine) -> ProbeKind {
+    ProbeKind::Command(CommandProbe { command, expect: Expect::default() })
+}

@@ -1,0 +1,149 @@
+//! What this very plan is, by hash: the file, what it resolves to, each step, every script it names.
+//!
+//! References to secrets are hashed as references, never their values.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use super::build::{Atlas, json};
+use super::model::{CommandLine, NotifyBy, Pins, Plan, ProbeKind, StepKind, Undo};
+
+/// Arguments that are files are hashed up to this size; what is larger is data.
+const LARGEST_ARGUMENT: u64 = 16 * 1024 * 1024;
+
+/// Hashes a plan. `root` is where its relative paths start.
+pub(super) fn pins(plan: &Plan, atlas: &Atlas<'_>, base: &str, resolved: &str, root: &Path) -> Pins {
+    let rollback = plan.rollback_steps();
+    let steps = plan.steps.iter().chain(rollback).map(|step| {
+        let written = atlas.steps.get(&step.id).map_or(serde_json::Value::Null, |view| {
+            view.table.entries.iter().map(|e| (e.key.clone(), json(&e.node))).collect()
+        });
+        let mut text = String::new();
+        canonical(&mut text, &written);
+        (step.id.clone(), hex(&Sha256::digest(text)))
+    });
+    Pins {
+        base: hex(&Sha256::digest(base)),
+        resolved: hex(&Sha256::digest(resolved)),
+        steps: steps.collect(),
+        scripts: scripts(plan, root),
+    }
+}
+
+/// JSON with its keys in order, so that moving a key changes nothing.
+fn canonical(out: &mut String, value: &serde_json::Value) {
+    match value {
+        serde_json::Value::Object(map) => {
+            let sorted: BTreeMap<&String, &serde_json::Value> = map.iter().collect();
+            out.push('{');
+            for (key, value) in sorted {
+                let _ = write!(out, "{}:", serde_json::Value::String(key.clone()));
+                canonical(out, value);
+                out.push(',');
+            }
+            out.push('}');
+        }
+        serde_json::Value::Array(list) => {
+            out.push('[');
+            for value in list {
+                canonical(out, value);
+                out.push(',');
+            }
+            out.push(']');
+        }
+        other => {
+            let _ = write!(out, "{other}");
+        }
+    }
+}
+
+/// Every command of a plan, with the `env` left aside.
+pub(super) fn commands(plan: &Plan) -> Vec<&CommandLine> {
+    let mut out: Vec<&CommandLine> = Vec::new();
+    for step in plan.steps.iter().chain(plan.rollback_steps()) {
+        match &step.kind {
+            StepKind::Command(command) => out.push(command),
+            StepKind::Notify(notify) => out.extend(told_by(&notify.by)),
+            StepKind::Manual { .. }
+            | StepKind::Sql { .. }
+            | StepKind::Wait(_)
+            | StepKind::Check(_)
+            | StepKind::Gate(_)
+            | StepKind::Fence(_)
+            | StepKind::Open { .. }
+            | StepKind::Freeze(_) => {}
+        }
+        if let Some(Undo::Command(command)) = &step.undo {
+            out.push(command);
+        }
+    }
+    for control in &plan.controls {
+        out.extend([&control.enforce, &control.lift]);
+    }
+    for probe in &plan.probes {
+        match &probe.kind {
+            // A command on another host is that host's, not ours.
+            _ if probe.from.is_some() => {}
+            ProbeKind::Command(probe) => out.push(&probe.command),
+            ProbeKind::Unchanged(command) | ProbeKind::Control(command) => out.push(command),
+            _ => {}
+        }
+    }
+    out.extend(plan.alarm_notify.as_ref().and_then(|n| told_by(&n.by)));
+    out
+}
+
+fn told_by(by: &NotifyBy) -> Option<&CommandLine> {
+    match by {
+        NotifyBy::Command(command) => Some(command),
+        NotifyBy::Webhook(_) => None,
+    }
+}
+
+/// Programs that are named by a path, and arguments that are files beside the plan.
+fn scripts(plan: &Plan, root: &Path) -> Vec<(String, String)> {
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    for command in commands(plan) {
+        for (i, argument) in command.argv.iter().enumerate() {
+            let program = i == 0;
+            if found.contains_key(argument) || argument.is_empty() || (program && !argument.contains('/')) {
+                continue;
+            }
+            let limit = if program { u64::MAX } else { LARGEST_ARGUMENT };
+            if let Some(hash) = file_hash(&root.join(argument), limit) {
+                found.insert(argument.clone(), hash);
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// The hash of a regular file, `None` where there is none, or none that can be read, or one beyond the limit.
+fn file_hash(path: &Path, limit: u64) -> Option<String> {
+    let about = path.metadata().ok()?;
+    if !about.is_file() || about.len() > limit {
+        return None;
+    }
+    let mut file = File::open(path).ok()?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let n = file.read(&mut buffer).ok()?;
+        if n == 0 {
+            return Some(hex(&hash.finalize()));
+        }
+        hash.update(buffer.get(..n)?);
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}

@@ -1,0 +1,355 @@
+//! Holds a tree against the table of keys: unknown keys, wrong types, missing keys, all of them at once.
+//!
+//! What passes here has the shape that `build` reads without looking twice. Refuses to know what values mean
+//! together.
+
+use super::diagnostic::{Diagnostic, Findings};
+use super::grammar::{Key, Kind, Names, Spec};
+use super::names;
+use super::source::Place;
+use super::tree::{Node, Table, Value};
+use super::units;
+
+/// How much is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rigour {
+    /// Everything.
+    Whole,
+    /// Only what is there and wrong: the text has syntax errors, so that what is missing may be in them.
+    Present,
+}
+
+struct Shape<'f> {
+    rigour: Rigour,
+    findings: &'f mut Findings,
+}
+
+/// Checks a whole file. `at` is where something is missed that no table could hold.
+pub(super) fn check(root: &Table, at: Place, spec: &'static Spec, rigour: Rigour, findings: &mut Findings) {
+    Shape { rigour, findings }.table(root, at, spec);
+}
+
+/// A table as people know it: its id where it has one.
+pub(super) fn called(spec: &Spec, table: &Table) -> String {
+    match table.get("id").and_then(Node::text) {
+        Some(id) => {
+            let kind = spec.name.trim_start_matches("an ").trim_start_matches("a ");
+            format!("{kind} `{id}`")
+        }
+        None => spec.name.to_owned(),
+    }
+}
+
+impl Shape<'_> {
+    fn table(&mut self, table: &Table, at: Place, spec: &'static Spec) {
+        for entry in &table.entries {
+            match spec.key(&entry.key) {
+                None => self.unknown(&entry.key, entry.key_at, table, spec),
+                Some(Key { kind: Kind::Needs(what, instead), name, .. }) => self.findings.push(
+                    Diagnostic::error(
+                        "not-in-this-version",
+                        entry.key_at,
+                        format!("`{name}` needs {what}, which this version does not have"),
+                    )
+                    .label("cannot be enforced")
+                    .help(*instead),
+                ),
+                Some(key) => {
+                    self.beside(key, entry.key_at, table, spec);
+                    self.value(&entry.node, key.name, key.kind);
+                }
+            }
+        }
+        if self.rigour == Rigour::Whole {
+            for key in spec.keys.iter().filter(|k| k.required && table.get(k.name).is_none()) {
+                let (_, example) = expected(key.kind);
+                self.findings.push(
+                    Diagnostic::error(
+                        "missing-key",
+                        at,
+                        format!("{} needs `{}`", called(spec, table), key.name),
+                    )
+                    .label(format!("`{}` is missing", key.name))
+                    .help(format!("add {}", example.replace("KEY", key.name))),
+                );
+            }
+        }
+        self.one_of(table, at, spec);
+    }
+
+    fn unknown(&mut self, key: &str, at: Place, table: &Table, spec: &Spec) {
+        let known = spec.keys.iter().filter(|k| !matches!(k.kind, Kind::Needs(..))).map(|k| k.name);
+        let unused = known.filter(|k| table.get(k).is_none());
+        let help = names::suggest(key, "key", unused).replace("there is:", "the keys here are:");
+        self.findings.push(
+            Diagnostic::error("unknown-key", at, format!("`{key}` is not a key of {}", called(spec, table)))
+                .label("unknown key")
+                .help(help),
+        );
+    }
+
+    fn beside(&mut self, key: &Key, at: Place, table: &Table, spec: &Spec) {
+        if key.beside.is_empty() || key.beside.iter().any(|k| table.get(k).is_some()) {
+            return;
+        }
+        let other = spec.one_of.iter().find(|k| table.get(k).is_some());
+        let with = other.map_or_else(String::new, |k| format!(" beside `{k}`"));
+        self.findings.push(
+            Diagnostic::error("misplaced-key", at, format!("`{}` means nothing{with}", key.name))
+                .label("nothing to go with")
+                .help(format!("it goes with {}: take it out", either(key.beside))),
+        );
+    }
+
+    fn one_of(&mut self, table: &Table, at: Place, spec: &Spec) {
+        let there: Vec<_> = spec.one_of.iter().filter_map(|k| table.entry(k)).collect();
+        // A key that is refused with words of its own would have been the one.
+        let refused =
+            |e: &super::tree::Entry| spec.key(&e.key).is_none_or(|k| matches!(k.kind, Kind::Needs(..)));
+        match there.as_slice() {
+            [_] => {}
+            [] if spec.one_of.is_empty() || self.rigour == Rigour::Present => {}
+            [] if table.entries.iter().any(refused) => {}
+            [] => self.findings.push(
+                Diagnostic::error(
+                    "missing-kind",
+                    at,
+                    format!("{} does not say what it is", called(spec, table)),
+                )
+                .label(format!("needs {}", either(spec.one_of)))
+                .help(format!("add exactly one of {}", list(spec.one_of))),
+            ),
+            [first, more @ ..] => {
+                for second in more {
+                    self.findings.push(
+                        Diagnostic::error(
+                            "two-kinds",
+                            second.key_at,
+                            format!("{} cannot be two things at once", called(spec, table)),
+                        )
+                        .label(format!("`{}` too", second.key))
+                        .related(first.key_at, format!("`{}` already", first.key))
+                        .help("keep one of the two, or write a second one"),
+                    );
+                }
+            }
+        }
+    }
+
+    fn value(&mut self, node: &Node, key: &str, kind: Kind) {
+        if let (Value::Tainted(template), false) = (&node.value, matches!(kind, Kind::Secret)) {
+            let help = match kind {
+                Kind::Argv | Kind::ArgvOr(_) => {
+                    "put it in `env = { NAME = \"…\" }`: arguments are visible to everybody on the host"
+                }
+                _ => {
+                    "values from the environment or a file stand only in urls, headers, bodies, paths and `env`"
+                }
+            };
+            self.findings.push(
+                Diagnostic::error("secret-in-the-open", node.at, format!("`{key}` may not hold {template}"))
+                    .label("would be shown, hashed and recorded")
+                    .help(help),
+            );
+            return;
+        }
+        match (kind, &node.value) {
+            (Kind::Table(spec), Value::Table(table)) => self.table(table, node.at, spec),
+            (Kind::Tables(spec), Value::List(list)) => {
+                if list.is_empty() {
+                    self.wrong(node, key, kind);
+                }
+                for item in list {
+                    match &item.value {
+                        Value::Table(table) => self.table(table, item.at, spec),
+                        Value::Text(_)
+                        | Value::Tainted(_)
+                        | Value::Whole(_)
+                        | Value::Real(_)
+                        | Value::Flag(_)
+                        | Value::Time(_)
+                        | Value::List(_) => self.wrong(item, key, kind),
+                    }
+                }
+            }
+            (Kind::Map(inner, names), Value::Table(table)) => self.map(table, key, *inner, names),
+            (Kind::ArgvOr(spec), Value::Table(table)) => self.table(table, node.at, spec),
+            (Kind::Argv | Kind::ArgvOr(_), Value::List(list)) => {
+                self.texts(list, key);
+                match list.first() {
+                    None => self.wrong(node, key, kind),
+                    Some(first) if first.text() == Some("") => self.wrong(first, key, kind),
+                    Some(_) => {}
+                }
+            }
+            (Kind::Texts | Kind::Refs(_), Value::List(list)) => {
+                self.texts(list, key);
+                if list.is_empty() {
+                    self.wrong(node, key, kind);
+                }
+            }
+            (Kind::RefsOrNone(_), Value::List(list)) => self.texts(list, key),
+            (Kind::Json, _) => self.json(node, key),
+            (Kind::Secret, Value::Tainted(_) | Value::Text(_))
+            | (Kind::Flag, Value::Flag(_))
+            | (Kind::Number, Value::Whole(_) | Value::Real(_)) => {}
+            (Kind::Whole(least, most), Value::Whole(n)) => {
+                if !(least..=most).contains(n) {
+                    self.findings.push(
+                        Diagnostic::error("wrong-value", node.at, format!("`{key}` cannot be {n}"))
+                            .label("out of bounds")
+                            .help(if most == i64::MAX {
+                                format!("at least {least}")
+                            } else {
+                                format!("from {least} to {most}")
+                            }),
+                    );
+                }
+            }
+            (Kind::Count, Value::Whole(n)) if *n >= 0 => {}
+            (Kind::Time | Kind::TimeOrStart, Value::Time(time)) => {
+                self.wrong_value(node, key, units::time(time).map(|_| ()));
+            }
+            (kind, Value::Text(text)) => self.text(node, key, kind, text),
+            _ => self.wrong(node, key, kind),
+        }
+    }
+
+    fn text(&mut self, node: &Node, key: &str, kind: Kind, text: &str) {
+        match kind {
+            Kind::Text | Kind::Ref(_) | Kind::Refs(_) | Kind::RefsOrNone(_) | Kind::Texts => {
+                if text.trim().is_empty() {
+                    self.findings.push(
+                        Diagnostic::error("wrong-value", node.at, format!("`{key}` is empty"))
+                            .label("nothing in it")
+                            .help("write what it is, or take the key out"),
+                    );
+                }
+            }
+            Kind::Word => self.wrong_value(node, key, units::word(text)),
+            Kind::Id => self.wrong_value(node, key, units::id(text)),
+            Kind::Duration => self.wrong_value(node, key, units::duration(text).map(|_| ())),
+            Kind::Count => self.wrong_value(node, key, units::count(text).map(|_| ())),
+            Kind::Offset => self.wrong_value(node, key, units::offset(text).map(|_| ())),
+            Kind::Address => self.wrong_value(node, key, units::address(text)),
+            Kind::SshHost => self.wrong_value(node, key, units::ssh_host(text)),
+            Kind::TimeOrStart if text == "start" => {}
+            Kind::Choice(words) if words.contains(&text) => {}
+            Kind::Choice(words) => self.findings.push(
+                Diagnostic::error("wrong-value", node.at, format!("`{key}` cannot be `{text}`"))
+                    .label("not one of its words")
+                    .help(names::nearest(text, words.iter().copied()).map_or_else(
+                        || format!("it is one of {}", list(words)),
+                        |near| format!("did you mean `{near}`?"),
+                    )),
+            ),
+            _ => self.wrong(node, key, kind),
+        }
+    }
+
+    fn texts(&mut self, list: &[Node], key: &str) {
+        for item in list {
+            match &item.value {
+                Value::Text(_) => {}
+                Value::Tainted(_) => self.value(item, key, Kind::Argv),
+                Value::Whole(_)
+                | Value::Real(_)
+                | Value::Flag(_)
+                | Value::Time(_)
+                | Value::List(_)
+                | Value::Table(_) => self.wrong(item, key, Kind::Text),
+            }
+        }
+    }
+
+    fn map(&mut self, table: &Table, key: &str, inner: Kind, names: Names) {
+        for entry in &table.entries {
+            if !names.fits(&entry.key) {
+                self.findings.push(
+                    Diagnostic::error(
+                        "wrong-value",
+                        entry.key_at,
+                        format!("`{}` is no name for {key}", entry.key),
+                    )
+                    .label("not a name")
+                    .help(format!("a name is made of {}", names.rule())),
+                );
+            }
+            self.value(&entry.node, &entry.key, inner);
+        }
+    }
+
+    fn json(&mut self, node: &Node, key: &str) {
+        match &node.value {
+            Value::Text(_) | Value::Whole(_) | Value::Flag(_) => {}
+            Value::Real(n) if n.is_finite() => {}
+            Value::List(list) => list.iter().for_each(|n| self.value(n, key, Kind::Json)),
+            Value::Table(table) => table.entries.iter().for_each(|e| self.value(&e.node, key, Kind::Json)),
+            Value::Tainted(_) | Value::Real(_) | Value::Time(_) => self.wrong(node, key, Kind::Json),
+        }
+    }
+
+    fn wrong_value(&mut self, node: &Node, key: &str, result: Result<(), units::Wrong>) {
+        if let Err(wrong) = result {
+            self.findings.push(
+                Diagnostic::error("wrong-value", node.at, wrong.why)
+                    .label(format!("not right for `{key}`"))
+                    .help(wrong.mend),
+            );
+        }
+    }
+
+    fn wrong(&mut self, node: &Node, key: &str, kind: Kind) {
+        let (noun, example) = expected(kind);
+        let empty = node.list().is_some_and(<[Node]>::is_empty);
+        let here = if empty { "an empty list" } else { node.what() };
+        self.findings.push(
+            Diagnostic::error("wrong-type", node.at, format!("`{key}` is {noun}, not {here}"))
+                .label(format!("expected {noun}"))
+                .help(format!("write {}", example.replace("KEY", key))),
+        );
+    }
+}
+
+/// What a kind is called, and a line that shows one, `KEY` standing for the key.
+fn expected(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Text | Kind::Secret => ("a text", "KEY = \"…\""),
+        Kind::Word => ("a word", "KEY = \"azure\""),
+        Kind::Id => ("an id", "KEY = \"some-name\""),
+        Kind::Ref(_) => ("an id", "KEY = \"the-id\""),
+        Kind::Refs(_) | Kind::RefsOrNone(_) => ("an id or a list of ids", "KEY = [\"the-id\"]"),
+        Kind::Texts => ("a text or a list of texts", "KEY = [\"…\"]"),
+        Kind::Argv => ("a list of a program and its arguments", "KEY = [\"./program\", \"argument\"]"),
+        Kind::Duration => ("a duration", "KEY = \"5m30s\""),
+        Kind::Count => ("a count or a size", "KEY = 1000, or KEY = \"64MiB\""),
+        Kind::Offset => ("an offset from UTC", "KEY = \"+01:00\""),
+        Kind::Time => ("a time with its offset", "KEY = 2026-12-05T22:00:00+01:00"),
+        Kind::TimeOrStart => ("a time or \"start\"", "KEY = 2026-12-05T22:00:00+01:00, or KEY = \"start\""),
+        Kind::Flag => ("true or false", "KEY = true"),
+        Kind::Whole(..) => ("a whole number", "KEY = 3"),
+        Kind::Number => ("a number", "KEY = 3"),
+        Kind::Json => ("a value that JSON can hold", "KEY = \"…\""),
+        Kind::Choice(_) => ("a word", "KEY = \"…\""),
+        Kind::Address => ("a host and port", "KEY = \"10.0.0.5:5432\""),
+        Kind::SshHost => ("a host", "KEY = \"ops@host\""),
+        Kind::Table(_) | Kind::Map(..) => ("a table", "KEY = { … }"),
+        Kind::Tables(_) => ("a list of at least one table", "[[KEY]]"),
+        Kind::ArgvOr(_) => {
+            ("a list of a program and its arguments, or a table", "KEY = [\"./program\", \"--check\"]")
+        }
+        Kind::Needs(..) => ("not in this version", "nothing"),
+    }
+}
+
+fn list(words: &[&str]) -> String {
+    words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn either(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => format!("`{one}`"),
+        [init @ .., last] => format!("{} or `{last}`", list(init)),
+    }
+}
