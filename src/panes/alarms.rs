@@ -5,6 +5,7 @@
 use crate::engine::event::AlarmId;
 use crate::engine::state::Alarm;
 use crate::plan::model::Severity;
+use crate::ui::actions::Action;
 use crate::ui::format;
 use crate::ui::layout::{self, Column};
 use crate::ui::theme::Role;
@@ -12,10 +13,18 @@ use crate::ui::theme::Role;
 use super::item::Item;
 use super::row::{Row, Words, words};
 use super::scene::{Columns, Scene};
+use super::section::{Gathered, Line};
 use super::standing::Call;
 
+pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
+    let seen = seen(scene);
+    let note = note(&seen);
+    let lines = seen.into_iter().map(|(id, alarm)| Line::Alarm(id, alarm)).collect();
+    Gathered { well: note.clone(), note, lines }
+}
+
 /// Raised ones first, those to answer before the answered; then what is clear and not answered yet.
-pub(super) fn seen<'a>(scene: &Scene<'a>) -> Vec<(&'a AlarmId, &'a Alarm)> {
+fn seen<'a>(scene: &Scene<'a>) -> Vec<(&'a AlarmId, &'a Alarm)> {
     let mut all: Vec<_> = scene.state.alarms.iter().collect();
     all.sort_by_key(|(_, alarm)| {
         (
@@ -33,7 +42,7 @@ pub(super) fn wants_answer(alarm: &Alarm) -> bool {
     alarm.cleared.is_none() && alarm.acknowledged.is_none()
 }
 
-pub(super) fn note(seen: &[(&AlarmId, &Alarm)]) -> Words<'static> {
+fn note(seen: &[(&AlarmId, &Alarm)]) -> Words<'static> {
     let open: Vec<Severity> =
         seen.iter().filter(|(_, alarm)| wants_answer(alarm)).map(|(_, alarm)| alarm.severity).collect();
     let raised = seen.iter().filter(|(_, alarm)| alarm.cleared.is_none()).count();
@@ -58,7 +67,9 @@ pub(super) fn row<'a>(scene: &Scene<'a>, id: &'a AlarmId, alarm: &'a Alarm, colu
     }
     let right = match &alarm.acknowledged {
         Some((by, at)) => words(Role::Dim, format!("{by} ")).and(Role::Dim, scene.hour_minute(*at)),
-        None if wants_answer(alarm) => words(Role::KeyName, "a").and(Role::KeyLabel, " answer"),
+        None if wants_answer(alarm) && scene.drives => {
+            scene.key(Action::Answer).and(Role::KeyLabel, " answer")
+        }
         None => Words::none(),
     };
     let [text_at, right_at] = layout::columns(
@@ -71,13 +82,6 @@ pub(super) fn row<'a>(scene: &Scene<'a>, id: &'a AlarmId, alarm: &'a Alarm, colu
         row = row.left(columns.sign, words(role, scene.glyphs.alarm));
     }
     row.left(text_at, text).right(right_at, right).of(Item::Alarm(id.clone()))
-}
-
-/// The loudest in one line, for a screen without room for more.
-pub(super) fn brief<'a>(seen: &[(&'a AlarmId, &'a Alarm)]) -> Option<(Call, Words<'a>)> {
-    let (_, alarm) = seen.iter().find(|(_, alarm)| alarm.cleared.is_none())?;
-    let call = if wants_answer(alarm) { Call::from(alarm.severity) } else { Call::None };
-    Some((call, words(role(alarm), alarm.text.as_str())))
 }
 
 fn role(alarm: &Alarm) -> Role {

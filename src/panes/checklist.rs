@@ -43,16 +43,16 @@ pub(super) fn note(part: &Part) -> Words<'static> {
     words(Role::Dim, format!("{} of {all} {}", part.done, if all == 1 { "step" } else { "steps" }))
 }
 
-/// Draws the part that runs and what comes after it.
+/// Draws the part that runs and what comes after it; returns the row below the last.
 pub(super) fn draw(
     canvas: &mut Canvas<'_>,
     scene: &Scene<'_>,
     area: Rect,
     view: &mut View,
-    selection: &Selection<'_>,
-) {
+    selection: Selection<'_>,
+) -> u16 {
     let (shown, place) = view.shown(scene);
-    let Some(part) = scene.figures.parts.get(shown) else { return };
+    let Some(part) = scene.figures.parts.get(shown) else { return area.y };
     canvas.head(area, &part.title, &note(part).0, selection.focused);
     let columns = step::Columns::new(area);
     let room = area.height.saturating_sub(1);
@@ -84,6 +84,7 @@ pub(super) fn draw(
             }
         }
     }
+    y
 }
 
 /// The places of a part that are seen. What steps say below their titles takes rows too, so the window is

@@ -6,19 +6,17 @@ use crate::ui::theme::Role;
 use super::item::Item;
 use super::row::{Row, Words, words};
 use super::scene::{Columns, Scene};
+use super::section::{self, Gathered, Line};
 use super::standing::{Call, Seen, Standing};
 
-/// What is not well, and how many there are in all.
-pub(super) fn seen<'a>(scene: &Scene<'a>) -> Vec<Seen<'a>> {
-    scene.section(Section::Environment)
+pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
+    let seen = scene.section(Section::Environment);
+    let note = note(&seen);
+    let calling = seen.into_iter().filter(|seen| seen.standing.call() != Call::None);
+    Gathered { well: note.clone(), note, lines: calling.map(Line::Probe).collect() }
 }
 
-/// Whether a probe takes a line.
-pub(super) fn shows(seen: Seen<'_>) -> bool {
-    seen.standing.call() != Call::None
-}
-
-pub(super) fn note(_scene: &Scene<'_>, seen: &[Seen<'_>]) -> Words<'static> {
+fn note(seen: &[Seen<'_>]) -> Words<'static> {
     let well = seen.iter().filter(|s| s.standing == Standing::Well).count();
     let not_yet = seen.iter().filter(|s| s.standing == Standing::NotYet).count();
     let text = match (well, not_yet, seen.len()) {
@@ -33,10 +31,10 @@ pub(super) fn note(_scene: &Scene<'_>, seen: &[Seen<'_>]) -> Words<'static> {
 pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {
     let role = seen.standing.call().role(Role::Normal);
     let text = match seen.standing {
-        Standing::Waived => super::waived_text(scene, seen),
-        _ => super::text_of(seen, role),
+        Standing::Waived => section::waived_text(scene, seen),
+        _ => section::text_of(seen, role),
     };
-    super::probe_row(scene, seen, columns, role)
+    section::probe_row(scene, seen, columns, role)
         .left(columns.text, text)
         .right(columns.age, scene.age(&seen))
         .of(Item::Probe(seen.probe.id.clone()))

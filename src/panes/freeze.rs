@@ -7,14 +7,17 @@ use crate::ui::theme::Role;
 use super::item::Item;
 use super::row::{Row, Words, words};
 use super::scene::{Columns, Scene};
+use super::section::{self, Gathered, Line};
 use super::standing::{Seen, Standing};
 
-pub(super) fn seen<'a>(scene: &Scene<'a>) -> Vec<Seen<'a>> {
-    scene.section(Section::Freeze)
+pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
+    let seen = scene.section(Section::Freeze);
+    let note = note(scene);
+    Gathered { well: note.clone(), note, lines: seen.into_iter().map(Line::Probe).collect() }
 }
 
 /// Since when a side has been fenced.
-pub(super) fn note(scene: &Scene<'_>, _seen: &[Seen<'_>]) -> Words<'static> {
+fn note(scene: &Scene<'_>) -> Words<'static> {
     let fenced = scene.state.sides.iter().filter(|(_, side)| side.state != FenceState::Open);
     match fenced.map(|(id, side)| (side.since, id)).min() {
         Some((since, id)) => words(Role::Dim, format!("{id} fenced since {}", scene.hour_minute(since))),
@@ -24,7 +27,7 @@ pub(super) fn note(scene: &Scene<'_>, _seen: &[Seen<'_>]) -> Words<'static> {
 
 pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {
     let role = seen.standing.call().role(Role::Normal);
-    super::probe_row(scene, seen, columns, role)
+    section::probe_row(scene, seen, columns, role)
         .left(columns.text, text(scene, seen))
         .right(columns.age, scene.age(&seen))
         .of(Item::Probe(seen.probe.id.clone()))
@@ -37,7 +40,7 @@ pub(super) fn text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
         (ProbeKind::Fence(_), Standing::NotYet) => words(Role::Dim, "takes writes"),
         (ProbeKind::Control(_), Standing::NotYet) => words(Role::Dim, "not locked yet"),
         (_, Standing::NotYet) => words(Role::Dim, "not looked at yet"),
-        (_, Standing::Waived) => super::waived_text(scene, seen),
-        _ => super::text_of(seen, role),
+        (_, Standing::Waived) => section::waived_text(scene, seen),
+        _ => section::text_of(seen, role),
     }
 }

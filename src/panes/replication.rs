@@ -13,34 +13,41 @@ use crate::ui::theme::Role;
 use super::item::Item;
 use super::row::{Row, Words, words};
 use super::scene::{Columns, Scene};
-use super::standing::{self, Call, Seen, Standing};
+use super::section::{self, Gathered, Line};
+use super::standing::{Call, Seen, Standing, is_waited_for};
 
 /// Columns of the trend beside a value.
 const TREND: u16 = 12;
 /// Columns of a value with its unit.
 const VALUE: u16 = 10;
 
-pub(super) fn seen<'a>(scene: &Scene<'a>) -> Vec<Seen<'a>> {
-    scene.section(Section::Replication)
+pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
+    let seen = scene.section(Section::Replication);
+    let behind = |seen: &&Seen<'_>| lag(scene, **seen).map_or(0, |lag| lag.behind);
+    let well = match seen.iter().max_by_key(behind) {
+        Some(worst) => brief(scene, *worst),
+        None => words(Role::Dim, "no link counts now"),
+    };
+    Gathered { note: note(scene, &seen), well, lines: seen.into_iter().map(Line::Probe).collect() }
 }
 
 /// By what the gauges know: markers that travelled, or positions alone.
-pub(super) fn note(scene: &Scene<'_>, seen: &[Seen<'_>]) -> Words<'static> {
+fn note(scene: &Scene<'_>, seen: &[Seen<'_>]) -> Words<'static> {
     if seen.is_empty() {
         return words(Role::Dim, "no link counts now");
     }
-    let marker = seen.iter().any(|s| lag(scene, s).is_some_and(|lag| lag.marker.is_some()));
+    let marker = seen.iter().any(|s| lag(scene, *s).is_some_and(|lag| lag.marker.is_some()));
     words(Role::Dim, if marker { "by marker" } else { "by position" })
 }
 
 pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {
     let call = call(scene, seen);
     let name = call.role(Role::Normal);
-    let row = super::probe_row(scene, seen, columns, name)
+    let row = section::probe_row(scene, seen, columns, name)
         .right(columns.age, scene.age(&seen))
         .of(Item::Probe(seen.probe.id.clone()));
     if !matches!(seen.probe.kind, ProbeKind::Link(_)) {
-        return row.left(columns.text, super::text_of(seen, name));
+        return row.left(columns.text, section::text_of(seen, name));
     }
     let [value_at, trend_at, text_at] = layout::columns(
         columns.text.x,
@@ -73,7 +80,7 @@ pub(super) fn call(scene: &Scene<'_>, seen: Seen<'_>) -> Call {
         .readings
         .track(&seen.probe.id)
         .is_some_and(|track| matches!(track.trend(), Trend::Growing(_)));
-    let waited = growing && standing::is_waited_for(scene.plan, scene.state, &seen.probe.id);
+    let waited = growing && is_waited_for(scene.plan, scene.state, &seen.probe.id);
     match seen.standing {
         Standing::Well if waited => Call::Caution,
         standing => standing.call(),

@@ -10,7 +10,7 @@ use crate::engine::reading::Verdict;
 use crate::engine::readings::Readings;
 use crate::plan::{Plan, ProbeId};
 use crate::plan::model::Section;
-use crate::ui::actions::Action;
+use crate::ui::actions::{Action, Context};
 use crate::ui::format;
 use crate::ui::keymap::Keymap;
 use crate::ui::layout::{self, Column, Slot};
@@ -110,6 +110,6 @@ impl<'a> Scene<'a> {
 
     /// The key of an action, as the last line names it.
     pub(crate) fn key(&self, action: Action) -> Words<'static> {
-        words(Role::KeyName, self.keys.name_of(action))
+        self.keys.key_for(Context::Main, action).map_or_else(Words::none, |key| words(Role::KeyName, key.to_string()))
     }
 }

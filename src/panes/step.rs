@@ -312,7 +312,7 @@ fn zero_wait<'a>(scene: &Scene<'a>, links: &'a [ProbeId]) -> Words<'a> {
             (_, Trend::Growing(_) | Trend::Steady | Trend::Unclear) => None,
         };
         left = left.zip(needs).map(|(a, b)| a.max(b));
-        let role = super::replication::call(scene, &seen).role(Role::Normal);
+        let role = super::replication::call(scene, seen).role(Role::Normal);
         if line.is_empty() {
             line.push(Role::Normal, "waits for ");
             line.push(Role::Bright, format::span(link.zero_for));

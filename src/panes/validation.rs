@@ -7,14 +7,17 @@ use crate::ui::theme::Role;
 use super::item::Item;
 use super::row::{Row, Words, words};
 use super::scene::{Columns, Scene};
+use super::section::{self, Gathered, Line};
 use super::standing::{Seen, Standing};
 
-pub(super) fn seen<'a>(scene: &Scene<'a>) -> Vec<Seen<'a>> {
-    scene.section(Section::Validation)
+pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
+    let seen = scene.section(Section::Validation);
+    let note = note(&seen);
+    Gathered { well: note.clone(), note, lines: seen.into_iter().map(Line::Probe).collect() }
 }
 
 /// How many of them hold.
-pub(super) fn note(_scene: &Scene<'_>, seen: &[Seen<'_>]) -> Words<'static> {
+fn note(seen: &[Seen<'_>]) -> Words<'static> {
     if seen.is_empty() {
         return words(Role::Dim, "none in this plan");
     }
@@ -26,13 +29,13 @@ pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Ro
     let role = seen.standing.call().role(Role::Normal);
     let row = match seen.standing {
         Standing::Well => {
-            super::probe_row(scene, seen, columns, role).left(columns.sign, words(Role::Proved, scene.glyphs.proved))
+            section::probe_row(scene, seen, columns, role).left(columns.sign, words(Role::Proved, scene.glyphs.proved))
         }
         Standing::NotYet => {
-            super::probe_row(scene, seen, columns, role).left(columns.sign, words(Role::Dim, scene.glyphs.to_come))
+            section::probe_row(scene, seen, columns, role).left(columns.sign, words(Role::Dim, scene.glyphs.to_come))
         }
         Standing::Out | Standing::Waived | Standing::Wrong(_) | Standing::Unknown => {
-            super::probe_row(scene, seen, columns, role)
+            section::probe_row(scene, seen, columns, role)
         }
     };
     row.left(columns.text, text(scene, seen))
@@ -44,8 +47,8 @@ pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Ro
 pub(super) fn text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
     match seen.standing {
         Standing::NotYet => words(Role::Dim, "not looked at yet"),
-        Standing::Waived => super::waived_text(scene, seen),
-        standing => super::text_of(seen, standing.call().role(Role::Normal)),
+        Standing::Waived => section::waived_text(scene, seen),
+        standing => section::text_of(seen, standing.call().role(Role::Normal)),
     }
 }
 
