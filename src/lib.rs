@@ -17,9 +17,12 @@
 //! | module | owns |
 //! |---|---|
 //! | [`clock`] | the only reader of time |
+//! | [`compare`] | whether two sides hold the same, and which rows do not |
 //! | [`databases`] | every engine of database behind one trait: position, fence, census, schema, digests |
+//! | [`demo`] | the world that the demo moves: a shop on two databases, in a process of its own |
 //! | [`process`] | the only spawner: commands, groups, the step shim, bounded output |
 //! | [`journal`] | what has happened: records, writer, reader, head, lock, verification |
+//! | [`ui`] | terminal, keys, themes, places, figures: all a screen is made of, and nothing of runs |
 //!
 //! ## Invariants
 //!
@@ -34,8 +37,8 @@
 //! 7. Live, rehearsal and tests run the same engine, panes and journal; only clock and performer differ.
 //! 8. What a person looks at (selection, scroll) lives in panes, never in `State`.
 //! 9. Foreign text goes through one `SafeText`; secrets through one `Secret` without Debug or Serialize.
-//! 10. Only [`process`] spawns processes, only `tasks` and `session` spawn tasks, only [`clock`] reads
-//!     time. Channels are bounded.
+//! 10. Only [`process`] spawns processes, only `tasks` and `session` spawn tasks (the demo's world is a
+//!     program by itself and spawns its own), only [`clock`] reads time. Channels are bounded.
 //!
 //! `tests/architecture.rs` keeps the layering and the invariants that a text search can see.
 
@@ -43,9 +46,11 @@
 compile_error!("cutover runs on Linux: it relies on flock inheritance, pidfds and CLOCK_BOOTTIME");
 
 pub mod clock;
-pub mod engine;
+pub mod compare;
 pub mod databases;
 pub mod demo;
+pub mod engine;
 pub mod journal;
 pub mod plan;
 pub mod process;
+pub mod ui;

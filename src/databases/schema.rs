@@ -96,8 +96,6 @@ pub struct Column {
     pub name: String,
     /// Its declared type, as the engine writes it.
     pub type_name: String,
-    /// Whether NULL is refused.
-    pub not_null: bool,
 }
 
 /// A table that people's data is in.

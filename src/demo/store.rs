@@ -1,22 +1,25 @@
 //! A side's database as the parts of the world share it: there, or taken away.
 //!
 //! Who opens the database takes a [`Lease`] first and drops both together. Taking the database away ends
-//! the leases and waits for them, so that no part goes on writing to a file that nobody can find.
+//! the leases and waits for them, so that no part goes on writing to a file that nobody can find. Other
+//! processes are kept off by SQLite's own lock: a file that is renamed beside its write-ahead log under
+//! somebody's hands can be damaged, so the log is folded in first and the file moves alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::{Dir, Side, WorldError, files};
+use crate::databases::sqlite::convention;
 
 /// How long the parts get to let go of a database.
 const LET_GO: Duration = Duration::from_secs(5);
-/// SQLite's files beside the database itself.
-const BESIDE: [&str; 2] = ["-wal", "-shm"];
+/// How long one try for the lock waits before the next.
+const AGAIN: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
 pub(super) struct Store {
@@ -41,9 +44,8 @@ impl Store {
     /// Finds out whether the database is here or away, and ends a move that was cut off.
     pub(super) fn find(dir: &Dir, side: Side) -> Result<Store, WorldError> {
         let store = Store { side, dir: dir.clone(), lease: Mutex::new(None) };
-        if store.away().exists() {
-            store.move_beside(true)?;
-        } else {
+        if !store.away().exists() {
+            set_journal(&store.path(), "wal")?;
             *store.lock() = Some(Arc::default());
         }
         Ok(store)
@@ -73,23 +75,35 @@ impl Store {
             return Err(WorldError::Refused(format!("the {} is away already", self.side)));
         };
         ended.store(true, Ordering::Release);
+        let moved = self.wait_for_leases(ended).and_then(|()| self.move_away());
+        match moved {
+            Ok(()) => *lease = None,
+            // Who gave its lease back gets another and goes on.
+            Err(_) => *lease = Some(Arc::default()),
+        }
+        moved
+    }
+
+    fn wait_for_leases(&self, ended: &Arc<AtomicBool>) -> Result<(), WorldError> {
         let began = Instant::now();
         while Arc::strong_count(ended) > 1 {
             if began.elapsed() > LET_GO {
-                ended.store(false, Ordering::Release);
-                return Err(WorldError::Refused(format!(
-                    "the {} is still in use inside the world after {} s; try again",
-                    self.side,
-                    LET_GO.as_secs()
-                )));
+                return Err(in_use(&self.path()));
             }
-            thread::sleep(Duration::from_millis(5));
+            thread::sleep(AGAIN);
         }
+        Ok(())
+    }
+
+    fn move_away(&self) -> Result<(), WorldError> {
         files::private_folder(&self.dir.away())?;
-        // The database first: without it nobody opens anything, whatever else still lies there.
-        rename(&self.path(), &self.away())?;
-        *lease = None;
-        self.move_beside(true)
+        let path = self.path();
+        let alone = set_journal(&path, "delete")?;
+        let failed = || WorldError::database("lock", &path);
+        alone.busy_timeout(LET_GO).map_err(failed())?;
+        alone.execute_batch("begin exclusive").map_err(failed())?;
+        // The lock goes with the connection, at the end.
+        rename(&path, &self.away())
     }
 
     /// Moves the database back.
@@ -104,26 +118,13 @@ impl Store {
                 self.path().display()
             )));
         }
-        self.move_beside(false)?;
         rename(&self.away(), &self.path())?;
         *lease = Some(Arc::default());
-        Ok(())
+        set_journal(&self.path(), "wal").map(drop)
     }
 
     fn away(&self) -> PathBuf {
         self.dir.away().join(format!("{}.db", self.side))
-    }
-
-    fn move_beside(&self, away: bool) -> Result<(), WorldError> {
-        for suffix in BESIDE {
-            let here = with_suffix(self.path(), suffix);
-            let there = with_suffix(self.away(), suffix);
-            let (from, to) = if away { (here, there) } else { (there, here) };
-            if from.exists() {
-                rename(&from, &to)?;
-            }
-        }
-        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<AtomicBool>>> {
@@ -147,14 +148,37 @@ pub(super) fn fence(db: &Connection) -> rusqlite::Result<Fence> {
     })
 }
 
-fn rename(from: &PathBuf, to: &PathBuf) -> Result<(), WorldError> {
+fn rename(from: &Path, to: &Path) -> Result<(), WorldError> {
     std::fs::rename(from, to).map_err(WorldError::file("move", from))
 }
 
-fn with_suffix(path: PathBuf, suffix: &str) -> PathBuf {
-    let mut name = path.into_os_string();
-    name.push(suffix);
-    PathBuf::from(name)
+/// Opens the database and puts it into this journal mode, which takes a moment in which nobody else has
+/// it open. SQLite does not wait for that moment by itself.
+fn set_journal(path: &Path, mode: &str) -> Result<Connection, WorldError> {
+    let db = convention::open(path)?;
+    let began = Instant::now();
+    loop {
+        let set: rusqlite::Result<String> =
+            db.query_row(&format!("pragma journal_mode = {mode}"), [], |row| row.get(0));
+        match set {
+            Ok(now) if now == mode => return Ok(db),
+            Err(e) if e.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) => {
+                return Err(WorldError::database("set the journal of", path)(e));
+            }
+            Ok(_) | Err(_) if began.elapsed() > LET_GO => {
+                return Err(in_use(path));
+            }
+            Ok(_) | Err(_) => thread::sleep(AGAIN),
+        }
+    }
+}
+
+fn in_use(path: &Path) -> WorldError {
+    WorldError::Refused(format!(
+        "{} is still in use after {} s; try again when what reads it is done",
+        path.display(),
+        LET_GO.as_secs()
+    ))
 }
 
 #[cfg(test)]
@@ -204,18 +228,38 @@ mod tests {
     }
 
     #[test]
-    fn a_move_that_was_cut_off_is_ended_by_the_next_start() {
+    fn it_moves_alone_and_with_all_its_rows() {
         let (_folder, dir) = world_with_target();
-        let open = Connection::open(dir.database(Side::Target)).unwrap();
-        open.execute("insert into t values (2)", []).unwrap();
-        files::private_folder(&dir.away()).unwrap();
-        std::fs::rename(dir.database(Side::Target), dir.away().join("target.db")).unwrap();
+        let store = Store::find(&dir, Side::Target).unwrap();
+        let reader = Connection::open(dir.database(Side::Target)).unwrap();
+        reader.execute("insert into t values (2)", []).unwrap();
+        // Open elsewhere, so its rows may still be in the log beside it: it stays until that one is done.
+        let taker = thread::spawn({
+            let store = Store::find(&dir, Side::Target).unwrap();
+            move || store.take_away()
+        });
+        assert!(dir.database(Side::Target).exists());
+        drop(reader);
+        taker.join().unwrap().unwrap();
+        let names: Vec<_> = std::fs::read_dir(dir.away()).unwrap().map(|f| f.unwrap().file_name()).collect();
+        assert_eq!(names, ["target.db"]);
+        drop(store);
         let store = Store::find(&dir, Side::Target).unwrap();
         assert!(!store.is_here());
         store.bring_back().unwrap();
-        drop(open);
         let db = Connection::open(dir.database(Side::Target)).unwrap();
         assert_eq!(db.query_row("select count(*) from t", [], |r| r.get::<_, i64>(0)).unwrap(), 2);
+    }
+
+    #[test]
+    fn a_move_that_was_cut_off_leaves_a_database_as_it_was() {
+        let (_folder, dir) = world_with_target();
+        drop(set_journal(&dir.database(Side::Target), "delete").unwrap());
+        let store = Store::find(&dir, Side::Target).unwrap();
+        assert!(store.is_here());
+        let db = Connection::open(dir.database(Side::Target)).unwrap();
+        let mode: String = db.query_row("pragma journal_mode", [], |r| r.get(0)).unwrap();
+        assert_eq!(mode, "wal");
     }
 
     #[test]

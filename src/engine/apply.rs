@@ -32,6 +32,7 @@ impl State {
                 self.halted = None;
                 self.verdicts.clear();
                 self.zeros.clear();
+                self.looks.clear();
                 for side in self.sides.values_mut() {
                     side.proved = None;
                 }
@@ -95,6 +96,9 @@ impl State {
                     state.stopping = true;
                 }
             }
+            Event::MeasureAsked { probe, .. } => {
+                self.looks.insert(probe.clone(), at.boot);
+            }
             Event::RetryPlanned { step, after_ms } => {
                 let when = at.boot.plus(Duration::from_millis(*after_ms));
                 if let Some(state) = self.step_mut(plan, step) {
@@ -150,7 +154,6 @@ impl State {
             }
             Event::SessionEndAsked { .. }
             | Event::SessionEnded { .. }
-            | Event::MeasureAsked { .. }
             | Event::RollbackAsked { .. }
             | Event::Noted { .. } => {}
             Event::AlarmRaised { alarm, severity, text } => self.raise(at, alarm, *severity, text),

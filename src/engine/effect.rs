@@ -3,7 +3,7 @@
 
 use super::event::{AlarmId, Event, Leg};
 use super::state::State;
-use crate::plan::model::{Step, StepKind, Undo};
+use crate::plan::model::{Schedule, Step, StepKind, Undo};
 use crate::plan::{EndpointId, Plan, ProbeId, StepId};
 
 /// What the world is asked to do.
@@ -54,17 +54,12 @@ pub enum Effect {
 pub fn effects(plan: &Plan, state: &State, event: &Event) -> Vec<Effect> {
     match event {
         Event::StepStarted { step, attempt, leg, .. } => started(plan, step, *attempt, *leg),
-        Event::StepReopened { step, .. } => match plan.step(step).map(|s| &s.kind) {
-            Some(StepKind::Check(probes)) => measure(probes),
-            Some(_) | None => Vec::new(),
-        },
+        Event::StepReopened { step, .. } => plan.step(step).map(looked_for(plan)).unwrap_or_default(),
         Event::StepEnded { step, leg: Leg::Forward, .. } => plan
             .step(step)
             .filter(|_| state.step(plan, step).is_some_and(super::state::StepState::is_proving))
-            .and_then(|s| s.proof.clone())
-            .map(|probe| Effect::Measure { probe })
-            .into_iter()
-            .collect(),
+            .map(looked_for(plan))
+            .unwrap_or_default(),
         Event::SessionEndAsked { endpoint, session, .. } => {
             vec![Effect::EndSession { endpoint: endpoint.clone(), session: session.clone() }]
         }
@@ -78,7 +73,7 @@ pub fn effects(plan: &Plan, state: &State, event: &Event) -> Vec<Effect> {
             .iter()
             .filter(|&&slot| state.at_slot(slot).is_some_and(super::state::StepState::is_proving))
             .filter_map(|&slot| plan.at_slot(slot))
-            .flat_map(looked_for)
+            .flat_map(looked_for(plan))
             .collect(),
         Event::RunStarted(_)
         | Event::OperatorArrived { .. }
@@ -124,8 +119,8 @@ fn started(plan: &Plan, step: &StepId, attempt: u32, leg: Leg) -> Vec<Effect> {
     let Some(it) = plan.step(step) else { return Vec::new() };
     match leg {
         Leg::Forward => match &it.kind {
-            StepKind::Manual { .. } | StepKind::Gate(_) | StepKind::Wait(_) => Vec::new(),
-            StepKind::Check(probes) => measure(probes),
+            StepKind::Manual { .. } | StepKind::Gate(_) => Vec::new(),
+            StepKind::Wait(_) | StepKind::Check(_) => looked_for(plan)(it),
             StepKind::Command(_)
             | StepKind::Sql { .. }
             | StepKind::Fence(_)
@@ -140,14 +135,10 @@ fn started(plan: &Plan, step: &StepId, attempt: u32, leg: Leg) -> Vec<Effect> {
     }
 }
 
-/// What a step in proof asked to have measured.
-fn looked_for(step: &Step) -> Vec<Effect> {
-    match &step.kind {
-        StepKind::Check(probes) => measure(probes),
-        _ => step.proof.iter().map(|probe| Effect::Measure { probe: probe.clone() }).collect(),
+/// What a step in proof has to have measured for it, since nobody measures it anyway.
+fn looked_for(plan: &Plan) -> impl Fn(&Step) -> Vec<Effect> + '_ {
+    move |step| {
+        let on_demand = |id: &&ProbeId| plan.probe(id).is_some_and(|p| p.schedule == Schedule::OnDemand);
+        step.proofs().filter(on_demand).map(|probe| Effect::Measure { probe: probe.clone() }).collect()
     }
-}
-
-fn measure(probes: &[ProbeId]) -> Vec<Effect> {
-    probes.iter().map(|probe| Effect::Measure { probe: probe.clone() }).collect()
 }

@@ -73,6 +73,8 @@ pub struct State {
     pub outages: Vec<Outage>,
     /// The last recorded verdict of each probe.
     pub verdicts: HashMap<ProbeId, Recorded>,
+    /// When somebody last asked for a look of a probe, in boot time.
+    pub looks: HashMap<ProbeId, Boot>,
     /// Links that have been at zero for their whole window.
     pub zeros: HashMap<ProbeId, Zero>,
     /// Digests of baselines.

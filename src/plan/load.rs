@@ -14,7 +14,7 @@ use super::shape::{self, Rigour};
 use super::source::{self, FileId, Place, Sources};
 use super::tree::{self, Table};
 use super::variables::{self, Used};
-use super::{build, overlay, pins, written};
+use super::{build, lint, overlay, pins, written};
 
 /// What is changed on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,6 +113,9 @@ fn read(
     let built = build::build(&root, start, &mut findings);
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let missing = missing(&used, &folder, environment, &mut findings);
+    if !findings.has_errors() {
+        lint::check(&built.plan, &built.atlas, environment, &folder, &mut findings);
+    }
     if findings.has_errors() {
         return Err(Diagnostics { list: findings.finish(), sources });
     }
@@ -188,11 +191,14 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_plan_is_read() {
-        let loaded = template();
-        println!("{:#?}", loaded.plan);
-        println!("{}", loaded.resolved);
-        println!("{}", loaded.notes.render(crate::plan::Style::default()));
+    fn zz_try() {
+        for path in std::env::var("TRY").unwrap().split(' ') {
+            let overrides = Overrides::default();
+            match load(Path::new(path), &overrides, &Environment::of_process()) {
+                Ok(l) => println!("OK {}\n{}", path, l.notes.render(crate::plan::Style::default())),
+                Err(d) => println!("ERR {}\n{}", path, d.render(crate::plan::Style::default())),
+            }
+        }
     }
 
     #[test]
@@ -207,7 +213,8 @@ mod tests {
         assert_eq!(second.plan.pins.steps, first.plan.pins.steps);
         let same = |mut plan: Plan| {
             plan.pins = crate::plan::model::Pins::default();
-            let index = format!("{:?}", plan.steps) + &format!("{:?}", plan.probes) + &format!("{:?}", plan.rollback);
+            let index =
+                format!("{:?}", plan.steps) + &format!("{:?}", plan.probes) + &format!("{:?}", plan.rollback);
             index + &format!("{:?}{:?}{:?}", plan.people, plan.endpoints, plan.controls)
         };
         assert_eq!(same(second.plan), same(first.plan));

@@ -12,13 +12,17 @@
 mod build;
 pub mod diagnostic;
 mod grammar;
+pub mod guide;
 pub mod ids;
+mod lint;
 mod load;
 pub mod model;
 mod names;
+pub mod new;
 mod overlay;
 mod pins;
 pub mod render;
+pub mod schema;
 pub mod secret;
 mod shape;
 pub mod source;

@@ -831,6 +831,23 @@ impl Step {
         }
     }
 
+    /// What has to be measured good before it counts as done.
+    pub fn proofs(&self) -> impl Iterator<Item = &ProbeId> {
+        let own: &[ProbeId] = match &self.kind {
+            StepKind::Check(probes)
+            | StepKind::Wait(WaitFor::Good { probes, .. } | WaitFor::CaughtUp(probes)) => probes,
+            StepKind::Fence(fence) => std::slice::from_ref(&fence.probe),
+            StepKind::Manual { .. }
+            | StepKind::Command(_)
+            | StepKind::Sql { .. }
+            | StepKind::Gate(_)
+            | StepKind::Open { .. }
+            | StepKind::Freeze(_)
+            | StepKind::Notify(_) => &[],
+        };
+        own.iter().chain(&self.proof)
+    }
+
     /// Whether starting it changes something in the world.
     pub fn has_effect(&self) -> bool {
         match self.kind {

@@ -62,7 +62,7 @@ impl Shape<'_> {
         }
         if self.rigour == Rigour::Whole {
             for key in spec.keys.iter().filter(|k| k.required && table.get(k.name).is_none()) {
-                let (_, example) = expected(key.kind);
+                let example = example(key.kind);
                 self.findings.push(
                     Diagnostic::error(
                         "missing-key",
@@ -300,14 +300,25 @@ impl Shape<'_> {
     }
 
     fn wrong(&mut self, node: &Node, key: &str, kind: Kind) {
-        let (noun, example) = expected(kind);
+        let noun = expected(kind).0;
         let empty = node.list().is_some_and(<[Node]>::is_empty);
         let here = if empty { "an empty list" } else { node.what() };
         self.findings.push(
             Diagnostic::error("wrong-type", node.at, format!("`{key}` is {noun}, not {here}"))
                 .label(format!("expected {noun}"))
-                .help(format!("write {}", example.replace("KEY", key))),
+                .help(format!("write {}", example(kind).replace("KEY", key))),
         );
+    }
+}
+
+/// A line that shows a value of a kind, `KEY` standing for the key.
+fn example(kind: Kind) -> String {
+    match kind {
+        Kind::Choice(words) => {
+            words.iter().map(|w| format!("KEY = \"{w}\"")).collect::<Vec<_>>().join(" or ")
+        }
+        Kind::Table(spec) if spec.name.starts_with('[') => spec.name.to_owned(),
+        _ => expected(kind).1.to_owned(),
     }
 }
 

@@ -129,13 +129,13 @@ pub(super) fn tables(conn: &Connection) -> rusqlite::Result<Tables> {
 }
 
 fn table(conn: &Connection, name: String, without_rowid: bool) -> rusqlite::Result<Table> {
-    let sql = "select name, type, \"notnull\", pk from pragma_table_xinfo(?1) where hidden <> 1 order by cid";
+    let sql = "select name, type, pk from pragma_table_xinfo(?1) where hidden <> 1 order by cid";
     let mut statement = conn.prepare_cached(sql)?;
     let mut rows = statement.query([&name])?;
     let (mut columns, mut key) = (Vec::new(), Vec::<(i64, String)>::new());
     while let Some(row) = rows.next()? {
-        let column = Column { name: row.get(0)?, type_name: row.get(1)?, not_null: row.get(2)? };
-        let place: i64 = row.get(3)?;
+        let column = Column { name: row.get(0)?, type_name: row.get(1)? };
+        let place: i64 = row.get(2)?;
         if place > 0 {
             key.push((place, column.name.clone()));
         }

@@ -159,11 +159,11 @@ impl Snapshot for Look {
     fn rows(&mut self, of: &Selection, within: &Within, keys: &BTreeSet<RowHash>) -> Answer<'_, Vec<Row>> {
         let (reader, within, keys) = (Reader::new(of), within.clone(), keys.clone());
         self.ask("fetching rows", move |conn| {
-            let (mut hasher, mut rows) = (Hasher::default(), Vec::new());
+            let (mut sha, mut rows) = (Hasher::default(), Vec::new());
             reader.scan(conn, &within, &Meter::default(), |row| {
-                let key = reader.key(&mut hasher, row)?;
+                let key = reader.key(&mut sha, row)?;
                 if keys.contains(&key) {
-                    let hashed = HashedRow { key, row: reader.row(&mut hasher, row)? };
+                    let hashed = HashedRow { key, row: reader.row(&mut sha, row)? };
                     let values = (0..reader.width).map(|i| row.get_ref(i).map(look::value));
                     rows.push(Row { hashes: hashed, values: values.collect::<rusqlite::Result<_>>()? });
                 }

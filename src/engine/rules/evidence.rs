@@ -12,7 +12,7 @@ use super::{replication, validation};
 use crate::clock::{Boot, Now};
 use crate::engine::State;
 use crate::engine::event::{AlarmId, FrozenLine, SheetLine};
-use crate::engine::reading::{Facts, FenceFacts, Still, Verdict};
+use crate::engine::reading::{Facts, FenceFacts, FenceState, Still, Verdict};
 use crate::engine::readings::Readings;
 use crate::engine::state::{ROLLBACK_GATE, Side, Status};
 use crate::plan::model::{Gate, Probe, ProbeKind, Schedule, Section, Severity, StepKind, WaitFor};
@@ -322,7 +322,24 @@ pub fn in_span(plan: &Plan, state: &State, probe: &Probe) -> bool {
     // What has been true once and is not any more still counts.
     let finished =
         |id: &StepId| state.step(plan, id).is_some_and(|at| at.is_settled() || at.reopened.is_some());
-    probe.since.as_ref().is_none_or(finished) && !probe.until.as_ref().is_some_and(finished)
+    // A side that was opened again on purpose has no fence to watch.
+    let opened = match &probe.kind {
+        ProbeKind::Fence(f) => state.sides.get(&f.endpoint).is_some_and(|s| s.state == FenceState::Open),
+        _ => false,
+    };
+    !opened && probe.since.as_ref().is_none_or(finished) && !probe.until.as_ref().is_some_and(finished)
+}
+
+/// Whether a probe has to be looked at now: it counts, or a step waits for it. Everything else is left alone,
+/// since every look costs somebody's database something.
+pub fn is_wanted(plan: &Plan, state: &State, probe: &Probe) -> bool {
+    in_span(plan, state, probe)
+        || state
+            .running
+            .iter()
+            .filter(|&&slot| state.at_slot(slot).is_some_and(crate::engine::state::StepState::is_proving))
+            .filter_map(|&slot| plan.at_slot(slot))
+            .any(|step| step.proofs().any(|id| *id == probe.id))
 }
 
 /// What a probe is worth by itself, whoever asks.

@@ -1,6 +1,8 @@
 //! The closed loop: what a probe can sense ticks itself, and reopens when it stops being true, as long as it
 //! has to hold.
 
+use std::time::Duration;
+
 use super::{evidence, replication, validation};
 use crate::clock::{Boot, Now};
 use crate::engine::State;
@@ -8,8 +10,11 @@ use crate::engine::event::{Event, Leg, Outcome};
 use crate::engine::reading::Verdict;
 use crate::engine::readings::{BAD_IN_A_ROW, Readings};
 use crate::engine::state::{Stage, Status, StepState, elapsed};
-use crate::plan::model::{ProbeKind, Step, StepKind, WaitFor};
+use crate::plan::model::{ProbeKind, Schedule, Step, StepKind, WaitFor};
 use crate::plan::{Plan, ProbeId};
+
+/// How long after a look that was not good the next one is asked for.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Where a step that waits to be proved stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,12 +53,32 @@ pub(crate) fn proved(plan: &Plan, state: &State, readings: &Readings, now: Now) 
                 let late = step.timeout.zip(at.started).is_some_and(|(t, s)| elapsed(s, now) > t);
                 if late && at.reopened.is_none() {
                     events.push(end(Outcome::Failed { code: None }, format!("not proved in time: {why}")));
+                } else {
+                    events.extend(look_again(plan, state, readings, step, now));
                 }
             }
         }
     }
     events.extend(settled_by_proof(plan, state, readings, now));
     events
+}
+
+/// What nobody measures by itself and was not good is looked at again after a moment.
+fn look_again<'a>(
+    plan: &'a Plan,
+    state: &'a State,
+    readings: &'a Readings,
+    step: &'a Step,
+    now: Now,
+) -> impl Iterator<Item = Event> + 'a {
+    step.proofs().filter_map(move |id| {
+        let probe = plan.probe(id).filter(|p| p.schedule == Schedule::OnDemand)?;
+        let last = readings.track(id)?.last.as_ref()?;
+        let answered = state.looks.get(id).is_none_or(|asked| last.boot >= *asked);
+        let due = now.boot.since(last.boot) >= LOOK_AGAIN + Duration::from_millis(last.took_ms);
+        let bad = readings.verdict(probe, now.boot) != Verdict::Pass;
+        (answered && due && bad).then(|| Event::MeasureAsked { probe: id.clone(), by: "engine".to_owned() })
+    })
 }
 
 /// What a step in proof waits for, or shows: the panes say the same.
@@ -73,7 +98,7 @@ pub fn proof(
                     return Proof::NotYet(missing);
                 }
                 let since = readings.track(id).and_then(|t| t.good_since);
-                let held = since.map_or(std::time::Duration::ZERO, |s| now.boot.since(s));
+                let held = since.map_or(Duration::ZERO, |s| now.boot.since(s));
                 if held < *lasting {
                     return Proof::NotYet(format!(
                         "{id} good for {}s of {}s",
@@ -157,7 +182,7 @@ fn bad_for_good(plan: &Plan, state: &State, readings: &Readings, id: &ProbeId, n
         Verdict::Pass => false,
         Verdict::Stale => true,
         Verdict::Fail | Verdict::Unknown => {
-            track.bad_in_a_row >= BAD_IN_A_ROW || probe.schedule == crate::plan::model::Schedule::OnDemand
+            track.bad_in_a_row >= BAD_IN_A_ROW || probe.schedule == Schedule::OnDemand
         }
     };
     definite.then(|| format!("{}: {}", probe.title, seen.text))

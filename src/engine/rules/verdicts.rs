@@ -13,7 +13,7 @@ use crate::plan::model::ProbeKind;
 pub(crate) fn changed(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<Event> {
     plan.probes
         .iter()
-        .filter(|probe| readings.track(&probe.id).is_some())
+        .filter(|probe| readings.track(&probe.id).is_some() && evidence::in_span(plan, state, probe))
         .filter_map(|probe| {
             let seen = evidence::of_probe(state, readings, probe, now.boot);
             let known = state.verdicts.get(&probe.id);

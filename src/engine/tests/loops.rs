@@ -3,12 +3,13 @@
 use super::driver::{
     Driver, at_switch_gate, bad, command, compared, fenced, good, good_seconds, lag, plan, silent, tcp,
 };
+use crate::engine::effect::Effect;
 use crate::engine::event::{AlarmId, Event};
 use crate::engine::input::Intent;
 use crate::engine::reading::Verdict;
 use crate::engine::rules::{countdown::clocks, forecast, forecast::Forecast};
 use crate::engine::state::Status;
-use crate::plan::model::{StepKind, WaitFor};
+use crate::plan::model::{ProbeKind, Schedule, StepKind, WaitFor};
 
 #[test]
 fn zero_counts_from_the_proof_of_the_fence_and_for_the_whole_window() {
@@ -120,4 +121,26 @@ fn the_forecast_is_unknown_while_lag_grows() {
     }
     let f = forecast::forecast(&d.plan, &d.state, &d.readings, d.clock.now());
     assert!(matches!(f, Forecast::Finish { .. }), "{f:?}");
+}
+
+#[test]
+fn a_proof_that_nobody_measures_by_itself_is_asked_for_and_asked_for_again() {
+    let marker = super::driver::probe(
+        "m",
+        ProbeKind::Marker { from: "source".into(), to: "target".into() },
+        Schedule::OnDemand,
+    );
+    let wait = WaitFor::Good { probes: vec!["m".into()], lasting: std::time::Duration::ZERO };
+    let mut d = Driver::begin(plan(vec![super::driver::step("w", StepKind::Wait(wait))], vec![marker]));
+    let asked = |d: &Driver| d.effects.iter().filter(|e| matches!(e, Effect::Measure { .. })).count();
+    assert_eq!(asked(&d), 1);
+    d.pass(30);
+    assert_eq!(asked(&d), 1, "one look at a time");
+    d.read("m", silent());
+    d.pass(1);
+    assert_eq!(asked(&d), 1, "not at once");
+    d.pass(3);
+    assert_eq!(asked(&d), 2);
+    d.read("m", good());
+    assert_eq!(d.status("w"), Status::Done);
 }

@@ -17,7 +17,6 @@ const IDENTITY: Usual = Usual::every(Section::Environment, 30, 10, Severity::War
 impl Builder<'_, '_> {
     /// Completes a plan whose written parts are all there.
     pub(super) fn implied(&mut self, mut plan: Plan) -> Plan {
-        self.marked(&plan);
         let past = Past::of(&plan.steps);
         self.undos(&mut plan.steps, &past);
         self.holds(&mut plan.steps);
@@ -38,25 +37,6 @@ impl Builder<'_, '_> {
             }
         }
         plan.indexed()
-    }
-
-    /// A mark that stands where nothing can bear it.
-    fn marked(&mut self, plan: &Plan) {
-        for step in &plan.steps {
-            if step.switch && !plan.steps.iter().any(|s| s.gate().is_some()) {
-                self.findings.push(
-                    Diagnostic::error(
-                        "no-gate",
-                        self.atlas.step(&step.id, "switch"),
-                        "users are moved with no gate before it",
-                    )
-                    .label("nobody is asked")
-                    .help(
-                        "put a step with `gate = {}` before it: nothing dangerous happens without a person",
-                    ),
-                );
-            }
-        }
     }
 
     /// Undo that is built in, and undo where there is none any more.
@@ -88,17 +68,21 @@ impl Builder<'_, '_> {
     fn holds(&mut self, steps: &mut [Step]) {
         let at: HashMap<StepId, usize> = steps.iter().enumerate().map(|(i, s)| (s.id.clone(), i)).collect();
         let mut next_gate: Option<StepId> = None;
+        let mut proofs: HashMap<ProbeId, StepId> = HashMap::new();
         for (i, step) in steps.iter_mut().enumerate().rev() {
+            if let (Some(gate), Some(proof)) = (&next_gate, &step.proof) {
+                proofs.insert(proof.clone(), gate.clone());
+            }
             if step.gate().is_some() {
                 next_gate = Some(step.id.clone());
             } else if step.is_sensed() {
                 match &step.holds_until {
                     None => step.holds_until.clone_from(&next_gate),
-                    Some(until) if at.get(until).is_some_and(|&u| u <= i) => self.findings.push(
+                    Some(until) if at.get(until).is_some_and(|&u| u < i) => self.findings.push(
                         Diagnostic::error(
                             "bad-reference",
                             self.atlas.step(&step.id, "holds_until"),
-                            format!("`{until}` does not come after `{}`", step.id),
+                            format!("`{until}` comes before `{}`", step.id),
                         )
                         .label("not later")
                         .help(
@@ -107,6 +91,11 @@ impl Builder<'_, '_> {
                     ),
                     Some(_) => {}
                 }
+            }
+        }
+        for probe in &mut self.of_steps {
+            if let Some(gate) = proofs.get(&probe.id) {
+                probe.until = Some(gate.clone());
             }
         }
     }

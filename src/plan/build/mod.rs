@@ -7,7 +7,7 @@
 mod header;
 mod implied;
 mod known;
-mod order;
+pub(super) mod order;
 mod probes;
 mod steps;
 mod view;

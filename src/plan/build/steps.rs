@@ -17,11 +17,13 @@ use crate::plan::model::{
 /// The first wait before something is tried again, where the plan does not say.
 const BACKOFF: Duration = Duration::from_secs(5);
 
-const PROOF: Usual = Usual::asked(Section::Validation, 30, Some(Severity::Caution));
+/// What only looks is looked at again until it is good; what does something is asked once.
+const PROOF_LOOKED_AT: Usual = Usual::every(Section::Validation, 5, 10, Severity::Caution);
+const PROOF_DONE: Usual = Usual::asked(Section::Validation, 60, Some(Severity::Caution));
+const PROOF_MARKER: Usual = Usual::every(Section::Replication, 5, 30, Severity::Caution);
 const PREFLIGHT: Usual = Usual::every(Section::Environment, 60, 30, Severity::Caution);
-const MARKER_PROOF: Usual = Usual::asked(Section::Replication, 30, Some(Severity::Caution));
 /// What a step waits for is not well yet, and raises no alarm for that.
-const MARKER_WAIT: Usual = Usual::asked(Section::Replication, 30, None);
+const MARKER_WAITED_FOR: Usual = Usual { alarm: None, ..PROOF_MARKER };
 
 /// Keys that mean nothing in the rollback phase, each with the reason.
 const NOT_IN_ROLLBACK: &[(&str, &str)] = &[
@@ -255,7 +257,7 @@ impl<'t> Builder<'t, '_> {
         if let Some(direction) = wait.view("marker") {
             if let Some((from, to)) = self.direction(direction) {
                 let title = format!("marker, {from} to {to}");
-                let mut probe = MARKER_WAIT.probe(marker_id(id), title, ProbeKind::Marker { from, to });
+                let mut probe = MARKER_WAITED_FOR.probe(marker_id(id), title, ProbeKind::Marker { from, to });
                 probe.estimate = step.duration("estimate");
                 probe.since = Some(StepId::from(id));
                 self.of_steps.push(probe);
@@ -349,10 +351,12 @@ impl<'t> Builder<'t, '_> {
             },
             None => bare(step.command(key)?),
         };
-        let usual = match (&kind, preflight) {
-            (_, true) => PREFLIGHT,
-            (ProbeKind::Marker { .. }, false) => MARKER_PROOF,
-            (_, false) => PROOF,
+        let usual = match &kind {
+            _ if preflight => PREFLIGHT,
+            ProbeKind::Marker { .. } => PROOF_MARKER,
+            ProbeKind::Command(_) => PROOF_DONE,
+            ProbeKind::Http(http) if http.method == "POST" => PROOF_DONE,
+            _ => PROOF_LOOKED_AT,
         };
         let title = match &kind {
             ProbeKind::Marker { from, to } => format!("marker, {from} to {to}"),

@@ -1,11 +1,13 @@
 //! What may stand in a plan: one table of keys, from which everything else is derived.
 //!
 //! `shape` holds a file against it, `schema` writes it down for editors, `build` reads what it allows. The
-//! tables themselves are in [`tables`]. Refuses to know what keys mean together: that is `build` and `lint`.
+//! tables themselves are in [`whole`], [`measured`] and [`steps`]. Refuses to know what keys mean together: that is `build` and `lint`.
 
-mod tables;
+mod measured;
+mod steps;
+mod whole;
 
-pub(super) use tables::PLAN;
+pub(super) use whole::PLAN;
 
 /// A table of a plan.
 #[derive(Debug)]
@@ -171,4 +173,24 @@ impl Names {
             Names::Free => "^.",
         }
     }
+}
+
+const fn key(name: &'static str, kind: Kind, required: bool, doc: &'static str) -> Key {
+    Key { name, kind, required, beside: &[], doc }
+}
+
+const fn must(name: &'static str, kind: Kind, doc: &'static str) -> Key {
+    key(name, kind, true, doc)
+}
+
+const fn may(name: &'static str, kind: Kind, doc: &'static str) -> Key {
+    key(name, kind, false, doc)
+}
+
+const fn beside(name: &'static str, kind: Kind, beside: &'static [&'static str], doc: &'static str) -> Key {
+    Key { name, kind, required: false, beside, doc }
+}
+
+const fn needs(name: &'static str, what: &'static str, instead: &'static str) -> Key {
+    key(name, Kind::Needs(what, instead), false, "Not in this version.")
 }

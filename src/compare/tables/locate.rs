@@ -1,0 +1,342 @@
+//! Where two tables differ: digests by bucket inside the databases, then the hashes of single rows in
+//! the buckets that differ. No value leaves a database here.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use super::Look;
+use crate::databases::Error;
+use crate::databases::digest::{RowHash, SetDigest};
+use crate::databases::snapshot::{Buckets, HashedRow, Meter, Selection, Within};
+
+/// How many rows share a bucket, about: few enough to read one by one for a single difference.
+const ROWS_A_BUCKET: u64 = 128;
+
+/// How many buckets one pass has at most, so that digests take some megabytes and no more.
+const MOST_BUCKETS: u64 = 1 << 17;
+
+/// A bucket of a key range with more rows than this is divided before its rows are read: keys that are
+/// bunched up in one place of a wide span.
+const DIVIDED_ABOVE: u64 = 4_096;
+
+/// How many rows of a side are held by their hashes at a time (32 bytes each).
+const ROWS_A_GROUP: u64 = 250_000;
+
+/// How many suspects are kept one by one for a table.
+pub(super) const KEPT: usize = 100_000;
+
+/// A key under which the two sides have different rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Suspect {
+    pub(super) key: RowHash,
+    /// The source's rows under the key that the target does not have. More than one only without a
+    /// unique key.
+    pub(super) source: SetDigest,
+    /// The target's rows that the source does not have.
+    pub(super) target: SetDigest,
+}
+
+/// How many rows differ, by how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Total {
+    pub(super) missing: u64,
+    pub(super) extra: u64,
+    pub(super) changed: u64,
+}
+
+impl Total {
+    pub(super) fn rows(&self) -> u64 {
+        self.missing + self.extra + self.changed
+    }
+
+    /// A row on each side under one key is one changed row.
+    pub(super) fn add(&mut self, suspect: &Suspect) {
+        let changed = suspect.source.rows.min(suspect.target.rows);
+        self.changed += changed;
+        self.missing += suspect.source.rows - changed;
+        self.extra += suspect.target.rows - changed;
+    }
+}
+
+/// Suspects that are found again by looking at the same rows.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) within: Within,
+    pub(super) suspects: Vec<Suspect>,
+}
+
+/// What differs in one table.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) groups: Vec<Group>,
+    /// Of all suspects, kept or not.
+    pub(super) total: Total,
+    kept: usize,
+}
+
+impl Found {
+    /// Every suspect is among the kept ones.
+    pub(super) fn complete(&self) -> bool {
+        self.kept < KEPT
+    }
+
+    fn add(&mut self, within: Within, mut suspects: Vec<Suspect>) {
+        for suspect in &suspects {
+            self.total.add(suspect);
+        }
+        suspects.truncate(KEPT - self.kept);
+        self.kept += suspects.len();
+        if !suspects.is_empty() {
+            self.groups.push(Group { within, suspects });
+        }
+    }
+}
+
+/// Finds every key under which the two sides differ. `rows` is how many the larger side has.
+pub(super) async fn locate(
+    look: &mut Look,
+    of: &Selection,
+    integer_key: bool,
+    rows: u64,
+    meter: &Meter,
+) -> Result<Found, Error> {
+    let mut found = Found::default();
+    if rows == 0 {
+        return Ok(found);
+    }
+    let mut passes = vec![if integer_key {
+        let (a, b) = tokio::try_join!(look.source.key_span(of), look.target.key_span(of))?;
+        match union(a, b) {
+            None => return Ok(found),
+            Some(keys) => by_keys(keys, rows / ROWS_A_BUCKET),
+        }
+    } else {
+        Buckets::Hashes { bits: (rows / ROWS_A_BUCKET).clamp(1, MOST_BUCKETS).ilog2() }
+    }];
+    let mut meter = meter.clone();
+    while let Some(by) = passes.pop() {
+        let (a, b) = tokio::try_join!(
+            look.source.digests(of, by.clone(), &meter),
+            look.target.digests(of, by.clone(), &meter)
+        )?;
+        // The first pass alone reads rows that nobody has read: only that is progress.
+        meter = Meter::default();
+        let mut group = Gathered::new(&by);
+        for bucket in a.keys().chain(b.keys()).copied().collect::<BTreeSet<i64>>() {
+            let (x, y) = (a.get(&bucket), b.get(&bucket));
+            if x == y {
+                continue;
+            }
+            let rows = x.map_or(0, |d| d.rows).max(y.map_or(0, |d| d.rows));
+            if let Some(finer) = divided(&by, bucket, rows) {
+                passes.push(finer);
+                continue;
+            }
+            group.add(bucket, rows);
+            if group.rows >= ROWS_A_GROUP {
+                inspect(look, of, group.take(), &mut found).await?;
+            }
+        }
+        if group.rows > 0 {
+            inspect(look, of, group.take(), &mut found).await?;
+        }
+    }
+    Ok(found)
+}
+
+fn union(a: Option<RangeInclusive<i64>>, b: Option<RangeInclusive<i64>>) -> Option<RangeInclusive<i64>> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(*a.start().min(b.start())..=*a.end().max(b.end())),
+        (one, None) | (None, one) => one,
+    }
+}
+
+/// Ranges of keys, about as many as wanted: the smallest shift with which there are no more.
+fn by_keys(keys: RangeInclusive<i64>, wanted: u64) -> Buckets {
+    let span = keys.start().abs_diff(*keys.end());
+    let wanted = wanted.clamp(1, MOST_BUCKETS);
+    let shift = (0..64).find(|shift| span >> shift < wanted).unwrap_or(63);
+    Buckets::Keys { keys, shift: shift.min(63) }
+}
+
+/// A finer division of a bucket that has too many rows to read them one by one.
+fn divided(by: &Buckets, bucket: i64, rows: u64) -> Option<Buckets> {
+    match by {
+        Buckets::Keys { keys, shift } if rows > DIVIDED_ABOVE && *shift > 0 => {
+            // At least two, so that every division is finer than the one before.
+            let wanted = (rows / ROWS_A_BUCKET).clamp(2, MOST_BUCKETS);
+            let finer = shift.saturating_sub(wanted.ilog2());
+            Some(Buckets::Keys { keys: range_of(bucket, *shift, keys), shift: finer })
+        }
+        Buckets::Keys { .. } | Buckets::Hashes { .. } => None,
+    }
+}
+
+/// The keys of a bucket, as far as they lie within `keys`.
+fn range_of(bucket: i64, shift: u32, keys: &RangeInclusive<i64>) -> RangeInclusive<i64> {
+    let first = bucket << shift;
+    // All ones below the shift: the last key of the bucket, without an overflow at the end of the type.
+    let last = first | !(-1_i64 << shift);
+    first.max(*keys.start())..=last.min(*keys.end())
+}
+
+/// Buckets gathered until there are enough rows in them for one look.
+struct Gathered<'a> {
+    by: &'a Buckets,
+    rows: u64,
+    buckets: BTreeSet<i64>,
+}
+
+impl Gathered<'_> {
+    fn new(by: &Buckets) -> Gathered<'_> {
+        Gathered { by, rows: 0, buckets: BTreeSet::new() }
+    }
+
+    fn add(&mut self, bucket: i64, rows: u64) {
+        self.rows += rows;
+        self.buckets.insert(bucket);
+    }
+
+    fn take(&mut self) -> Within {
+        self.rows = 0;
+        let buckets = std::mem::take(&mut self.buckets);
+        match self.by {
+            Buckets::Hashes { bits } => Within::Hashes { bits: *bits, buckets },
+            Buckets::Keys { keys, shift } => {
+                let mut ranges: Vec<RangeInclusive<i64>> = Vec::new();
+                for range in buckets.into_iter().map(|b| range_of(b, *shift, keys)) {
+                    match ranges.last_mut() {
+                        Some(last) if last.end().checked_add(1) == Some(*range.start()) => {
+                            *last = *last.start()..=*range.end();
+                        }
+                        _ => ranges.push(range),
+                    }
+                }
+                Within::Keys(ranges)
+            }
+        }
+    }
+}
+
+async fn inspect(look: &mut Look, of: &Selection, within: Within, found: &mut Found) -> Result<(), Error> {
+    let suspects = suspects(look, of, &within).await?;
+    found.add(within, suspects);
+    Ok(())
+}
+
+/// Every key within under which the two sides have different rows, in the order of their hashes.
+pub(super) async fn suspects(
+    look: &mut Look,
+    of: &Selection,
+    within: &Within,
+) -> Result<Vec<Suspect>, Error> {
+    let unseen = Meter::default();
+    let (mut a, mut b) =
+        tokio::try_join!(look.source.hashes(of, within, &unseen), look.target.hashes(of, within, &unseen))?;
+    a.sort_unstable();
+    b.sort_unstable();
+    Ok(differing(&a, &b))
+}
+
+/// Both in order; walks them side by side.
+fn differing(a: &[HashedRow], b: &[HashedRow]) -> Vec<Suspect> {
+    let mut suspects: Vec<Suspect> = Vec::new();
+    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
+    loop {
+        let order = match (a.peek(), b.peek()) {
+            (None, None) => return suspects,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(x), Some(y)) => x.cmp(y),
+        };
+        // Rows of the same key follow each other, so that the last suspect is the one to add to.
+        let mut note = |key: RowHash, add: fn(&mut Suspect, RowHash), row: RowHash| {
+            if suspects.last().is_none_or(|s| s.key != key) {
+                suspects.push(Suspect { key, source: SetDigest::default(), target: SetDigest::default() });
+            }
+            if let Some(suspect) = suspects.last_mut() {
+                add(suspect, row);
+            }
+        };
+        match order {
+            Ordering::Less => {
+                if let Some(x) = a.next() {
+                    note(x.key, |s, row| s.source.add(row), x.row);
+                }
+            }
+            Ordering::Greater => {
+                if let Some(y) = b.next() {
+                    note(y.key, |s, row| s.target.add(row), y.row);
+                }
+            }
+            Ordering::Equal => {
+                a.next();
+                b.next();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(pairs: &[(u128, u128)]) -> Vec<HashedRow> {
+        let mut rows: Vec<HashedRow> =
+            pairs.iter().map(|(key, row)| HashedRow { key: RowHash(*key), row: RowHash(*row) }).collect();
+        rows.sort_unstable();
+        rows
+    }
+
+    fn total(a: &[(u128, u128)], b: &[(u128, u128)]) -> (u64, u64, u64) {
+        let mut total = Total::default();
+        for suspect in differing(&rows(a), &rows(b)) {
+            total.add(&suspect);
+        }
+        (total.missing, total.extra, total.changed)
+    }
+
+    #[test]
+    fn rows_are_told_apart_by_key_and_counted_as_often_as_they_are() {
+        assert_eq!(total(&[(1, 1), (2, 2)], &[(2, 2), (1, 1)]), (0, 0, 0));
+        assert_eq!(total(&[(1, 1), (2, 2)], &[(2, 3), (4, 4)]), (1, 1, 1));
+        assert_eq!(total(&[(1, 1), (1, 1), (1, 1)], &[(1, 1)]), (2, 0, 0), "duplicates count");
+        assert_eq!(total(&[(1, 1), (1, 2)], &[(1, 3), (1, 2), (1, 4)]), (0, 1, 1));
+        assert_eq!(total(&[], &[(9, 9)]), (0, 1, 0));
+    }
+
+    #[test]
+    fn buckets_of_keys_cover_the_whole_type_without_overlap() {
+        for keys in [i64::MIN..=i64::MAX, -5..=5, 0..=0, i64::MAX - 1..=i64::MAX, i64::MIN..=i64::MIN + 9] {
+            for wanted in [0, 1, 2, 3, 1_000, u64::MAX] {
+                let Buckets::Keys { shift, .. } = by_keys(keys.clone(), wanted) else {
+                    panic!("keys were asked for");
+                };
+                let (first, last) = (*keys.start() >> shift, *keys.end() >> shift);
+                let spread = first.abs_diff(last);
+                // One more than wanted when the first key lies in the middle of a bucket.
+                assert!(spread <= wanted.clamp(1, MOST_BUCKETS), "{keys:?} in {wanted}: {spread} at {shift}");
+                assert_eq!(range_of(first, shift, &keys).start(), keys.start());
+                assert_eq!(range_of(last, shift, &keys).end(), keys.end());
+                if first < last {
+                    let edge = *range_of(first, shift, &keys).end();
+                    assert_eq!(*range_of(first + 1, shift, &keys).start(), edge + 1);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn dividing_a_bucket_always_ends() {
+        let mut by = Buckets::Keys { keys: i64::MIN..=i64::MAX, shift: 63 };
+        let mut divisions = 0;
+        while let Some(finer) = divided(&by, 0, DIVIDED_ABOVE + 1) {
+            by = finer;
+            divisions += 1;
+            assert!(divisions < 64);
+        }
+        let Buckets::Keys { shift, .. } = by else { panic!("keys stay keys") };
+        assert_eq!(shift, 0);
+    }
+}

@@ -1,0 +1,206 @@
+//! Which tables are compared, and whether the two sides mean the same by them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::{Equality, Request, SchemaDifference, TableOutcome};
+use crate::databases::snapshot::{Selection, Tables};
+use crate::databases::{Error, Table};
+
+/// What is to be compared.
+pub(super) struct Paired {
+    pub(super) pairs: Vec<Pair>,
+    pub(super) left_out: Vec<(String, String)>,
+}
+
+/// One table by its name on both sides.
+pub(super) struct Pair {
+    pub(super) name: String,
+    pub(super) on_source: bool,
+    pub(super) on_target: bool,
+    pub(super) schema: Vec<SchemaDifference>,
+    /// What to read of it on either side; `None` when its rows cannot be compared.
+    pub(super) selection: Option<Selection>,
+    /// It has a primary key.
+    pub(super) keyed: bool,
+    /// Its key is one whole number on both sides.
+    pub(super) integer_key: bool,
+}
+
+impl Pair {
+    /// What is known of it before a row is read.
+    pub(super) fn outcome(&self) -> TableOutcome {
+        let equality = match (&self.selection, self.keyed) {
+            (None, _) => {
+                let why = "the two sides do not have the same table with the same columns and key";
+                Equality::NotCompared { why: why.to_owned() }
+            }
+            (Some(_), true) => Equality::EveryRow,
+            (Some(_), false) => Equality::Multiset,
+        };
+        TableOutcome {
+            name: self.name.clone(),
+            rows_source: None,
+            rows_target: None,
+            equality,
+            schema: self.schema.clone(),
+            missing: 0,
+            extra: 0,
+            changed: 0,
+            in_flight: 0,
+            differences: Vec::new(),
+            looked_at: false,
+            took: Duration::ZERO,
+        }
+    }
+}
+
+/// Pairs the tables that are asked for.
+///
+/// # Errors
+/// [`Error::Broken`] for a pattern that matches no table of either side: it is a slip of the pen, and
+/// what it was to name would silently not be compared.
+pub(super) fn pair(source: &Tables, target: &Tables, request: &Request) -> Result<Paired, Error> {
+    let (on_source, on_target) = (by_name(source), by_name(target));
+    let names: BTreeSet<&str> = on_source.keys().chain(on_target.keys()).copied().collect();
+    for pattern in request.include.iter().chain(&request.exclude) {
+        if !names.iter().any(|name| matches(pattern, name)) {
+            let why = format!("the pattern {pattern:?} matches no table of either side");
+            return Err(Error::broken("the comparison", why, "mend the pattern, or take it out"));
+        }
+    }
+
+    let any = |patterns: &[String], name: &str| patterns.iter().any(|p| matches(p, name));
+    let mut paired = Paired { pairs: Vec::new(), left_out: Vec::new() };
+    for name in names {
+        if any(&request.exclude, name) || !(request.include.is_empty() || any(&request.include, name)) {
+            paired.left_out.push((name.to_owned(), "not asked for".to_owned()));
+        } else {
+            paired.pairs.push(pair_of(name, on_source.get(name).copied(), on_target.get(name).copied()));
+        }
+    }
+    let others: BTreeMap<&str, &str> =
+        source.left_out.iter().chain(&target.left_out).map(|(name, why)| (name.as_str(), *why)).collect();
+    paired.left_out.extend(others.into_iter().map(|(name, why)| (name.to_owned(), why.to_owned())));
+    Ok(paired)
+}
+
+fn by_name(tables: &Tables) -> BTreeMap<&str, &Table> {
+    tables.tables.iter().map(|t| (t.name.as_str(), t)).collect()
+}
+
+fn pair_of(name: &str, source: Option<&Table>, target: Option<&Table>) -> Pair {
+    let mut pair = Pair {
+        name: name.to_owned(),
+        on_source: source.is_some(),
+        on_target: target.is_some(),
+        schema: Vec::new(),
+        selection: None,
+        keyed: false,
+        integer_key: false,
+    };
+    let (source, target) = match (source, target) {
+        (Some(source), Some(target)) => (source, target),
+        (Some(_), None) => {
+            pair.schema.push(SchemaDifference::TableMissing);
+            return pair;
+        }
+        (None, _) => {
+            pair.schema.push(SchemaDifference::TableExtra);
+            return pair;
+        }
+    };
+    let mut comparable = true;
+    for column in &source.columns {
+        match target.columns.iter().find(|c| c.name == column.name) {
+            None => {
+                comparable = false;
+                pair.schema.push(SchemaDifference::ColumnMissing(column.name.clone()));
+            }
+            Some(other) if plain_type(&other.type_name) != plain_type(&column.type_name) => {
+                pair.schema.push(SchemaDifference::Type {
+                    column: column.name.clone(),
+                    source: column.type_name.clone(),
+                    target: other.type_name.clone(),
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    for column in &target.columns {
+        if !source.columns.iter().any(|c| c.name == column.name) {
+            comparable = false;
+            pair.schema.push(SchemaDifference::ColumnExtra(column.name.clone()));
+        }
+    }
+    if source.key != target.key {
+        comparable = false;
+        pair.schema.push(SchemaDifference::Key { source: source.key.clone(), target: target.key.clone() });
+    }
+    pair.keyed = !source.key.is_empty();
+    pair.integer_key = source.integer_key && target.integer_key;
+    let columns: Vec<String> = source.columns.iter().map(|c| c.name.clone()).collect();
+    let key = if pair.keyed { source.key.clone() } else { columns.clone() };
+    pair.selection = comparable.then(|| Selection { table: name.to_owned(), columns, key });
+    pair
+}
+
+/// A declared type without what never means anything: case and spaces.
+fn plain_type(declared: &str) -> String {
+    declared.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether a name matches a pattern in which `*` stands for anything and `?` for one character.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    // reached[j]: the pattern so far matches the first j characters of the name.
+    let mut reached = vec![false; name.len() + 1];
+    if let Some(start) = reached.first_mut() {
+        *start = true;
+    }
+    for p in pattern {
+        let mut next = vec![false; name.len() + 1];
+        let mut before = false;
+        for (j, slot) in next.iter_mut().enumerate() {
+            let here = reached.get(j).copied().unwrap_or(false);
+            let one_less = j.checked_sub(1);
+            let stepped = one_less.and_then(|i| reached.get(i)).copied().unwrap_or(false);
+            *slot = match p {
+                '*' => here || before,
+                '?' => stepped,
+                _ => stepped && one_less.and_then(|i| name.get(i)) == Some(&p),
+            };
+            before = *slot;
+        }
+        reached = next;
+    }
+    reached.last().copied().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        for (pattern, name, expected) in [
+            ("*", "", true),
+            ("*", "orders", true),
+            ("orders", "orders", true),
+            ("orders", "orders2", false),
+            ("orders", "order", false),
+            ("order?", "orders", true),
+            ("order?", "order", false),
+            ("*_log", "a_log_log", true),
+            ("*_log", "a_log_", false),
+            ("a*b*c", "axxbyybzzc", true),
+            ("a*b*c", "axxbyybzz", false),
+            ("public.*", "public.orders", true),
+            ("public.*", "private.orders", false),
+            ("é?", "éß", true),
+            ("", "x", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern:?} on {name:?}");
+        }
+    }
+}

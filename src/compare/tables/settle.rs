@@ -1,0 +1,160 @@
+//! Whether a row that differs is different, or only on its way.
+//!
+//! While replication runs, the two snapshots are of two moments, and whatever lies between them differs
+//! without being wrong. Such a row is looked at again: with a link, once the target has applied all that
+//! the source had at the look before; without one, after a pause in which both sides must have stood
+//! still. What still differs then, unchanged, is different. What keeps moving is not proved.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::locate::{Found, Group, Suspect, Total, suspects};
+use super::{Board, Difference, Look, Request, Sides, Stage, naming};
+use crate::databases::digest::RowHash;
+use crate::databases::snapshot::Selection;
+use crate::databases::{Error, Position};
+
+/// How long to wait until replication is asked again how far it is.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How long both sides must have stood still where no link can be asked.
+const STILL: Duration = Duration::from_secs(2);
+
+/// A table with rows that differ.
+pub(super) struct OpenTable {
+    /// Its place in the outcome.
+    pub(super) at: usize,
+    pub(super) selection: Selection,
+    pub(super) keyed: bool,
+    pub(super) found: Found,
+}
+
+/// Settles every suspect that can be settled, and enters what is different into the outcome.
+pub(super) async fn settle(
+    sides: &Sides,
+    request: &Request,
+    mut look: Look,
+    mut open: Vec<OpenTable>,
+    board: &Board,
+) -> Result<(), Error> {
+    if look.at_rest() {
+        for table in &open {
+            let total = table.found.total;
+            enter(&mut look, request, table, &table.found.groups, total, 0, board).await?;
+        }
+        return Ok(());
+    }
+    board.update(|progress, _| progress.stage = Stage::LookingAgain);
+    // Too many to follow one by one: they stay in flight in the outcome.
+    open.retain(|table| table.found.complete());
+    let deadline = Instant::now() + request.patience;
+    while !open.is_empty() && reached(sides, look.source_stamp.position.as_ref(), deadline).await? {
+        // Two read transactions less while the next two begin.
+        drop(look);
+        look = Look::begin(sides).await?;
+        board.update(|_, outcome| outcome.looks += 1);
+        for table in &mut open {
+            board.update(|progress, _| progress.table = Some(table.selection.table.clone()));
+            look_again(&mut look, request, table, sides.link.is_some(), board).await?;
+        }
+        open.retain(|table| !table.found.groups.is_empty());
+    }
+    Ok(())
+}
+
+/// Waits until another look can tell more; `false` when there is no time left for one.
+async fn reached(sides: &Sides, position: Option<&Position>, deadline: Instant) -> Result<bool, Error> {
+    let pause = if sides.link.is_some() { PAUSE } else { STILL };
+    while Instant::now() + pause < deadline {
+        tokio::time::sleep(pause).await;
+        let there = match (&sides.link, position) {
+            (Some(link), Some(position)) => link.reached(position).await?,
+            _ => true,
+        };
+        if there {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// One more look at a table's suspects: each is the same now, or different for certain, or still moving.
+async fn look_again(
+    look: &mut Look,
+    request: &Request,
+    table: &mut OpenTable,
+    linked: bool,
+    board: &Board,
+) -> Result<(), Error> {
+    let (mut certain, mut moving) = (Vec::new(), Vec::new());
+    let (mut total, mut left) = (Total::default(), 0);
+    for group in std::mem::take(&mut table.found.groups) {
+        let now: BTreeMap<RowHash, Suspect> = suspects(look, &table.selection, &group.within)
+            .await?
+            .into_iter()
+            .map(|suspect| (suspect.key, suspect))
+            .collect();
+        let (mut stood, mut moved) = (Vec::new(), Vec::new());
+        for before in &group.suspects {
+            match now.get(&before.key) {
+                None => {}
+                // With a link the target has applied what the source had then: if the source's row is
+                // still that one, whatever the target has is no longer on its way.
+                Some(suspect)
+                    if suspect.source == before.source && (linked || suspect.target == before.target) =>
+                {
+                    total.add(suspect);
+                    stood.push(*suspect);
+                }
+                Some(suspect) => {
+                    let mut rows = Total::default();
+                    rows.add(suspect);
+                    left += rows.rows();
+                    moved.push(*suspect);
+                }
+            }
+        }
+        certain.push(Group { within: group.within.clone(), suspects: stood });
+        if !moved.is_empty() {
+            moving.push(Group { within: group.within, suspects: moved });
+        }
+    }
+    enter(look, request, table, &certain, total, left, board).await?;
+    table.found.groups = moving;
+    Ok(())
+}
+
+/// Enters rows that are different for certain: all of them counted, the first ones named.
+async fn enter(
+    look: &mut Look,
+    request: &Request,
+    table: &OpenTable,
+    certain: &[Group],
+    total: Total,
+    in_flight: u64,
+    board: &Board,
+) -> Result<(), Error> {
+    let listed = board.update(|_, outcome| outcome.tables.get(table.at).map_or(0, |t| t.differences.len()));
+    let mut room = request.listed.saturating_sub(listed);
+    let mut named: Vec<Difference> = Vec::new();
+    for group in certain {
+        let keys: BTreeSet<RowHash> = group.suspects.iter().take(room).map(|s| s.key).collect();
+        if !keys.is_empty() {
+            room -= keys.len();
+            named.extend(naming::name(look, &table.selection, table.keyed, &group.within, &keys).await?);
+        }
+    }
+    board.update(|_, outcome| {
+        if let Some(entry) = outcome.tables.get_mut(table.at) {
+            entry.missing += total.missing;
+            entry.extra += total.extra;
+            entry.changed += total.changed;
+            entry.in_flight = in_flight;
+            entry.differences.extend(named);
+            entry.differences.sort_by(|a, b| a.key.cmp(&b.key));
+            // One key without uniqueness can have many rows.
+            entry.differences.truncate(request.listed);
+        }
+    });
+    Ok(())
+}

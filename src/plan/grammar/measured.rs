@@ -1,0 +1,383 @@
+//! Everything that is measured: probes, links, controls, monitors, validations, and what they expect.
+
+use super::whole::MEASURE_BY_COMMAND;
+use super::{Key, Kind, Named, Names, Spec, beside, may, must, needs};
+
+pub(super) static PROBE: Spec = Spec {
+    name: "a probe",
+    one_of: &["command", "http", "tcp", "tls", "dns", "sql", "files"],
+    keys: &[
+        ID,
+        TITLE,
+        EVERY,
+        TIMEOUT,
+        MAX_AGE,
+        ALARM,
+        SINCE,
+        UNTIL,
+        FROM,
+        ESTIMATE,
+        PROBE_COMMAND,
+        ENV,
+        EXPECT,
+        HTTP_KEY,
+        TCP,
+        TLS_KEY,
+        DNS_KEY,
+        SQL_PROBE_KEY,
+        FILES_KEY,
+    ],
+};
+
+pub(super) static PROOF: Spec = Spec {
+    name: "a proof",
+    one_of: &["probe", "command", "http", "tcp", "tls", "dns", "sql", "files", "marker"],
+    keys: &[
+        may("probe", Kind::Ref(Named::Probe), "Something that the plan measures anyway."),
+        may("marker", Kind::Table(&DIRECTION), "A row of ours that must arrive on the other side."),
+        PROBE_COMMAND,
+        ENV,
+        EXPECT,
+        HTTP_KEY,
+        TCP,
+        TLS_KEY,
+        DNS_KEY,
+        SQL_PROBE_KEY,
+        FILES_KEY,
+    ],
+};
+
+pub(super) static REPLICATION: Spec = Spec {
+    name: "a replication link",
+    one_of: &["sqlite"],
+    keys: &[
+        ID,
+        TITLE,
+        EVERY,
+        TIMEOUT,
+        MAX_AGE,
+        ALARM,
+        SINCE,
+        UNTIL,
+        ESTIMATE,
+        may("sqlite", Kind::Table(&DIRECTION), "A link between two SQLite endpoints."),
+        may("marker", Kind::Flag, "A row of ours travels it end to end; true unless said otherwise."),
+        may("warn", Kind::Count, "Alarm above this, in the link's own unit."),
+        may("zero_for", Kind::Duration, "Caught up means zero for this long."),
+        may(
+            "reverse",
+            Kind::Flag,
+            "It carries rows back after the switch: what keeps the way back lossless.",
+        ),
+        needs("postgres_logical", "PostgreSQL replication", MEASURE_BY_COMMAND),
+        needs("postgres_physical", "PostgreSQL replication", MEASURE_BY_COMMAND),
+        needs("mysql", "MySQL replication", MEASURE_BY_COMMAND),
+        needs("mariadb", "MariaDB replication", MEASURE_BY_COMMAND),
+        needs("redis", "Redis replication", MEASURE_BY_COMMAND),
+    ],
+};
+
+pub(super) static DIRECTION: Spec = Spec {
+    name: "a direction",
+    one_of: &[],
+    keys: &[
+        must("from", Kind::Ref(Named::Endpoint), "Where it starts."),
+        must("to", Kind::Ref(Named::Endpoint), "Where it must arrive."),
+    ],
+};
+
+pub(super) static FREEZE: Spec = Spec {
+    name: "[freeze]",
+    one_of: &[],
+    keys: &[
+        may("controls", Kind::Tables(&CONTROL), "What keeps other people's changes out."),
+        may("monitor", Kind::Tables(&MONITOR), "What notices a change all the same."),
+        needs(
+            "emergency",
+            "emergency changes on the record",
+            "agree on them outside, and waive the breach at the gate by name",
+        ),
+        needs("blackout", "blackout times", "set the plan's window outside of them"),
+    ],
+};
+
+static CONTROL: Spec = Spec {
+    name: "a control",
+    one_of: &[],
+    keys: &[
+        ID,
+        TITLE,
+        EVERY,
+        TIMEOUT,
+        MAX_AGE,
+        ALARM,
+        must("enforce", Kind::Argv, "The command that shuts."),
+        must("verify", Kind::Argv, "The command that proves that it is shut: it must exit 0."),
+        must("lift", Kind::Argv, "The command that opens again."),
+        may(
+            "env",
+            Kind::Map(&Kind::Secret, Names::Environment),
+            "Set for all three commands; may hold secrets.",
+        ),
+    ],
+};
+
+static MONITOR: Spec = Spec {
+    name: "a monitor",
+    one_of: &["schema", "writes", "files", "git", "command"],
+    keys: &[
+        ID,
+        TITLE,
+        EVERY,
+        TIMEOUT,
+        MAX_AGE,
+        ALARM,
+        SINCE,
+        UNTIL,
+        ESTIMATE,
+        may("schema", Kind::Table(&ON), "The shape of a database, object by object."),
+        may("writes", Kind::Table(&ON), "Rows that replication did not write."),
+        may("files", Kind::Texts, "Files and folders, relative to the plan's folder."),
+        may("git", Kind::Table(&GIT), "Refs of a repository."),
+        may("command", Kind::Argv, "A command whose output may not change."),
+        ENV,
+    ],
+};
+
+static ON: Spec = Spec {
+    name: "a place to look at",
+    one_of: &[],
+    keys: &[must("on", Kind::Ref(Named::Endpoint), "Which endpoint.")],
+};
+
+static GIT: Spec = Spec {
+    name: "a repository",
+    one_of: &[],
+    keys: &[
+        must("remote", Kind::Text, "Where it is."),
+        must("refs", Kind::Texts, "Patterns as `git ls-remote` takes them."),
+    ],
+};
+
+pub(super) static VALIDATION: Spec = Spec {
+    name: "a validation",
+    one_of: &["tables", "http", "sql", "command", "files"],
+    keys: &[
+        ID,
+        TITLE,
+        may("every", Kind::Duration, "How often; when a step asks for it where it is not given."),
+        TIMEOUT,
+        MAX_AGE,
+        ALARM,
+        SINCE,
+        UNTIL,
+        FROM,
+        ESTIMATE,
+        may("tables", Kind::Table(&TABLES), "Every row of two databases."),
+        PROBE_COMMAND,
+        ENV,
+        EXPECT,
+        HTTP_KEY,
+        SQL_PROBE_KEY,
+        FILES_KEY,
+        needs(
+            "before",
+            "a comparison before the freeze that the window's builds on",
+            "write a step that checks it before the freeze",
+        ),
+        needs(
+            "trees",
+            "the comparison of file trees",
+            "compare by `command`, for example with `rclone check`",
+        ),
+        needs(
+            "objects",
+            "the comparison of object stores",
+            "compare by `command`, for example with `rclone check`",
+        ),
+    ],
+};
+
+static TABLES: Spec = Spec {
+    name: "a comparison of tables",
+    one_of: &[],
+    keys: &[
+        must("from", Kind::Ref(Named::Endpoint), "Held to be right."),
+        must("to", Kind::Ref(Named::Endpoint), "Must be the same."),
+        may("include", Kind::Texts, "Tables by name, with `*`; all where it is not given."),
+        may("exclude", Kind::Texts, "Tables left out, by name, with `*`."),
+        needs("strength", "a choice of strength", "every row is compared exactly; take it out"),
+    ],
+};
+
+static HTTP: Spec = Spec {
+    name: "an HTTP exchange",
+    one_of: &["get", "head", "post"],
+    keys: &[
+        may("get", Kind::Secret, "The URL that is asked."),
+        may("head", Kind::Secret, "The URL whose headers are asked."),
+        may("post", Kind::Secret, "The URL that is sent to."),
+        may("headers", Kind::Map(&Kind::Secret, Names::Free), "Header lines."),
+        beside("body", Kind::Secret, &["post"], "What is sent."),
+        may("ca", Kind::Text, "A PEM file of roots to trust instead of the system's."),
+        may("expect", Kind::Table(&HTTP_EXPECT), "What must come back; any 2xx where it is not given."),
+    ],
+};
+
+static TLS: Spec = Spec {
+    name: "a certificate",
+    one_of: &[],
+    keys: &[
+        must("address", Kind::Address, "Where it is shown."),
+        may(
+            "name",
+            Kind::Text,
+            "The name it must be good for; the host of the address where it is not given.",
+        ),
+        may("ca", Kind::Text, "A PEM file of roots to trust instead of the system's."),
+        may(
+            "days_left",
+            Kind::Whole(0, 3650),
+            "It must be good for this many days more; 14 where it is not given.",
+        ),
+    ],
+};
+
+static DNS: Spec = Spec {
+    name: "a record",
+    one_of: &[],
+    keys: &[
+        must("server", Kind::Address, "The server that is asked."),
+        must("name", Kind::Text, "The name asked for."),
+        must(
+            "record",
+            Kind::Choice(&["A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT", "CAA"]),
+            "The kind of record.",
+        ),
+        may("is", Kind::Texts, "What must come back, in any order."),
+        may("ttl_at_most", Kind::Duration, "The TTL may be at most this."),
+    ],
+};
+
+static SQL_PROBE: Spec = Spec {
+    name: "a query",
+    one_of: &[],
+    keys: &[
+        must("on", Kind::Ref(Named::Endpoint), "Which endpoint."),
+        must("query", Kind::Text, "One query of one value, run read-only."),
+        must("expect", Kind::Table(&SQL_EXPECT), "What it must give."),
+    ],
+};
+
+static FILES: Spec = Spec {
+    name: "files that are there",
+    one_of: &[],
+    keys: &[
+        must("path", Kind::Text, "A file or folder, relative to the plan's folder."),
+        may("at_least", Kind::Whole(1, i64::MAX), "At least this many files; 1 where it is not given."),
+        may("younger_than", Kind::Duration, "The youngest may be at most this old."),
+        may("bytes_at_least", Kind::Count, "All together at least this large."),
+    ],
+};
+
+static COMMAND_EXPECT: Spec = Spec {
+    name: "what is expected",
+    one_of: &[],
+    keys: &[
+        may("exit", Kind::Whole(0, 255), "The exit code; 0 where it is not given."),
+        EXPECT_TEXT,
+        EXPECT_JSON,
+        EXPECT_IS,
+        AT_MOST,
+        AT_LEAST,
+        NUMBER,
+    ],
+};
+
+static HTTP_EXPECT: Spec = Spec {
+    name: "what is expected",
+    one_of: &[],
+    keys: &[
+        may("status", Kind::Whole(100, 599), "The status; any 2xx where it is not given."),
+        EXPECT_TEXT,
+        EXPECT_JSON,
+        EXPECT_IS,
+        AT_MOST,
+        AT_LEAST,
+        NUMBER,
+    ],
+};
+
+static SQL_EXPECT: Spec =
+    Spec { name: "what is expected", one_of: &[], keys: &[EXPECT_TEXT, EXPECT_IS, AT_MOST, AT_LEAST] };
+
+pub(super) const ID: Key = must("id", Kind::Id, "Its name; unique among its kind.");
+
+const TITLE: Key = may("title", Kind::Text, "What people read; the id where it is not given.");
+
+const EVERY: Key = may("every", Kind::Duration, "How often it is measured.");
+
+const TIMEOUT: Key = may("timeout", Kind::Duration, "One measurement may take this long.");
+
+const MAX_AGE: Key = may(
+    "max_age",
+    Kind::Duration,
+    "An older reading is stale; twice `every`, at least 5s, where it is not given.",
+);
+
+const ALARM: Key = may(
+    "alarm",
+    Kind::Choice(&["warning", "caution", "advisory", "none"]),
+    "How loud the alarm is when it goes bad.",
+);
+
+const SINCE: Key = may("since", Kind::Ref(Named::Step), "It counts only once this step has finished.");
+
+const UNTIL: Key = may("until", Kind::Ref(Named::Step), "It counts no more once this step has finished.");
+
+const ESTIMATE: Key =
+    may("estimate", Kind::Duration, "How long it takes to turn good in a simulated rehearsal.");
+
+const FROM: Key =
+    beside("from", Kind::SshHost, &["command"], "Measured from another host, over ssh: host or user@host.");
+
+const PROBE_COMMAND: Key =
+    may("command", Kind::Argv, "A program and its arguments; it must exit 0 unless `expect` says otherwise.");
+
+pub(super) const ENV: Key = beside(
+    "env",
+    Kind::Map(&Kind::Secret, Names::Environment),
+    &["command"],
+    "Set for the command; may hold secrets.",
+);
+
+const EXPECT: Key =
+    beside("expect", Kind::Table(&COMMAND_EXPECT), &["command"], "What the command must give.");
+
+const HTTP_KEY: Key = may("http", Kind::Table(&HTTP), "One HTTP exchange.");
+
+const TCP: Key = may("tcp", Kind::Address, "A port that accepts.");
+
+const TLS_KEY: Key = may("tls", Kind::Table(&TLS), "A certificate: chain, name, days left.");
+
+const DNS_KEY: Key = may("dns", Kind::Table(&DNS), "A record at a named server.");
+
+const SQL_PROBE_KEY: Key = may("sql", Kind::Table(&SQL_PROBE), "One value from a database.");
+
+const FILES_KEY: Key = may("files", Kind::Table(&FILES), "Files that are there.");
+
+const EXPECT_TEXT: Key = may("text", Kind::Text, "Text that must stand in the answer.");
+
+const EXPECT_JSON: Key =
+    may("json", Kind::Map(&Kind::Json, Names::Free), "JSON pointers and the values that must stand there.");
+
+const EXPECT_IS: Key = may("is", Kind::Text, "The whole answer, trimmed.");
+
+const AT_MOST: Key =
+    may("at_most", Kind::Number, "The answer, or the value at `number`, may be at most this.");
+
+const AT_LEAST: Key =
+    may("at_least", Kind::Number, "The answer, or the value at `number`, must be at least this.");
+
+const NUMBER: Key =
+    beside("number", Kind::Text, &["at_most", "at_least"], "JSON pointer to the number that is looked at.");

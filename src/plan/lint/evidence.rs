@@ -1,0 +1,257 @@
+//! What decisions rest on: gates, links, monitors, controls, fences, DNS.
+
+use std::collections::HashMap;
+
+use super::super::diagnostic::Diagnostic;
+use super::Lint;
+use crate::plan::ids::{ProbeId, StepId};
+use crate::plan::model::{Probe, ProbeKind, Schedule, Step, StepKind, Strategy, WaitFor};
+
+impl Lint<'_> {
+    pub(super) fn evidence(&mut self) {
+        self.empty_gates();
+        self.replication();
+        self.freeze();
+        self.fences();
+        self.ttl();
+        self.never_asked();
+    }
+
+    fn empty_gates(&mut self) {
+        let mut checked: HashMap<&ProbeId, usize> = HashMap::new();
+        for (i, step) in self.plan.steps.iter().enumerate() {
+            if let StepKind::Check(ids) = &step.kind {
+                for id in ids {
+                    checked.entry(id).or_insert(i);
+                }
+            }
+        }
+        for (i, step) in self.plan.steps.iter().enumerate() {
+            let Some(gate) = step.gate() else { continue };
+            let left_out = |p: &Probe| gate.leave_out.iter().any(|(id, _)| *id == p.id);
+            if !self.plan.probes.iter().any(|p| !left_out(p) && self.counts(p, i, &checked)) {
+                self.found(
+                    Diagnostic::warning("no-evidence", self.atlas.step(&step.id, "gate"), format!("the gate `{}` rests on nothing that is measured", step.id))
+                        .label("no evidence")
+                        .help("measure what the decision depends on: a [[probe]], or a [[validation]] that a step before it checks"),
+                );
+            }
+        }
+    }
+
+    /// Whether a probe can say something at a gate, as far as the plan tells.
+    fn counts(&self, probe: &Probe, gate: usize, checked: &HashMap<&ProbeId, usize>) -> bool {
+        let past = |id: &StepId| self.plan.position(id).is_some_and(|p| p < gate);
+        if probe.since.as_ref().is_some_and(|s| !past(s)) || probe.until.as_ref().is_some_and(past) {
+            return false;
+        }
+        probe.schedule != Schedule::OnDemand || checked.get(&probe.id).is_some_and(|&i| i < gate)
+    }
+
+    fn all_steps(&self) -> impl Iterator<Item = &Step> {
+        self.plan.steps.iter().chain(self.plan.rollback_steps())
+    }
+
+    fn replication(&mut self) {
+        let plan = self.plan;
+        for probe in &plan.probes {
+            let ProbeKind::Link(link) = &probe.kind else { continue };
+            let waited = plan.steps.iter().chain(plan.rollback_steps()).find(
+                |s| matches!(&s.kind, StepKind::Wait(WaitFor::CaughtUp(ids)) if ids.contains(&probe.id)),
+            );
+            if let (Some(step), true) = (waited, link.zero_for.is_zero()) {
+                self.found(
+                    Diagnostic::warning(
+                        "no-zero-window",
+                        self.atlas.probe(&probe.id, "zero_for"),
+                        format!("`{}` is caught up at the first zero that is seen", probe.id),
+                    )
+                    .label("no `zero_for`")
+                    .related(self.atlas.step(&step.id, "wait"), "waited for here")
+                    .help("add zero_for = \"30s\": one zero between two batches proves nothing"),
+                );
+            }
+        }
+        let forward = |p: &&Probe| matches!(&p.kind, ProbeKind::Link(l) if !l.reverse);
+        let Some(switch) = plan.switch_step() else { return };
+        let links: Vec<&Probe> = plan.probes.iter().filter(forward).collect();
+        if links.is_empty() && plan.strategy == Strategy::NearZeroDowntime {
+            self.found(
+                Diagnostic::warning(
+                    "no-replication",
+                    self.atlas.section("plan"),
+                    "near-zero downtime, and no replication is measured",
+                )
+                .label("nothing carries the changes")
+                .help("add [[replication]], or say strategy = \"planned-downtime\""),
+            );
+        }
+        let before = self.switch_position().map(|p| self.before(p)).unwrap_or_default();
+        for link in links {
+            let waited = before
+                .iter()
+                .filter_map(|&b| plan.steps.get(b))
+                .any(|s| matches!(&s.kind, StepKind::Wait(WaitFor::CaughtUp(ids)) if ids.contains(&link.id)));
+            if !waited {
+                self.found(
+                    Diagnostic::warning(
+                        "not-waited-for",
+                        self.atlas.probe(&link.id, "id"),
+                        format!("users are moved without waiting for `{}`", link.id),
+                    )
+                    .label("nobody waits for it")
+                    .related(self.atlas.step(&switch.id, "id"), "the switch")
+                    .help(format!(
+                        "add a step wait = {{ replication = \"{}\" }} between the fence and the switch",
+                        link.id
+                    )),
+                );
+            }
+        }
+    }
+
+    fn freeze(&mut self) {
+        let monitors = self.plan.probes.iter().any(|p| {
+            matches!(
+                p.kind,
+                ProbeKind::Schema { .. }
+                    | ProbeKind::Writes { .. }
+                    | ProbeKind::Tree { .. }
+                    | ProbeKind::Git { .. }
+                    | ProbeKind::Unchanged(_)
+            )
+        });
+        if !monitors && self.atlas.root.has("freeze") {
+            self.found(
+                Diagnostic::warning(
+                    "no-monitor",
+                    self.atlas.section("freeze"),
+                    "nothing notices a change in spite of the freeze",
+                )
+                .label("no monitor")
+                .help("add [[freeze.monitor]] with `schema`, `files`, `git`, `writes` or `command`"),
+            );
+        }
+        for control in &self.plan.controls {
+            let does = |steps: &[Step], enforce: bool| {
+                steps.iter().any(|s| {
+                    matches!(&s.kind, StepKind::Freeze(f) if f.enforce == enforce && f.controls.contains(&control.id))
+                })
+            };
+            let at = self.atlas.probe(&control.id, "id");
+            if !does(&self.plan.steps, true) {
+                self.found(
+                    Diagnostic::warning("never-enforced", at, format!("no step enforces `{}`", control.id))
+                        .label("a control that nobody sets")
+                        .help(format!("add a step freeze = {{ enforce = \"{}\" }}", control.id)),
+                );
+                continue;
+            }
+            for (steps, whole) in
+                [(self.plan.steps.as_slice(), "the checklist"), (self.plan.rollback_steps(), "the way back")]
+            {
+                if !steps.is_empty() && !does(steps, false) {
+                    self.found(
+                        Diagnostic::warning(
+                            "never-lifted",
+                            at,
+                            format!("{whole} ends with `{}` still enforced", control.id),
+                        )
+                        .label("outlives the run")
+                        .help(format!("end it with a step freeze = {{ lift = \"{}\" }}", control.id)),
+                    );
+                }
+            }
+        }
+    }
+
+    fn fences(&mut self) {
+        for probe in &self.plan.probes {
+            if let ProbeKind::Fence(target) = &probe.kind
+                && target.probe_write.is_none()
+            {
+                self.found(
+                    Diagnostic::warning("unproved-fence", self.atlas.probe(&probe.id, "fence"), format!("the fence of `{}` is not proved by a write that is refused", target.endpoint))
+                        .label("no `probe_write`")
+                        .help("add probe_write = { sql = \"insert …\" }: it is rolled back, must succeed before and fail after"),
+                );
+            }
+        }
+    }
+
+    fn ttl(&mut self) {
+        let dns: Vec<(&Probe, bool)> = self
+            .plan
+            .probes
+            .iter()
+            .filter_map(|p| {
+                if let ProbeKind::Dns(d) = &p.kind { Some((p, d.ttl_at_most.is_some())) } else { None }
+            })
+            .collect();
+        let Some((first, _)) = dns.first() else { return };
+        if self.plan.switch_step().is_some() && dns.iter().all(|(_, ttl)| !ttl) {
+            self.found(
+                Diagnostic::warning(
+                    "ttl-not-lowered",
+                    self.atlas.probe(&first.id, "dns"),
+                    "no probe sees that the TTL has been lowered",
+                )
+                .label("no `ttl_at_most`")
+                .help("lower the TTL a day ahead, and add ttl_at_most = \"1m\" to the record's probe"),
+            );
+        }
+    }
+
+    fn never_asked(&mut self) {
+        for probe in self.plan.probes.iter().filter(|p| p.schedule == Schedule::OnDemand) {
+            let asked = self.all_steps().any(|s| {
+                s.proof.as_ref() == Some(&probe.id)
+                    || match &s.kind {
+                        StepKind::Check(ids) | StepKind::Wait(WaitFor::Good { probes: ids, .. }) => {
+                            ids.contains(&probe.id)
+                        }
+                        _ => false,
+                    }
+            });
+            if !asked {
+                self.found(
+                    Diagnostic::warning(
+                        "never-asked",
+                        self.atlas.probe(&probe.id, "id"),
+                        format!("nothing ever asks for `{}`", probe.id),
+                    )
+                    .label("measured only when asked")
+                    .help(format!("add a step check = \"{}\", or give it `every`", probe.id)),
+                );
+            }
+        }
+        let waits: Vec<(&Step, &ProbeId)> = self
+            .all_steps()
+            .filter_map(|s| {
+                if let StepKind::Wait(WaitFor::Good { probes, .. }) = &s.kind {
+                    Some((s, probes))
+                } else {
+                    None
+                }
+            })
+            .flat_map(|(s, probes)| probes.iter().map(move |p| (s, p)))
+            .filter(|(_, p)| self.plan.probe(p).is_some_and(|p| p.schedule == Schedule::OnDemand))
+            .collect();
+        let found: Vec<Diagnostic> = waits
+            .into_iter()
+            .map(|(step, probe)| {
+                Diagnostic::error(
+                    "never-asked",
+                    self.atlas.step(&step.id, "wait"),
+                    format!("`{}` waits for `{probe}`, which is measured only when asked", step.id),
+                )
+                .label("would wait for ever")
+                .related(self.atlas.probe(probe, "id"), "has no `every`")
+                .help(format!("give `{probe}` an `every`, or write check = \"{probe}\""))
+            })
+            .collect();
+        for diagnostic in found {
+            self.found(diagnostic);
+        }
+    }
+}

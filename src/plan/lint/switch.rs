@@ -1,0 +1,237 @@
+//! The traffic switch, the point of no return, the way back, and that two sides never take writes at once.
+
+use super::super::build::order;
+use super::super::diagnostic::Diagnostic;
+use super::{Lint, acts, fenced, opened};
+use crate::plan::ids::EndpointId;
+use crate::plan::model::{ProbeKind, Rollback, Step, StepKind, Strategy, WaitFor};
+
+impl Lint<'_> {
+    pub(super) fn switch(&mut self) {
+        self.ungated();
+        self.unproved_switch();
+        self.no_way_back();
+        self.no_return_unestimated();
+        self.two_writers();
+        self.way_back_in_order();
+    }
+
+    fn ungated(&mut self) {
+        for (i, step) in self.plan.steps.iter().enumerate() {
+            let (key, what) = match (step.switch, step.point_of_no_return) {
+                (true, _) => ("switch", "users are moved"),
+                (false, true) => ("point_of_no_return", "the way back is closed"),
+                (false, false) => continue,
+            };
+            let gated =
+                self.before(i).iter().filter_map(|&b| self.plan.steps.get(b)).any(|s| s.gate().is_some());
+            if !gated {
+                self.found(
+                    Diagnostic::error(
+                        "no-gate",
+                        self.atlas.step(&step.id, key),
+                        format!("{what} with no gate before it"),
+                    )
+                    .label("nobody is asked")
+                    .related(self.atlas.step(&step.id, "id"), "this step comes after no gate")
+                    .help("put a step with `gate = {}` before it, so that it comes `after` that gate"),
+                );
+            }
+        }
+    }
+
+    fn unproved_switch(&mut self) {
+        for step in self.plan.steps.iter().filter(|s| s.switch && s.proof.is_none()) {
+            if matches!(step.kind, StepKind::Manual { .. }) {
+                continue;
+            }
+            self.found(
+                Diagnostic::warning("unproved-switch", self.atlas.step(&step.id, "id"), format!("nothing proves that `{}` has moved users", step.id))
+                    .label("no `proof`")
+                    .help("add proof = { http = { get = \"…\", expect = { text = \"…\" } } }: an exit code is not proof"),
+            );
+        }
+    }
+
+    fn no_way_back(&mut self) {
+        let Some(switch) = self.plan.switch_step() else { return };
+        if self.plan.rollback.is_some() || switch.point_of_no_return {
+            return;
+        }
+        self.found(
+            Diagnostic::error("no-rollback", self.atlas.step(&switch.id, "switch"), "after the switch there is no way back")
+                .label("users are moved here")
+                .help("add [rollback] with its steps (fence the target, drain, traffic back, open the source), or mark this step `point_of_no_return = true`"),
+        );
+    }
+
+    fn no_return_unestimated(&mut self) {
+        let Some(step) = self.plan.steps.iter().find(|s| s.point_of_no_return) else { return };
+        if self.plan.rollback.is_some() {
+            return;
+        }
+        self.found(
+            Diagnostic::warning(
+                "no-rollback-estimate",
+                self.atlas.step(&step.id, "point_of_no_return"),
+                "nobody can say until when a rollback is safe: it has no estimate",
+            )
+            .label("a point of no return")
+            .help("add [rollback] with `estimate` and its steps, even if it only undoes by hand"),
+        );
+    }
+
+    /// A side is opened only when another one is fenced and stays so.
+    fn two_writers(&mut self) {
+        if self.plan.endpoints.len() < 2 {
+            return;
+        }
+        for (i, step) in self.plan.steps.iter().enumerate() {
+            let Some(endpoint) = opened(step) else { continue };
+            let before = self.before(i);
+            let past: Vec<&Step> = before.iter().filter_map(|&b| self.plan.steps.get(b)).collect();
+            let is_open = |other: &EndpointId| past.iter().any(|s| opened(s) == Some(other));
+            let fenced_other =
+                past.iter().filter_map(|s| fenced(s)).any(|other| other != endpoint && !is_open(other));
+            if !fenced_other {
+                self.found(
+                    Diagnostic::error(
+                        "two-writers",
+                        self.atlas.step(&step.id, "fence"),
+                        format!("`{endpoint}` is opened while no other side is fenced"),
+                    )
+                    .label("two sides would take writes")
+                    .help("let it come after the step that fences the other side"),
+                );
+            }
+        }
+    }
+
+    fn way_back_in_order(&mut self) {
+        let plan = self.plan;
+        let (Some(rollback), Some(_)) = (&plan.rollback, plan.switch_step()) else { return };
+        let Some(source) = self.source().cloned() else { return };
+        let target = self.target().cloned();
+        let links = order::links(&rollback.steps);
+        let Some(open_at) = rollback.steps.iter().position(|s| opened(s) == Some(&source)) else {
+            self.found(
+                Diagnostic::warning(
+                    "rollback-order",
+                    self.atlas.section("rollback"),
+                    format!("the way back never opens `{source}` again"),
+                )
+                .label("users stay without writes")
+                .help(format!("end it with a step fence = {{ endpoint = \"{source}\", open = true }}")),
+            );
+            return;
+        };
+        let before = order::ancestors(&links, open_at);
+        let open = rollback.steps.get(open_at);
+        let Some(open_place) = open.map(|s| self.atlas.step(&s.id, "fence")) else { return };
+        let earlier = |test: &dyn Fn(&Step) -> bool| {
+            before.iter().copied().filter(|&b| rollback.steps.get(b).is_some_and(test)).max()
+        };
+        let target_open = target.as_ref().is_some_and(|t| plan.steps.iter().any(|s| opened(s) == Some(t)));
+        let fence_at = target.as_ref().and_then(|t| earlier(&|s| fenced(s) == Some(t)));
+        if let (Some(target), true, None) = (&target, target_open, fence_at) {
+            self.found(
+                Diagnostic::error(
+                    "two-writers",
+                    open_place,
+                    format!("`{source}` is opened while `{target}` still takes writes"),
+                )
+                .label("two sides would take writes")
+                .help(format!("begin the way back with a step fence = {{ endpoint = \"{target}\" }}")),
+            );
+        }
+        if plan.strategy == Strategy::NearZeroDowntime && !self.drained(rollback, &before, fence_at, &source)
+        {
+            self.found(
+                Diagnostic::warning("rollback-order", open_place, "what the target took meanwhile is lost on the way back")
+                    .label("nothing is drained before")
+                    .help("after fencing the target wait for the reverse link, or for a marker from the target to the source"),
+            );
+        }
+        self.traffic_back(rollback, &before, fence_at, open_place);
+        let open_id = open.map(|s| s.id.to_string()).unwrap_or_default();
+        for (i, step) in rollback.steps.iter().enumerate() {
+            let changes = matches!(
+                step.kind,
+                StepKind::Command(_) | StepKind::Sql { .. } | StepKind::Fence(_) | StepKind::Open { .. }
+            );
+            if changes && i != open_at && !before.contains(&i) {
+                self.found(
+                    Diagnostic::error(
+                        "source-not-last",
+                        self.atlas.step(&step.id, "id"),
+                        format!("`{}` comes after the source has been opened", step.id),
+                    )
+                    .label("users write by then")
+                    .related(open_place, format!("`{open_id}` opens the source"))
+                    .help("move it before that step: the source opens last"),
+                );
+            }
+        }
+    }
+
+    /// Whether something waits until the target's rows have arrived, after the target's fence if there is one.
+    fn drained(
+        &self,
+        rollback: &Rollback,
+        before: &std::collections::HashSet<usize>,
+        fence_at: Option<usize>,
+        source: &EndpointId,
+    ) -> bool {
+        let links = order::links(&rollback.steps);
+        let arrives = |id| match self.plan.probe(id).map(|p| &p.kind) {
+            Some(ProbeKind::Link(link)) => link.to == *source,
+            Some(ProbeKind::Marker { to, .. }) => to == source,
+            Some(_) => true,
+            None => false,
+        };
+        before.iter().any(|&b| {
+            let after_fence = fence_at.is_none_or(|f| order::ancestors(&links, b).contains(&f));
+            let waits = rollback.steps.get(b).is_some_and(|s| match &s.kind {
+                StepKind::Wait(WaitFor::CaughtUp(probes) | WaitFor::Good { probes, .. }) => probes.iter().any(arrives),
+                _ => s.proof.as_ref().is_some_and(|p| {
+                    matches!(self.plan.probe(p).map(|p| &p.kind), Some(ProbeKind::Marker { to, .. }) if to == source)
+                }),
+            });
+            after_fence && waits
+        })
+    }
+
+    fn traffic_back(
+        &mut self,
+        rollback: &Rollback,
+        before: &std::collections::HashSet<usize>,
+        fence_at: Option<usize>,
+        open: super::super::source::Place,
+    ) {
+        let links = order::links(&rollback.steps);
+        let acting: Vec<&Step> = before
+            .iter()
+            .filter(|&&b| fence_at.is_none_or(|f| order::ancestors(&links, b).contains(&f)))
+            .filter_map(|&b| rollback.steps.get(b))
+            .filter(|s| acts(s))
+            .collect();
+        if acting.is_empty() {
+            self.found(
+                Diagnostic::warning(
+                    "rollback-order",
+                    open,
+                    "nothing sends users back before the source opens",
+                )
+                .label("users are still on the target")
+                .help("put the step that points them back before this one, with a proof"),
+            );
+        } else if !acting.iter().any(|s| s.proof.is_some() || matches!(s.kind, StepKind::Manual { .. })) {
+            let place = acting.last().map_or(open, |s| self.atlas.step(&s.id, "id"));
+            self.found(
+                Diagnostic::warning("unproved-switch", place, "nothing proves that users are back")
+                    .label("no `proof`")
+                    .help("add proof = { http = { get = \"…\", expect = { text = \"…\" } } }: an exit code is not proof"),
+            );
+        }
+    }
+}

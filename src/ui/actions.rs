@@ -1,0 +1,352 @@
+//! What keys do: the one table from which the last line, the help of every screen, the palette and
+//! `cutover keys` follow.
+//!
+//! Owns the actions, their keys and their words. Adding a key is adding a row. Refuses to know how an
+//! action is carried out. Users change keys in their configuration; `keymap` puts both together.
+
+/// Where keys are pressed. What a key means differs from place to place and nowhere within one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum Context {
+    /// The cockpit.
+    Main = 1,
+    /// A gate that is open.
+    Gate = 1 << 1,
+    /// The field in which GO is said; letters are text.
+    GateField = 1 << 2,
+    /// A reason, a name; letters are text.
+    Text = 1 << 3,
+    /// The command palette; letters are text.
+    Palette = 1 << 4,
+    /// A search; letters are text.
+    Find = 1 << 5,
+    /// The help.
+    Help = 1 << 6,
+    /// One thing with all its detail, over what was there before.
+    Detail = 1 << 7,
+    /// The journal.
+    Journal = 1 << 8,
+    /// A pane, whole.
+    View = 1 << 9,
+    /// The page on which a live run is started; letters are text.
+    Start = 1 << 10,
+    /// What is to become of the run, after `q`.
+    Quit = 1 << 11,
+}
+
+/// Several contexts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contexts(u16);
+
+impl Contexts {
+    /// Whether a context is among them.
+    pub const fn contain(self, context: Context) -> bool {
+        self.0 & context as u16 != 0
+    }
+
+    const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+}
+
+impl Context {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Main,
+        Self::Gate,
+        Self::GateField,
+        Self::Text,
+        Self::Palette,
+        Self::Find,
+        Self::Help,
+        Self::Detail,
+        Self::Journal,
+        Self::View,
+        Self::Start,
+        Self::Quit,
+    ];
+
+    /// Letters are text here, and cannot be keys.
+    pub const fn is_typed_into(self) -> bool {
+        TYPED.contain(self)
+    }
+
+    /// As help and errors call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Main => "cockpit",
+            Self::Gate => "gate",
+            Self::GateField => "saying GO",
+            Self::Text => "typing",
+            Self::Palette => "commands",
+            Self::Find => "search",
+            Self::Help => "help",
+            Self::Detail => "detail",
+            Self::Journal => "journal",
+            Self::View => "view",
+            Self::Start => "start",
+            Self::Quit => "leaving",
+        }
+    }
+}
+
+const fn any(of: &[Context]) -> Contexts {
+    let mut bits = 0;
+    let mut rest = of;
+    while let [first, others @ ..] = rest {
+        bits |= *first as u16;
+        rest = others;
+    }
+    Contexts(bits)
+}
+
+use Context as C;
+
+const NOWHERE: Contexts = any(&[]);
+const MAIN: Contexts = any(&[C::Main]);
+const GATE: Contexts = any(&[C::Gate]);
+const FIELD: Contexts = any(&[C::GateField]);
+const TEXT: Contexts = any(&[C::Text]);
+const PALETTE: Contexts = any(&[C::Palette]);
+const FIND: Contexts = any(&[C::Find]);
+const START: Contexts = any(&[C::Start]);
+const QUIT: Contexts = any(&[C::Quit]);
+/// Where the cockpit or one of its panes has the keys.
+const PANES: Contexts = any(&[C::Main, C::View, C::Journal]);
+/// Where one can look around: the panes, and what opens over them.
+const READ: Contexts = any(&[C::Main, C::View, C::Journal, C::Detail, C::Help]);
+const OVER: Contexts = any(&[C::Detail, C::Help]);
+const TYPED: Contexts = any(&[C::GateField, C::Text, C::Palette, C::Find, C::Start]);
+/// Everywhere in a run.
+const RUN: Contexts = Contexts(ALL.0 & !START.0);
+const ALL: Contexts = any(&Context::ALL);
+
+/// What a key asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the table says what each does")]
+pub enum Action {
+    Open,
+    Back,
+    Confirm,
+    Retry,
+    Answer,
+    Hold,
+    Resume,
+    Go,
+    NoGo,
+    Waive,
+    Gate,
+    Submit,
+    Command,
+    Find,
+    FindNext,
+    FindPrevious,
+    ViewCockpit,
+    ViewTimeline,
+    ViewReplication,
+    ViewFreeze,
+    ViewValidation,
+    ViewPeople,
+    ViewJournal,
+    Help,
+    Quit,
+    LeaveHeld,
+    Copy,
+    Mouse,
+    FocusNext,
+    FocusPrevious,
+    Up,
+    Down,
+    Left,
+    Right,
+    Top,
+    Bottom,
+    PageUp,
+    PageDown,
+    Repaint,
+    Suspend,
+    Rollback,
+    Skip,
+    Abort,
+    Note,
+    TakeHelm,
+}
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding {
+    /// As configuration and palette call it.
+    pub id: &'static str,
+    /// What it asks for.
+    pub action: Action,
+    /// Where it works.
+    pub contexts: Contexts,
+    /// By which keys, unless the user says otherwise.
+    pub keys: &'static [&'static str],
+    /// A word for the last line, where it stands there.
+    pub label: &'static str,
+    /// Where it stands in the last line.
+    pub footer: Contexts,
+    /// What it does, in a sentence.
+    pub help: &'static str,
+    /// The palette offers it.
+    pub in_palette: bool,
+    /// Its keys are the same on every machine, or it has none on purpose.
+    pub fixed: bool,
+}
+
+const fn row(
+    id: &'static str,
+    action: Action,
+    contexts: Contexts,
+    keys: &'static [&'static str],
+    help: &'static str,
+) -> Binding {
+    Binding { id, action, contexts, keys, help, label: "", footer: NOWHERE, in_palette: false, fixed: false }
+}
+
+impl Binding {
+    /// Stands in the last line wherever it works.
+    const fn label(self, label: &'static str) -> Self {
+        Self { label, footer: self.contexts, ..self }
+    }
+
+    const fn label_in(self, label: &'static str, footer: Contexts) -> Self {
+        Self { label, footer, ..self }
+    }
+
+    const fn palette(self) -> Self {
+        Self { in_palette: true, ..self }
+    }
+
+    const fn fixed(self) -> Self {
+        Self { fixed: true, ..self }
+    }
+}
+
+use Action as A;
+
+/// In the order of the last line and of the help.
+pub const TABLE: &[Binding] = &[
+    // At a gate.
+    row("gate.go", A::Go, GATE, &["g"], "Opens the field in which GO is said.").label("GO"),
+    row("gate.no-go", A::NoGo, GATE, &["n"], "Says NO-GO; asks for a reason. The run is held.")
+        .label("NO-GO"),
+    row("gate.hold", A::Hold, GATE, &["h"], "Holds: nothing new starts, the T-clock stops.").label("HOLD"),
+    row("gate.waive", A::Waive, GATE, &["w"], "Waives the selected finding at this gate, with a reason.")
+        .label("waive"),
+    row("gate.open", A::Open, GATE, &["enter"], "Opens the selected evidence.").label("open evidence"),
+    row("gate.back", A::Back, GATE, &["esc"], "Looks around; the gate stays open.").label("look around"),
+    row(
+        "gate.say",
+        A::Submit,
+        FIELD,
+        &["enter"],
+        "Says GO with what was typed, and only if all of it is right.",
+    )
+    .label("say GO"),
+    // In the run.
+    row("open", A::Open, PANES, &["enter"], "Opens what is selected.").label("open"),
+    row("confirm", A::Confirm, PANES, &["c"], "Confirms that the selected step is done, or starts it.")
+        .label_in("confirm", MAIN)
+        .palette(),
+    row("retry", A::Retry, PANES, &["r"], "Tries a failed step again.").label_in("retry", MAIN).palette(),
+    row("answer", A::Answer, PANES, &["a"], "Answers the alarm: somebody looks after it.").palette(),
+    row("hold", A::Hold, READ, &["H"], "Holds: nothing new starts, the T-clock stops; what runs finishes.")
+        .label_in("hold", PANES)
+        .palette(),
+    row("resume", A::Resume, READ, &["R"], "Goes on after a hold.").label_in("go on", PANES).palette(),
+    row("gate", A::Gate, READ, &["b"], "Goes back to the gate that is open.")
+        .label_in("back to the gate", PANES),
+    row("no-go.now", A::NoGo, RUN, &["F8"], "Says NO-GO from anywhere, also out of a field.")
+        .label_in("NO-GO", FIELD)
+        .fixed(),
+    row("hold.now", A::Hold, RUN, &["F9"], "Holds from anywhere, also out of a field.")
+        .label_in("HOLD", FIELD)
+        .fixed(),
+    row("rollback", A::Rollback, READ, &[], "Opens the gate of the rollback.").palette().fixed(),
+    row("skip", A::Skip, READ, &[], "Skips the selected step, with a reason.").palette().fixed(),
+    row("abort", A::Abort, READ, &[], "Ends the run before the traffic switch; undoes nothing.")
+        .palette()
+        .fixed(),
+    row("helm", A::TakeHelm, READ, &[], "Takes the helm from whoever drives; the run is held.")
+        .palette()
+        .fixed(),
+    row("note", A::Note, READ, &[], "Puts a note into the journal.").palette(),
+    // Typing.
+    row("text.done", A::Submit, TEXT, &["enter"], "Takes what was typed.").label("done"),
+    row("palette.run", A::Submit, PALETTE, &["enter"], "Runs the selected command.").label("run"),
+    row("palette.up", A::Up, PALETTE, &["up", "ctrl-p"], "To the command above."),
+    row("palette.down", A::Down, PALETTE, &["down", "ctrl-n"], "To the command below."),
+    row("find.go", A::Submit, FIND, &["enter"], "Goes to the first match.").label("find"),
+    row("start.go", A::Submit, START, &["enter"], "Starts the run, if the target's name was typed.")
+        .label("start"),
+    row("typed.back", A::Back, TYPED, &["esc"], "Goes back and forgets what was typed.").label("back"),
+    // Leaving.
+    row("quit.leave", A::LeaveHeld, QUIT, &["l"], "Leaves the run held; it can be come back to.")
+        .label("leave it held"),
+    row("quit.abort", A::Abort, QUIT, &["a"], "Aborts the run; asks for a reason.").label("abort"),
+    row("quit.back", A::Back, QUIT, &["esc"], "Stays.").label("stay"),
+    // Finding things.
+    row(
+        "command",
+        A::Command,
+        any(&[C::Main, C::View, C::Journal, C::Detail, C::Gate]),
+        &[":"],
+        "Every action by name.",
+    )
+    .label_in("command", PANES),
+    row("find", A::Find, READ, &["/"], "Searches.").label("find"),
+    row("find.next", A::FindNext, READ, &["n"], "To the next match."),
+    row("find.previous", A::FindPrevious, READ, &["N"], "To the match before."),
+    row("view.cockpit", A::ViewCockpit, PANES, &["1"], "Shows the cockpit.").label("views").palette(),
+    row("view.timeline", A::ViewTimeline, PANES, &["2"], "Shows the timeline.").label("views").palette(),
+    row("view.replication", A::ViewReplication, PANES, &["3"], "Shows replication.").label("views").palette(),
+    row("view.freeze", A::ViewFreeze, PANES, &["4"], "Shows the freeze.").label("views").palette(),
+    row("view.validation", A::ViewValidation, PANES, &["5"], "Shows validation.").label("views").palette(),
+    row("view.people", A::ViewPeople, PANES, &["6"], "Shows people and the poll.").label("views").palette(),
+    row("view.journal", A::ViewJournal, PANES, &["7"], "Shows the journal.").label("views").palette(),
+    row("back", A::Back, OVER, &["esc", "q"], "Closes this.").label("back"),
+    row("view.back", A::Back, any(&[C::View, C::Journal]), &["esc"], "Goes back to the cockpit.")
+        .label("back"),
+    row(
+        "help",
+        A::Help,
+        any(&[C::Main, C::View, C::Journal, C::Detail, C::Gate, C::Quit]),
+        &["?"],
+        "Shows the keys of this screen.",
+    )
+    .label("help"),
+    row("help.close", A::Back, any(&[C::Help]), &["?"], "Closes the help."),
+    row(
+        "quit",
+        A::Quit,
+        any(&[C::Main, C::View, C::Journal, C::Gate]),
+        &["q"],
+        "Asks what is to become of the run.",
+    )
+    .palette(),
+    row("quit.anywhere", A::Quit, ALL, &["ctrl-c"], "The same from anywhere; nothing ends unasked.").fixed(),
+    // Moving.
+    row("up", A::Up, READ, &["up", "k"], "Up."),
+    row("down", A::Down, READ, &["down", "j"], "Down."),
+    row("left", A::Left, READ, &["left", "h"], "Left, or folds."),
+    row("right", A::Right, READ, &["right", "l"], "Right, or unfolds."),
+    row("top", A::Top, READ, &["g", "home"], "To the beginning."),
+    row("bottom", A::Bottom, READ, &["G", "end"], "To the end, and along with it."),
+    row("gate.up", A::Up, GATE, &["up", "k"], "To the evidence above."),
+    row("gate.down", A::Down, GATE, &["down", "j"], "To the evidence below."),
+    row("gate.top", A::Top, GATE, &["home"], "To the worst evidence."),
+    row("gate.bottom", A::Bottom, GATE, &["end"], "To the last evidence."),
+    row("page-up", A::PageUp, READ.and(GATE), &["pgup"], "A page up."),
+    row("page-down", A::PageDown, READ.and(GATE), &["pgdn"], "A page down."),
+    row("focus.next", A::FocusNext, PANES.and(GATE), &["tab"], "To the next pane."),
+    row("focus.previous", A::FocusPrevious, PANES.and(GATE), &["shift-tab"], "To the pane before."),
+    // The terminal.
+    row("copy", A::Copy, READ.and(GATE), &["y"], "Copies a status update, or the detail that is open.")
+        .palette(),
+    row("mouse", A::Mouse, READ, &["m"], "Switches the mouse on or off; off, the terminal selects text.")
+        .palette(),
+    row("repaint", A::Repaint, ALL, &["ctrl-l"], "Draws the screen anew."),
+    row("suspend", A::Suspend, ALL, &["ctrl-z"], "Back to the shell for a while; `fg` returns."),
+];
