@@ -51,6 +51,7 @@ pub mod databases;
 pub mod demo;
 pub mod engine;
 pub mod journal;
+pub mod panes;
 pub mod plan;
 pub mod process;
 pub mod ui;
