@@ -141,7 +141,7 @@ fn outage(scene: &Scene<'_>) -> Words<'static> {
 fn window(scene: &Scene<'_>) -> Words<'static> {
     match scene.figures.clocks.window_left {
         Some(left) if left.is_zero() => words(Role::Warning, "window is over"),
-        Some(left) => words(Role::Normal, "window ").and(Role::Bright, format::span(left)),
+        Some(left) => words(Role::Normal, "window ").and(Role::Figure, format::span(left)),
         None => Words::none(),
     }
 }
@@ -216,7 +216,7 @@ fn forecast(scene: &Scene<'_>) -> Words<'static> {
         Forecast::Finish { at, .. } => {
             let late = scene.figures.clocks.closes.is_some_and(|closes| *at > closes);
             let call = if late { Call::Caution } else { Call::None };
-            words(call.role(Role::Normal), "done about ").and(call.role(Role::Bright), scene.hour_minute(*at))
+            words(call.role(Role::Normal), "done about ").and(call.role(Role::Figure), scene.hour_minute(*at))
         }
         Forecast::Unknown { because } => words(Role::Caution, format!("finish unknown: {because}")),
         Forecast::Over => words(Role::Normal, "over"),
@@ -228,7 +228,7 @@ fn last_safe(scene: &Scene<'_>) -> Words<'static> {
         Some(at) if at <= scene.now.wall => {
             words(Role::Caution, "was safe ").and(Role::Caution, scene.hour_minute(at))
         }
-        Some(at) => words(Role::Normal, "last safe ").and(Role::Bright, scene.hour_minute(at)),
+        Some(at) => words(Role::Normal, "last safe ").and(Role::Figure, scene.hour_minute(at)),
         None => Words::none(),
     }
 }

@@ -18,6 +18,8 @@ use super::standing::{Call, Seen, Standing, is_waited_for};
 
 /// Columns of the trend beside a value.
 const TREND: u16 = 12;
+/// … where there is little room.
+const TREND_NARROW: u16 = 8;
 /// Columns of a value with its unit.
 const VALUE: u16 = 10;
 
@@ -49,10 +51,11 @@ pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Ro
     if !matches!(seen.probe.kind, ProbeKind::Link(_)) {
         return row.left(columns.text, section::text_of(seen, name));
     }
+    let trend_columns = if columns.text.width > 44 { TREND } else { TREND_NARROW };
     let [value_at, trend_at, text_at] = layout::columns(
         columns.text.x,
         columns.text.width,
-        [Column::fixed(VALUE).gap(0), Column::fixed(TREND).gap(2).optional(), Column::rest(12).gap(2)],
+        [Column::fixed(VALUE).gap(0), Column::fixed(trend_columns).gap(1).optional(), Column::rest(17)],
     );
     let course = scene.readings.track(&seen.probe.id).map_or_else(Vec::new, course);
     row.right(value_at, value(scene, seen, call))
@@ -93,7 +96,7 @@ fn lag<'a>(scene: &Scene<'a>, seen: Seen<'_>) -> Option<&'a Lag> {
 
 fn value(scene: &Scene<'_>, seen: Seen<'_>, call: Call) -> Words<'static> {
     match lag(scene, seen) {
-        Some(lag) => words(call.role(Role::Bright), amount(lag.behind, lag.unit)),
+        Some(lag) => words(call.role(Role::Figure), amount(lag.behind, lag.unit)),
         None => words(call.role(Role::Dim), scene.glyphs.none),
     }
 }
@@ -109,7 +112,7 @@ pub(super) fn amount(behind: u64, unit: LagUnit) -> String {
 
 fn trend<'a>(scene: &Scene<'a>, seen: Seen<'a>, call: Call) -> Words<'a> {
     let role = call.role(Role::Normal);
-    let bright = call.role(Role::Bright);
+    let bright = call.role(Role::Figure);
     let (Some(track), Some(lag)) = (scene.readings.track(&seen.probe.id), lag(scene, seen)) else {
         return words(call.role(Role::Dim), seen.evidence.text.clone());
     };

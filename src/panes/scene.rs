@@ -62,7 +62,7 @@ impl Columns {
     pub(crate) fn new(plan: &Plan, area: Rect) -> Columns {
         let titles = plan.probes.iter().filter(|p| p.section != Section::Environment).map(|p| &p.title);
         let widest = titles.map(|t| SafeText::from(t).width()).max().unwrap_or(0);
-        let most = (area.width / 4).clamp(9, 16);
+        let most = (area.width / 5).clamp(11, 16);
         let name = u16::try_from(widest).unwrap_or(most).clamp(9, most);
         let [sign, name, text, age] = layout::columns(
             area.x,

@@ -10,7 +10,7 @@ use crate::engine::readings::Readings;
 use crate::engine::rules::evidence::{self, Evidence};
 use crate::engine::rules::validation;
 use crate::engine::state::{Status, UndoStatus};
-use crate::plan::model::{Probe, ProbeKind, Severity, StepKind, WaitFor};
+use crate::plan::model::{Probe, ProbeKind, Schedule, Severity, StepKind, WaitFor};
 use crate::plan::{Plan, ProbeId};
 use crate::ui::glyphs::Glyphs;
 use crate::ui::theme::Role;
@@ -35,6 +35,8 @@ pub(crate) enum Standing {
     Well,
     /// Not asked for yet, or never looked at.
     NotYet,
+    /// It was good when it was asked for, and what rested on it is done.
+    Past,
     /// It says nothing now: its span has not begun, or is over.
     Out,
     /// Wrong, and somebody goes on in spite of exactly that.
@@ -65,7 +67,7 @@ impl Standing {
     /// How much it calls.
     pub(crate) fn call(self) -> Call {
         match self {
-            Standing::Well | Standing::NotYet | Standing::Out => Call::None,
+            Standing::Well | Standing::NotYet | Standing::Past | Standing::Out => Call::None,
             Standing::Waived | Standing::Unknown => Call::Caution,
             Standing::Wrong(call) => call,
         }
@@ -74,7 +76,7 @@ impl Standing {
     /// The sign in the first column, where there is one.
     pub(crate) fn sign(self, glyphs: &Glyphs) -> Option<&'static str> {
         match self {
-            Standing::Well | Standing::Out | Standing::NotYet => None,
+            Standing::Well | Standing::Past | Standing::Out | Standing::NotYet => None,
             Standing::Waived => Some(glyphs.waived),
             Standing::Wrong(_) => Some(glyphs.alarm),
             Standing::Unknown => Some(glyphs.unknown),
@@ -132,6 +134,9 @@ fn standing(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, seen
     if readings.track(&probe.id).is_none() || !is_due(plan, state, probe) {
         return Standing::NotYet;
     }
+    if seen.verdict == Verdict::Pass && is_past(plan, state, probe) {
+        return Standing::Past;
+    }
     match seen.verdict {
         Verdict::Pass => Standing::Well,
         _ if is_waived(state, seen) => Standing::Waived,
@@ -155,6 +160,17 @@ fn is_due(plan: &Plan, state: &State, probe: &Probe) -> bool {
         }
         _ => true,
     }
+}
+
+/// Every step that asked for it has been relied on to the end.
+fn is_past(plan: &Plan, state: &State, probe: &Probe) -> bool {
+    let mut asked = plan
+        .steps
+        .iter()
+        .zip(&state.steps)
+        .filter(|(step, _)| matches!(&step.kind, StepKind::Check(ids) if ids.contains(&probe.id)))
+        .peekable();
+    probe.schedule == Schedule::OnDemand && asked.peek().is_some() && asked.all(|(_, at)| at.latched)
 }
 
 fn is_waived(state: &State, evidence: &Evidence) -> bool {

@@ -315,7 +315,7 @@ fn zero_wait<'a>(scene: &Scene<'a>, links: &'a [ProbeId]) -> Words<'a> {
         let role = super::replication::call(scene, seen).role(Role::Normal);
         if line.is_empty() {
             line.push(Role::Normal, "waits for ");
-            line.push(Role::Bright, format::span(link.zero_for));
+            line.push(Role::Figure, format::span(link.zero_for));
             line.push(Role::Normal, " of zero on ");
         } else {
             line.push(Role::Normal, ", ");
@@ -327,7 +327,7 @@ fn zero_wait<'a>(scene: &Scene<'a>, links: &'a [ProbeId]) -> Words<'a> {
     }
     if let Some(left) = left.filter(|_| !line.is_empty()) {
         line.push(Role::Normal, ", about ");
-        line.push(Role::Bright, format::span(whole(left)));
+        line.push(Role::Figure, format::span(whole(left)));
     }
     line
 }

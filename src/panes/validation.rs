@@ -16,13 +16,16 @@ pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
     Gathered { well: note.clone(), note, lines: seen.into_iter().map(Line::Probe).collect() }
 }
 
-/// How many of them hold.
+/// How many of those that count now hold.
 fn note(seen: &[Seen<'_>]) -> Words<'static> {
     if seen.is_empty() {
         return words(Role::Dim, "none in this plan");
     }
-    let hold = seen.iter().filter(|s| s.standing == Standing::Well).count();
-    words(Role::Dim, format!("{hold} of {} hold", seen.len()))
+    let count = |wanted: Standing| seen.iter().filter(|s| s.standing == wanted).count();
+    let (hold, to_come, past) = (count(Standing::Well), count(Standing::NotYet), count(Standing::Past));
+    let due = seen.len() - to_come - past;
+    let to_come = if to_come > 0 { format!(", {to_come} to come") } else { String::new() };
+    words(Role::Dim, format!("{hold} of {due} hold{to_come}"))
 }
 
 pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {
@@ -33,6 +36,9 @@ pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Ro
         }
         Standing::NotYet => {
             section::probe_row(scene, seen, columns, role).left(columns.sign, words(Role::Dim, scene.glyphs.to_come))
+        }
+        Standing::Past => {
+            section::probe_row(scene, seen, columns, Role::Dim).left(columns.sign, words(Role::Dim, scene.glyphs.proved))
         }
         Standing::Out | Standing::Waived | Standing::Wrong(_) | Standing::Unknown => {
             section::probe_row(scene, seen, columns, role)
@@ -48,6 +54,7 @@ pub(super) fn text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
     match seen.standing {
         Standing::NotYet => words(Role::Dim, "not looked at yet"),
         Standing::Waived => section::waived_text(scene, seen),
+        Standing::Past => section::text_of(seen, Role::Dim),
         standing => section::text_of(seen, standing.call().role(Role::Normal)),
     }
 }

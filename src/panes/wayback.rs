@@ -43,7 +43,7 @@ pub(super) fn brief<'a>(scene: &Scene<'a>) -> (Call, Words<'a>) {
     let (call, word) = word(scene);
     let mut line = words(call.role(Role::Normal), word);
     if let Some(takes) = scene.figures.way_back.takes.filter(|_| is_open(scene)) {
-        line = line.and(Role::Normal, ", about ").and(Role::Bright, format::span(takes));
+        line = line.and(Role::Normal, ", about ").and(Role::Figure, format::span(takes));
     }
     (call, line)
 }
@@ -83,7 +83,7 @@ fn meaning<'a>(scene: &Scene<'a>) -> Words<'a> {
     match way.takes {
         Some(takes) => {
             line.push(Role::Normal, ", about ");
-            line.push(Role::Bright, format::span(takes));
+            line.push(Role::Figure, format::span(takes));
         }
         None => line.push(Role::Normal, ", for how long the plan does not say"),
     }
@@ -96,7 +96,7 @@ fn until<'a>(scene: &Scene<'a>) -> Option<Words<'a>> {
     }
     let last_safe = scene.figures.way_back.last_safe?;
     let late = last_safe <= scene.now.wall;
-    let (role, bright) = if late { (Role::Caution, Role::Caution) } else { (Role::Normal, Role::Bright) };
+    let (role, bright) = if late { (Role::Caution, Role::Caution) } else { (Role::Normal, Role::Figure) };
     let words = words(role, if late { "was last safe at " } else { "last safe at " });
     Some(words.and(bright, scene.hour_minute(last_safe)).and(Role::Dim, ", so that it ends within the window"))
 }
