@@ -53,6 +53,7 @@ pub mod databases;
 pub mod demo;
 pub mod engine;
 pub mod journal;
+pub mod panes;
 pub mod plan;
 pub mod probes;
 pub mod process;
