@@ -60,5 +60,4 @@ pub mod process;
 pub mod report;
 pub mod session;
 pub mod tasks;
-pub mod panes;
 pub mod ui;

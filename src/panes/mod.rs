@@ -39,7 +39,7 @@ mod step;
 mod validation;
 mod view;
 mod wayback;
-mod words;
+pub mod words;
 
 pub use cockpit::{Cockpit, Seat};
 pub use feed::{Contact, Feed, Pulse, Recorded};
