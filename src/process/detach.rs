@@ -9,6 +9,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use rustix::process::{Pid, Signal};
+
 /// A process that goes on without its starter.
 #[derive(Debug)]
 pub struct Detached(Child);
@@ -17,6 +19,15 @@ impl Detached {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.0.id()
+    }
+
+    /// Asks it to end, unless it has.
+    pub fn terminate(&mut self) -> io::Result<()> {
+        // Not reaped yet, so the number is still its own.
+        if self.ended()?.is_none() {
+            rustix::process::kill_process(Pid::from_child(&self.0), Signal::TERM)?;
+        }
+        Ok(())
     }
 
     /// How it ended, if it has: for a starter that waits for it to come up.

@@ -19,7 +19,7 @@ mod spec;
 pub mod step;
 
 pub use bounded::{Bounded, Ring};
-pub use detach::{Detached, detach, own_session};
+pub use detach::{DetachError, Detached, detach, own_session};
 pub use run::{Ended, Finished, Limits, run};
 pub use spec::{Env, NotStarted, Spec, SpecError};
 pub use step::shim;

@@ -256,6 +256,7 @@ fn is_a_value(role: Role) -> bool {
         role,
         Role::Normal
             | Role::Bright
+            | Role::Figure
             | Role::Advisory
             | Role::Caution
             | Role::Warning

@@ -32,7 +32,8 @@ macro_rules! roles {
 roles! {
     Normal            "text.normal"        "What is as it should be.",
     Dim               "text.dim"           "Ages, notes, what is over: there when looked for.",
-    Bright            "text.bright"        "Figures, and what is going on now.",
+    Bright            "text.bright"        "What is going on now, and the clocks.",
+    Figure            "text.figure"        "A number with its unit, among words.",
     Title             "text.title"         "The name of a pane.",
     Old               "text.old"           "A value that nobody vouches for any more.",
     Advisory          "level.advisory"     "Worth knowing, nothing to do.",

@@ -1,0 +1,123 @@
+//! Where we are: the phase that runs, whole, then the next phases folded to what there is room for.
+
+use ratatui::layout::Rect;
+
+use crate::ui::canvas::Canvas;
+use crate::ui::theme::Role;
+use crate::ui::widgets::List;
+
+use super::figures::{Part, Slots};
+use super::row::{Words, words};
+use super::scene::Scene;
+use super::step;
+use super::view::Selection;
+
+/// Which part is shown whole, and where its window is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct View {
+    /// The window over the part that is shown whole.
+    pub(super) list: List,
+    /// The step that a person has selected; without one the view goes with the run.
+    pub(super) chosen: Option<usize>,
+}
+
+impl View {
+    /// The part that is shown whole, and the place in it that has to be seen.
+    pub(super) fn shown(&self, scene: &Scene<'_>) -> (usize, usize) {
+        let figures = scene.figures;
+        let of = |slot: usize| {
+            figures.parts.iter().enumerate().rev().find_map(|(i, part)| Some((i, part.slots.place(slot)?)))
+        };
+        self.chosen
+            .and_then(of)
+            .unwrap_or_else(|| {
+                let place = figures.front.and_then(|slot| figures.parts.get(figures.current)?.slots.place(slot));
+                (figures.current, place.unwrap_or(0))
+            })
+    }
+}
+
+/// How much of a part is done: `2 of 10 steps`.
+pub(super) fn note(part: &Part) -> Words<'static> {
+    let all = part.slots.len();
+    words(Role::Dim, format!("{} of {all} {}", part.done, if all == 1 { "step" } else { "steps" }))
+}
+
+/// Draws the part that runs and what comes after it; returns the row below the last.
+pub(super) fn draw(
+    canvas: &mut Canvas<'_>,
+    scene: &Scene<'_>,
+    area: Rect,
+    view: &mut View,
+    selection: Selection<'_>,
+) -> u16 {
+    let (shown, place) = view.shown(scene);
+    let Some(part) = scene.figures.parts.get(shown) else { return area.y };
+    canvas.head(area, &part.title, &note(part).0, selection.focused);
+    let columns = step::Columns::new(area);
+    let room = area.height.saturating_sub(1);
+    let mut y = area.y + 1;
+    let bottom = area.bottom();
+    for at in window(scene, part, &mut view.list, place, room) {
+        let Some(slot) = part.slots.get(at) else { break };
+        for row in step::rows(scene, slot, columns) {
+            if y >= bottom {
+                break;
+            }
+            selection.draw(canvas, area, y, &row);
+            y += 1;
+        }
+    }
+    for next in scene.figures.parts.iter().skip(shown + 1) {
+        let left = bottom.saturating_sub(y);
+        if left < 2 {
+            break;
+        }
+        y += 1;
+        let head = Rect { y, height: 1, ..area };
+        canvas.head(head, &next.title, &note(next).0, false);
+        y += 1;
+        for slot in folded(scene, next, usize::from(bottom.saturating_sub(y))) {
+            for row in step::rows(scene, slot, columns).into_iter().take(1) {
+                selection.draw(canvas, area, y, &row);
+                y += 1;
+            }
+        }
+    }
+    y
+}
+
+/// The places of a part that are seen. What steps say below their titles takes rows too, so the window is
+/// made smaller by as much.
+fn window(scene: &Scene<'_>, part: &Part, list: &mut List, place: usize, room: u16) -> std::ops::Range<usize> {
+    let room = usize::from(room);
+    let len = part.slots.len();
+    let telling = scene.figures.telling.iter().filter(|slot| part.slots.place(**slot).is_some()).count();
+    list.select(place);
+    let height = room.saturating_sub((2 * telling).min(room / 2)).max(1);
+    if len + 2 * telling <= room {
+        return 0..len;
+    }
+    // A few steps stay in view on both sides of the one that is looked at.
+    let context = (height / 4).min(6);
+    for beside in [place.saturating_sub(context), (place + context).min(len.saturating_sub(1)), place] {
+        list.select(beside);
+        list.window(len, height);
+    }
+    let seen = list.window(len, height);
+    seen.start..len.min(seen.start + room)
+}
+
+/// Which steps of a part that is folded take its few rows: gates first, then from its beginning.
+fn folded(scene: &Scene<'_>, part: &Part, rows: usize) -> Vec<usize> {
+    let Slots::Range(from, to) = part.slots else { return Vec::new() };
+    let mut chosen: Vec<usize> = (from..to)
+        .take(1_000)
+        .filter(|&slot| scene.plan.at_slot(slot).is_some_and(|s| s.gate().is_some() || s.point_of_no_return))
+        .take(rows)
+        .collect();
+    let mut rest = (from..to).filter(|slot| !chosen.contains(slot)).take(rows - chosen.len().min(rows)).collect();
+    chosen.append(&mut rest);
+    chosen.sort_unstable();
+    chosen
+}

@@ -1,0 +1,197 @@
+//! What is derived once and drawn in several places, so that figures on one screen agree.
+//!
+//! Everything here is asked of the engine's rules or counted from the state; nothing is decided. It is
+//! gathered when the run or the second changes, never for a key: its cost grows with the plan.
+
+use std::time::Duration;
+
+use crate::clock::{Now, Timestamp};
+use crate::engine::State;
+use crate::engine::event::Way;
+use crate::engine::readings::Readings;
+use crate::engine::rules::countdown::{self, Clocks};
+use crate::engine::rules::forecast::{self, Forecast};
+use crate::engine::rules::wayback::{self, WayBack};
+use crate::engine::state::{Stage, Status, StepState, UndoStatus};
+use crate::plan::Plan;
+
+use super::standing::{self, Call, Kept};
+
+/// Part of the checklist: a phase, the rollback phase, or the undo of what was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// What people read.
+    pub(crate) title: String,
+    /// Its steps, as slots, in the order in which they are worked on.
+    pub(crate) slots: Slots,
+    /// How many of them are settled.
+    pub(crate) done: usize,
+    /// When its first step began, and when its last was settled.
+    pub(crate) started: Option<Timestamp>,
+    pub(crate) finished: Option<Timestamp>,
+    /// The phase in the plan; `None` for the way back.
+    pub(crate) phase: Option<usize>,
+}
+
+/// The steps of a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Slots {
+    /// A range of the plan.
+    Range(usize, usize),
+    /// In an order of their own: last finished, first undone.
+    List(Vec<usize>),
+}
+
+impl Slots {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Slots::Range(from, to) => to - from,
+            Slots::List(list) => list.len(),
+        }
+    }
+
+    /// The slot at a place.
+    pub(crate) fn get(&self, at: usize) -> Option<usize> {
+        match self {
+            Slots::Range(from, to) => (from + at < *to).then_some(from + at),
+            Slots::List(list) => list.get(at).copied(),
+        }
+    }
+
+    /// The place of a slot.
+    pub(crate) fn place(&self, slot: usize) -> Option<usize> {
+        match self {
+            Slots::Range(from, to) => (*from..*to).contains(&slot).then(|| slot - from),
+            Slots::List(list) => list.iter().position(|s| *s == slot),
+        }
+    }
+}
+
+/// What is derived from plan, state, readings and time.
+#[derive(Clone, Debug)]
+pub(crate) struct Figures {
+    pub(crate) clocks: Clocks,
+    pub(crate) forecast: Forecast,
+    pub(crate) outage_left: Option<Duration>,
+    pub(crate) way_back: WayBack,
+    /// The checklist in the order in which it is worked on: the way back stands after the phases.
+    pub(crate) parts: Vec<Part>,
+    /// The part that is worked on; the last one when all are done.
+    pub(crate) current: usize,
+    /// The step at which the current part stands: the first that is not settled.
+    pub(crate) front: Option<usize>,
+    /// What the last look of every probe means, in the plan's order.
+    pub(crate) probes: Vec<Kept>,
+    /// Slots with more to say than their title: running, failed, unknown, no longer true.
+    pub(crate) telling: Vec<usize>,
+}
+
+impl Figures {
+    pub(crate) fn new(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Figures {
+        let parts = parts(plan, state);
+        let current = current(state, &parts);
+        let front = parts.get(current).and_then(|part| front(state, part));
+        Figures {
+            clocks: countdown::clocks(plan, state, now),
+            forecast: forecast::forecast(plan, state, readings, now),
+            outage_left: forecast::outage_left(plan, state, readings, now),
+            way_back: wayback::way_back(plan, state, readings, now),
+            parts,
+            current,
+            front,
+            probes: standing::all(plan, state, readings, now),
+            telling: (0..state.steps.len())
+                .filter(|&slot| state.at_slot(slot).is_some_and(|at| tells(at, state.stage)))
+                .collect(),
+        }
+    }
+
+    /// How much the clock that users feel calls.
+    pub(crate) fn outage_call(&self) -> Call {
+        match (self.clocks.outage, self.clocks.budget) {
+            (Some(outage), Some(budget)) if outage > budget => Call::Warning,
+            (Some(outage), Some(budget)) if self.outage_left.is_some_and(|left| outage + left > budget) => {
+                Call::Caution
+            }
+            _ => Call::None,
+        }
+    }
+}
+
+fn parts(plan: &Plan, state: &State) -> Vec<Part> {
+    let mut parts: Vec<Part> = plan
+        .phases
+        .iter()
+        .enumerate()
+        .map(|(i, phase)| {
+            let times = state.phases.get(i).copied().unwrap_or_default();
+            let (from, to) = (phase.first, phase.first + phase.count);
+            Part {
+                title: phase.title.clone(),
+                slots: Slots::Range(from, to),
+                done: settled(state, from..to),
+                started: times.started,
+                finished: times.finished,
+                phase: Some(i),
+            }
+        })
+        .collect();
+    match state.stage {
+        Stage::Back(Way::Phase) => {
+            let (from, to) = (plan.steps.len(), state.steps.len());
+            parts.push(back("Way back", Slots::Range(from, to), settled(state, from..to)));
+        }
+        Stage::Back(Way::Undo) | Stage::Aborting => {
+            let undone = |slot: &usize| state.at_slot(*slot).is_some_and(|at| at.undo == UndoStatus::Done);
+            let mut slots: Vec<usize> =
+                (0..plan.steps.len()).filter(undone).collect();
+            slots.sort_by_key(|slot| state.at_slot(*slot).and_then(|at| at.ended).map_or(0, |at| at.seq));
+            let done = slots.len();
+            slots.extend(wayback::to_undo(plan, state).filter_map(|step| plan.slot(&step.id)));
+            parts.push(back("Way back", Slots::List(slots), done));
+        }
+        Stage::Forward | Stage::Over(_) => {}
+    }
+    parts
+}
+
+fn back(title: &str, slots: Slots, done: usize) -> Part {
+    Part { title: title.to_owned(), slots, done, started: None, finished: None, phase: None }
+}
+
+fn settled(state: &State, slots: std::ops::Range<usize>) -> usize {
+    slots.filter(|&slot| state.at_slot(slot).is_some_and(StepState::is_settled)).count()
+}
+
+fn current(state: &State, parts: &[Part]) -> usize {
+    let last = parts.len().saturating_sub(1);
+    match state.stage {
+        Stage::Forward | Stage::Over(_) => {
+            parts.iter().position(|part| part.done < part.slots.len()).unwrap_or(last)
+        }
+        Stage::Back(_) | Stage::Aborting => last,
+    }
+}
+
+fn front(state: &State, part: &Part) -> Option<usize> {
+    let open = |slot: usize| match part.slots {
+        Slots::Range(..) => !state.at_slot(slot).is_some_and(StepState::is_settled),
+        Slots::List(_) => !state.at_slot(slot).is_some_and(|at| at.undo == UndoStatus::Done),
+    };
+    (0..part.slots.len()).filter_map(|at| part.slots.get(at)).find(|&slot| open(slot))
+}
+
+fn tells(at: &StepState, stage: Stage) -> bool {
+    let forward = match at.status {
+        Status::Running | Status::Proving | Status::Failed | Status::RetryAt(_) | Status::Unknown => {
+            !matches!(stage, Stage::Over(_))
+        }
+        Status::Pending | Status::Done | Status::Skipped => false,
+    };
+    let back = match at.undo {
+        UndoStatus::Running | UndoStatus::Stuck | UndoStatus::Unknown => true,
+        UndoStatus::None | UndoStatus::Done => false,
+    };
+    forward || back
+}

@@ -1,0 +1,46 @@
+//! Freeze: the fences, the controls and the monitors; what is locked, what stands still, what does not.
+
+use crate::engine::reading::FenceState;
+use crate::plan::model::{ProbeKind, Section};
+use crate::ui::theme::Role;
+
+use super::item::Item;
+use super::row::{Row, Words, words};
+use super::scene::{Columns, Scene};
+use super::section::{self, Gathered, Line};
+use super::standing::{Seen, Standing};
+
+pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
+    let seen = scene.section(Section::Freeze);
+    let note = note(scene);
+    Gathered { well: note.clone(), note, lines: seen.into_iter().map(Line::Probe).collect() }
+}
+
+/// Since when a side has been fenced.
+fn note(scene: &Scene<'_>) -> Words<'static> {
+    let fenced = scene.state.sides.iter().filter(|(_, side)| side.state != FenceState::Open);
+    match fenced.map(|(id, side)| (side.since, id)).min() {
+        Some((since, id)) => words(Role::Dim, format!("{id} fenced since {}", scene.hour_minute(since))),
+        None => words(Role::Dim, "writes are open"),
+    }
+}
+
+pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {
+    let role = seen.standing.call().role(Role::Normal);
+    section::probe_row(scene, seen, columns, role)
+        .left(columns.text, text(scene, seen))
+        .right(columns.age, scene.age(&seen))
+        .of(Item::Probe(seen.probe.id.clone()))
+}
+
+/// What stands beside the name.
+pub(super) fn text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
+    let role = seen.standing.call().role(Role::Normal);
+    match (&seen.probe.kind, seen.standing) {
+        (ProbeKind::Fence(_), Standing::NotYet) => words(Role::Dim, "takes writes"),
+        (ProbeKind::Control(_), Standing::NotYet) => words(Role::Dim, "not locked yet"),
+        (_, Standing::NotYet) => words(Role::Dim, "not looked at yet"),
+        (_, Standing::Waived) => section::waived_text(scene, seen),
+        _ => section::text_of(seen, role),
+    }
+}

@@ -1,0 +1,47 @@
+//! What people see: the cockpit.
+//!
+//! Owns what is shown of a run and what a key asks for: [`Cockpit`] is a state machine without I/O, fed with
+//! the run ([`Feed`]), keys and answers, that draws itself and says what it wants ([`Request`]). Refuses to
+//! decide anything: the engine does, and its rules are asked for everything that is derived. Terminal,
+//! threads and sockets are the caller's; looks, keys and places are `ui`'s.
+//!
+//! | part | owns |
+//! |---|---|
+//! | [`cockpit`], `press`, `prompt` | the state machine: what is open, what a key means there |
+//! | `scene`, `figures`, `standing` | what a frame is drawn from |
+//! | `main_screen`, `header`, `footer` | the places on the main screen |
+//! | `section` and its panes, `checklist`, `wayback`, `journal` | one file a pane, one line of [`PANES`] each |
+//! | `gate` | the only box on the screen: a decision |
+//! | `start`, `quit`, `ending` | before, between and after |
+//! | `detail`, `help`, `commands`, `find` | what opens over a pane |
+//!
+//! A pane is a file and a line of [`PANES`]. Drawing is a function of the scene and the view; nothing that a
+//! person looks at is ever in the engine's state.
+
+mod alarms;
+mod checklist;
+mod cockpit;
+mod environment;
+pub mod feed;
+mod figures;
+mod footer;
+mod freeze;
+mod header;
+mod item;
+mod journal;
+mod main_screen;
+mod replication;
+mod row;
+mod scene;
+mod section;
+mod standing;
+mod step;
+mod validation;
+mod view;
+mod wayback;
+pub mod words;
+
+pub use cockpit::{Cockpit, Seat};
+pub use feed::{Contact, Feed, Pulse, Recorded};
+pub use item::Item;
+pub use section::{PANES, Pane, PaneId};

@@ -1,0 +1,145 @@
+//! Replication: how far behind each link is, which way that goes, and how long it has been at zero.
+//!
+//! A gauge shows value, trend, an estimate and its age; what was not measured is a dash with the reason,
+//! never a number.
+
+use crate::engine::reading::{Lag, LagUnit};
+use crate::engine::readings::{Track, Trend};
+use crate::plan::model::{ProbeKind, Section};
+use crate::ui::format;
+use crate::ui::layout::{self, Column};
+use crate::ui::theme::Role;
+
+use super::item::Item;
+use super::row::{Row, Words, words};
+use super::scene::{Columns, Scene};
+use super::section::{self, Gathered, Line};
+use super::standing::{Call, Seen, Standing, is_waited_for};
+
+/// Columns of the trend beside a value.
+const TREND: u16 = 12;
+/// … where there is little room.
+const TREND_NARROW: u16 = 8;
+/// Columns of a value with its unit.
+const VALUE: u16 = 10;
+
+pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
+    let seen = scene.section(Section::Replication);
+    let behind = |seen: &&Seen<'_>| lag(scene, **seen).map_or(0, |lag| lag.behind);
+    let well = match seen.iter().max_by_key(behind) {
+        Some(worst) => brief(scene, *worst),
+        None => words(Role::Dim, "no link counts now"),
+    };
+    Gathered { note: note(scene, &seen), well, lines: seen.into_iter().map(Line::Probe).collect() }
+}
+
+/// By what the gauges know: markers that travelled, or positions alone.
+fn note(scene: &Scene<'_>, seen: &[Seen<'_>]) -> Words<'static> {
+    if seen.is_empty() {
+        return words(Role::Dim, "no link counts now");
+    }
+    let marker = seen.iter().any(|s| lag(scene, *s).is_some_and(|lag| lag.marker.is_some()));
+    words(Role::Dim, if marker { "by marker" } else { "by position" })
+}
+
+pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {
+    let call = call(scene, seen);
+    let name = call.role(Role::Normal);
+    let row = section::probe_row(scene, seen, columns, name)
+        .right(columns.age, scene.age(&seen))
+        .of(Item::Probe(seen.probe.id.clone()));
+    if !matches!(seen.probe.kind, ProbeKind::Link(_)) {
+        return row.left(columns.text, section::text_of(seen, name));
+    }
+    let trend_columns = if columns.text.width > 44 { TREND } else { TREND_NARROW };
+    let [value_at, trend_at, text_at] = layout::columns(
+        columns.text.x,
+        columns.text.width,
+        [Column::fixed(VALUE).gap(0), Column::fixed(trend_columns).gap(1).optional(), Column::rest(17)],
+    );
+    let course = scene.readings.track(&seen.probe.id).map_or_else(Vec::new, course);
+    row.right(value_at, value(scene, seen, call))
+        .trend(trend_at, course, call.role(Role::Gauge))
+        .left(text_at, trend(scene, seen, call))
+}
+
+/// The link in one line, for a screen without room for more.
+pub(super) fn brief<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
+    let call = call(scene, seen);
+    let role = call.role(Role::Normal);
+    let mut all = words(role, format!("{} ", seen.probe.title));
+    all = all.also(value(scene, seen, call));
+    let trend = trend(scene, seen, call);
+    if !trend.is_empty() {
+        all.push(role, ", ");
+        all = all.also(trend);
+    }
+    all
+}
+
+/// How much a link calls: by its verdict, and by growing while somebody waits for it.
+pub(super) fn call(scene: &Scene<'_>, seen: Seen<'_>) -> Call {
+    let growing = scene
+        .readings
+        .track(&seen.probe.id)
+        .is_some_and(|track| matches!(track.trend(), Trend::Growing(_)));
+    let waited = growing && is_waited_for(scene.plan, scene.state, &seen.probe.id);
+    match seen.standing {
+        Standing::Well if waited => Call::Caution,
+        standing => standing.call(),
+    }
+}
+
+fn lag<'a>(scene: &Scene<'a>, seen: Seen<'_>) -> Option<&'a Lag> {
+    scene.readings.lag(&seen.probe.id)
+}
+
+fn value(scene: &Scene<'_>, seen: Seen<'_>, call: Call) -> Words<'static> {
+    match lag(scene, seen) {
+        Some(lag) => words(call.role(Role::Figure), amount(lag.behind, lag.unit)),
+        None => words(call.role(Role::Dim), scene.glyphs.none),
+    }
+}
+
+/// So many units of a log.
+pub(super) fn amount(behind: u64, unit: LagUnit) -> String {
+    match unit {
+        LagUnit::Bytes => format::bytes(behind),
+        LagUnit::Changes => format::counted(behind, "row", "rows"),
+        LagUnit::Transactions => format!("{} tx", format::count(behind)),
+    }
+}
+
+fn trend<'a>(scene: &Scene<'a>, seen: Seen<'a>, call: Call) -> Words<'a> {
+    let role = call.role(Role::Normal);
+    let bright = call.role(Role::Figure);
+    let (Some(track), Some(lag)) = (scene.readings.track(&seen.probe.id), lag(scene, seen)) else {
+        return words(call.role(Role::Dim), seen.evidence.text.clone());
+    };
+    match track.trend() {
+        Trend::Zero => match track.zero_since {
+            Some(since) => {
+                let held = track.last.as_ref().map_or(since, |last| last.boot).since(since);
+                words(role, "zero for ").and(bright, format::span(held))
+            }
+            None => words(role, "at zero"),
+        },
+        Trend::Draining(left) => words(role, "zero in about ").and(bright, format::span(left)),
+        Trend::Growing(rate) => {
+            // A rate is positive and far below what a count holds.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
+            let rate = rate.clamp(1.0, 1e15) as u64;
+            words(role, format!("growing {}/s", amount(rate, lag.unit)))
+        }
+        Trend::Steady => words(role, "steady"),
+        Trend::Unclear => words(call.role(Role::Dim), "too few looks for a trend"),
+    }
+}
+
+/// The last looks, oldest first; a look that failed is a gap.
+pub(super) fn course(track: &Track) -> Vec<Option<f64>> {
+    #[expect(clippy::cast_precision_loss, reason = "a column is eight steps high")]
+    let height = |behind: u64| behind as f64;
+    let skip = track.trend.len().saturating_sub(usize::from(TREND));
+    track.trend.iter().skip(skip).map(|(_, behind)| behind.map(height)).collect()
+}

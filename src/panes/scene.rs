@@ -1,0 +1,115 @@
+//! Everything that a frame is drawn from, in one hand: drawing is a function of this and nothing else.
+
+use std::sync::Arc;
+
+use ratatui::layout::Rect;
+
+use crate::clock::{Now, Timestamp};
+use crate::engine::State;
+use crate::engine::reading::Verdict;
+use crate::engine::readings::Readings;
+use crate::plan::{Plan, ProbeId};
+use crate::plan::model::Section;
+use crate::ui::actions::{Action, Context};
+use crate::ui::format;
+use crate::ui::keymap::Keymap;
+use crate::ui::layout::{self, Column, Slot};
+use crate::ui::safe::SafeText;
+use crate::ui::glyphs::Glyphs;
+use crate::ui::mode::Mode;
+use crate::ui::theme::Role;
+
+use super::feed::{Feed, Recorded};
+use super::figures::Figures;
+use super::row::{Words, slot, words};
+use super::standing::{Kept, Seen, Standing};
+
+/// What a frame is drawn from.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) feed: &'a Feed,
+    pub(crate) plan: &'a Plan,
+    pub(crate) state: &'a State,
+    pub(crate) readings: &'a Readings,
+    pub(crate) journal: &'a [Arc<Recorded>],
+    pub(crate) figures: &'a Figures,
+    pub(crate) now: Now,
+    pub(crate) mode: Mode,
+    pub(crate) glyphs: &'static Glyphs,
+    pub(crate) keys: &'a Keymap,
+    /// Whoever looks at this has the keys.
+    pub(crate) drives: bool,
+}
+
+/// Where the cells of a row stand in the panes at the right.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Columns {
+    /// The sign of what is wrong, or proved.
+    pub(crate) sign: Slot,
+    /// What it is.
+    pub(crate) name: Slot,
+    /// What is to be said of it.
+    pub(crate) text: Slot,
+    /// How old that is.
+    pub(crate) age: Slot,
+    /// From the name to the right edge, for rows of one text.
+    pub(crate) all: Slot,
+}
+
+impl Columns {
+    /// The columns of a pane: names as wide as the plan's widest, within reason, so that every pane has its
+    /// texts at the same place.
+    pub(crate) fn new(plan: &Plan, area: Rect) -> Columns {
+        let titles = plan.probes.iter().filter(|p| p.section != Section::Environment).map(|p| &p.title);
+        let widest = titles.map(|t| SafeText::from(t).width()).max().unwrap_or(0);
+        let most = (area.width / 5).clamp(11, 16);
+        let name = u16::try_from(widest).unwrap_or(most).clamp(9, most);
+        let [sign, name, text, age] = layout::columns(
+            area.x,
+            area.width,
+            [Column::fixed(1).gap(0), Column::fixed(name), Column::rest(10), Column::fixed(5)],
+        );
+        Columns { sign, name, text, age, all: slot(name.x, age.right().saturating_sub(name.x)) }
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// `HH:MM` in the plan's offset.
+    pub(crate) fn hour_minute(&self, at: Timestamp) -> String {
+        at.hour_minute(self.plan.offset)
+    }
+
+    /// `HH:MM:SS` in the plan's offset.
+    pub(crate) fn time(&self, at: Timestamp) -> String {
+        at.clock_time(self.plan.offset)
+    }
+
+    /// A probe as the screen shows it.
+    pub(crate) fn seen(&self, probe: &ProbeId) -> Option<Seen<'a>> {
+        self.kept(self.figures.probes.get(self.plan.probe_position(probe)?)?)
+    }
+
+    /// The probes of one part of the screen that count now, in the plan's order.
+    pub(crate) fn section(&self, section: Section) -> Vec<Seen<'a>> {
+        let kept = self.figures.probes.iter().filter(|kept| kept.standing != Standing::Out);
+        kept.filter_map(|kept| self.kept(kept)).filter(|seen| seen.probe.section == section).collect()
+    }
+
+    fn kept(&self, kept: &'a Kept) -> Option<Seen<'a>> {
+        let probe = self.plan.probes.get(kept.probe)?;
+        Some(Seen { probe, evidence: &kept.evidence, standing: kept.standing })
+    }
+
+    /// How old a look is, or that it is too old.
+    pub(crate) fn age(&self, seen: &Seen<'_>) -> Words<'static> {
+        match seen.evidence.verdict {
+            Verdict::Stale if seen.standing == Standing::Unknown => words(Role::Caution, "stale"),
+            _ => seen.evidence.age.map_or_else(Words::none, |age| words(Role::Dim, format::age(age))),
+        }
+    }
+
+    /// The key of an action, as the last line names it.
+    pub(crate) fn key(&self, action: Action) -> Words<'static> {
+        self.keys.key_for(Context::Main, action).map_or_else(Words::none, |key| words(Role::KeyName, key.to_string()))
+    }
+}

@@ -1,0 +1,187 @@
+//! What a probe's last look means for the eye: well, wrong and how loud, not due yet.
+//!
+//! Owns the one translation from what was measured to what calls. Refuses to decide: verdicts and findings
+//! are the engine's, and so is what a gate makes of them.
+
+use crate::clock::Now;
+use crate::engine::State;
+use crate::engine::reading::Verdict;
+use crate::engine::readings::Readings;
+use crate::engine::rules::evidence::{self, Evidence};
+use crate::engine::rules::validation;
+use crate::engine::state::{Status, UndoStatus};
+use crate::plan::model::{Probe, ProbeKind, Schedule, Severity, StepKind, WaitFor};
+use crate::plan::{Plan, ProbeId};
+use crate::ui::glyphs::Glyphs;
+use crate::ui::theme::Role;
+
+/// How much something calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Call {
+    /// Not at all: it is as it should be, or not due.
+    None,
+    /// Worth knowing.
+    Advisory,
+    /// Look here soon.
+    Caution,
+    /// Act now.
+    Warning,
+}
+
+/// What a probe's last look means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Measured, fresh, as it must be.
+    Well,
+    /// Not asked for yet, or never looked at.
+    NotYet,
+    /// It was good when it was asked for, and what rested on it is done.
+    Past,
+    /// It says nothing now: its span has not begun, or is over.
+    Out,
+    /// Wrong, and somebody goes on in spite of exactly that.
+    Waived,
+    /// Measured, and not as it must be.
+    Wrong(Call),
+    /// Too old, or the look failed.
+    Unknown,
+}
+
+/// A probe as the screen shows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) probe: &'a Probe,
+    pub(crate) evidence: &'a Evidence,
+    pub(crate) standing: Standing,
+}
+
+/// The same, kept between frames: `probe` is its place in the plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) probe: usize,
+    pub(crate) evidence: Evidence,
+    pub(crate) standing: Standing,
+}
+
+impl Standing {
+    /// How much it calls.
+    pub(crate) fn call(self) -> Call {
+        match self {
+            Standing::Well | Standing::NotYet | Standing::Past | Standing::Out => Call::None,
+            Standing::Waived | Standing::Unknown => Call::Caution,
+            Standing::Wrong(call) => call,
+        }
+    }
+
+    /// The sign in the first column, where there is one.
+    pub(crate) fn sign(self, glyphs: &Glyphs) -> Option<&'static str> {
+        match self {
+            Standing::Well | Standing::Past | Standing::Out | Standing::NotYet => None,
+            Standing::Waived => Some(glyphs.waived),
+            Standing::Wrong(_) => Some(glyphs.alarm),
+            Standing::Unknown => Some(glyphs.unknown),
+        }
+    }
+}
+
+impl Call {
+    /// What it is drawn in, given what it would be drawn in if it did not call.
+    pub(crate) fn role(self, else_in: Role) -> Role {
+        match self {
+            Call::None => else_in,
+            Call::Advisory => Role::Advisory,
+            Call::Caution => Role::Caution,
+            Call::Warning => Role::Warning,
+        }
+    }
+}
+
+impl From<Severity> for Call {
+    fn from(severity: Severity) -> Call {
+        match severity {
+            Severity::Advisory => Call::Advisory,
+            Severity::Caution => Call::Caution,
+            Severity::Warning => Call::Warning,
+        }
+    }
+}
+
+/// What the last look of every probe means, in the plan's order.
+pub(crate) fn all(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<Kept> {
+    plan.probes
+        .iter()
+        .enumerate()
+        .map(|(at, probe)| {
+            let mut evidence = evidence::of_probe(state, readings, probe, now.boot);
+            let mut standing = standing(plan, state, readings, probe, &evidence);
+            // What was compared and whose ground has moved is stale, whatever it said.
+            if standing == Standing::Well
+                && let Err(why) = validation::still_holds(plan, state, readings, probe)
+            {
+                standing = Standing::Unknown;
+                evidence.verdict = Verdict::Stale;
+                evidence.text = why;
+            }
+            Kept { probe: at, evidence, standing }
+        })
+        .collect()
+}
+
+fn standing(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, seen: &Evidence) -> Standing {
+    if !evidence::in_span(plan, state, probe) {
+        return Standing::Out;
+    }
+    if readings.track(&probe.id).is_none() || !is_due(plan, state, probe) {
+        return Standing::NotYet;
+    }
+    if seen.verdict == Verdict::Pass && is_past(plan, state, probe) {
+        return Standing::Past;
+    }
+    match seen.verdict {
+        Verdict::Pass => Standing::Well,
+        _ if is_waived(state, seen) => Standing::Waived,
+        Verdict::Fail => Standing::Wrong(probe.alarm.map_or(Call::Caution, Call::from)),
+        Verdict::Stale | Verdict::Unknown => Standing::Unknown,
+    }
+}
+
+/// A fence or a control that nobody has set yet is open, and should be.
+fn is_due(plan: &Plan, state: &State, probe: &Probe) -> bool {
+    let begun = |sets: &dyn Fn(&StepKind) -> bool| {
+        plan.steps.iter().chain(plan.rollback_steps()).zip(&state.steps).any(|(step, at)| {
+            let begun = !matches!(at.status, Status::Pending | Status::Skipped);
+            begun && at.undo != UndoStatus::Done && sets(&step.kind)
+        })
+    };
+    match &probe.kind {
+        ProbeKind::Fence(_) => begun(&|kind| matches!(kind, StepKind::Fence(f) if f.probe == probe.id)),
+        ProbeKind::Control(_) => {
+            begun(&|kind| matches!(kind, StepKind::Freeze(f) if f.enforce && f.controls.contains(&probe.id)))
+        }
+        _ => true,
+    }
+}
+
+/// Every step that asked for it has been relied on to the end.
+fn is_past(plan: &Plan, state: &State, probe: &Probe) -> bool {
+    let mut asked = plan
+        .steps
+        .iter()
+        .zip(&state.steps)
+        .filter(|(step, _)| matches!(&step.kind, StepKind::Check(ids) if ids.contains(&probe.id)))
+        .peekable();
+    probe.schedule == Schedule::OnDemand && asked.peek().is_some() && asked.all(|(_, at)| at.latched)
+}
+
+fn is_waived(state: &State, evidence: &Evidence) -> bool {
+    let Some(finding) = &evidence.finding else { return false };
+    let mut waivers = state.gates.values().flat_map(|gate| &gate.waivers);
+    waivers.any(|w| w.evidence == evidence.id && w.finding == *finding)
+}
+
+/// Whether a link is waited for by a step that runs.
+pub(crate) fn is_waited_for(plan: &Plan, state: &State, link: &ProbeId) -> bool {
+    state.running.iter().filter_map(|&slot| plan.at_slot(slot)).any(|step| {
+        matches!(&step.kind, StepKind::Wait(WaitFor::CaughtUp(links)) if links.contains(link))
+    })
+}

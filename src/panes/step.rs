@@ -1,0 +1,354 @@
+//! One step as rows: its title with who, how long and how long it took; below it what it waits for and what
+//! would end that, where there is something to say.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use ratatui::layout::Rect;
+
+use crate::engine::reading::Verdict;
+use crate::engine::readings::Trend;
+use crate::engine::rules::sensed::{self, Proof};
+use crate::engine::rules::{people, replication, steps};
+use crate::engine::state::{Stage, Status, StepState, UndoStatus};
+use crate::plan::ProbeId;
+use crate::plan::model::{ProbeKind, Start, Step, StepKind, Undo, WaitFor};
+use crate::ui::actions::Action;
+use crate::ui::format;
+use crate::ui::layout::{self, Column, Slot};
+use crate::ui::theme::Role;
+
+use super::item::Item;
+use super::row::{Row, Words, slot, words};
+use super::scene::Scene;
+use super::standing::Call;
+
+/// Where the cells of a step stand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Columns {
+    sign: Slot,
+    title: Slot,
+    owner: Slot,
+    estimate: Slot,
+    took: Slot,
+    below: Slot,
+}
+
+impl Columns {
+    pub(super) fn new(area: Rect) -> Columns {
+        let [sign, title, owner, estimate, took] = layout::columns(
+            area.x,
+            area.width,
+            [
+                Column::fixed(1).gap(2),
+                Column::rest(20),
+                Column::fixed(7).optional(),
+                Column::fixed(5).optional(),
+                Column::fixed(7).optional(),
+            ],
+        );
+        let below = slot(title.x, (area.x + area.width).saturating_sub(title.x + 1));
+        Columns { sign, title, owner, estimate, took, below }
+    }
+}
+
+/// A step's title line, then what it has to say.
+pub(super) fn rows<'a>(scene: &Scene<'a>, slot: usize, columns: Columns) -> Vec<Row<'a>> {
+    let Some((step, at)) = scene.plan.at_slot(slot).zip(scene.state.at_slot(slot)) else {
+        return Vec::new();
+    };
+    let mut rows = vec![title_row(scene, step, at, columns)];
+    for line in below(scene, step, at, slot) {
+        rows.push(Row::new().left(columns.below, line).of(Item::Step(step.id.clone())));
+    }
+    rows
+}
+
+fn title_row<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, columns: Columns) -> Row<'a> {
+    let look = look(scene, step, at);
+    let title = match &step.kind {
+        StepKind::Gate(_) => words(look.title, "GO / NO-GO  ").and(look.title, step.title.as_str()),
+        _ => words(look.title, step.title.as_str()),
+    };
+    Row::new()
+        .left(columns.sign, words(look.sign_role, look.sign))
+        .left(columns.title, title)
+        .left(columns.owner, words(Role::Dim, owner(step)))
+        .right(columns.estimate, words(Role::Dim, step.estimate.map_or_else(String::new, format::span)))
+        .right(columns.took, took(scene, step, at))
+        .of(Item::Step(step.id.clone()))
+}
+
+/// Who answers for it.
+pub(super) fn owner(step: &Step) -> &str {
+    match (&step.owner, &step.kind) {
+        (Some(owner), _) => owner,
+        (None, StepKind::Manual { .. } | StepKind::Gate(_)) => "",
+        (None, _) => "auto",
+    }
+}
+
+struct Look {
+    sign: &'static str,
+    sign_role: Role,
+    title: Role,
+}
+
+fn look(scene: &Scene<'_>, step: &Step, at: &StepState) -> Look {
+    let glyphs = scene.glyphs;
+    let is = |sign, sign_role, title| Look { sign, sign_role, title };
+    match (at.undo, at.status) {
+        (UndoStatus::Running, _) => is(glyphs.running, Role::StepRunning, Role::StepRunning),
+        (UndoStatus::Done, _) => is(glyphs.proved, Role::Dim, Role::StepDone),
+        (UndoStatus::Stuck, _) => is(glyphs.alarm, Role::Warning, Role::Warning),
+        (UndoStatus::Unknown, _) => is(glyphs.unknown, Role::Warning, Role::Warning),
+        (UndoStatus::None, Status::Done) if scene.is_undoing() => {
+            is(glyphs.to_come, Role::StepToCome, Role::StepToCome)
+        }
+        (UndoStatus::None, Status::Done) => is(glyphs.proved, Role::Proved, Role::StepDone),
+        (UndoStatus::None, Status::Skipped) => is(glyphs.waived, Role::Dim, Role::StepDone),
+        (UndoStatus::None, Status::Failed) => is(glyphs.alarm, Role::Warning, Role::Warning),
+        (UndoStatus::None, Status::Unknown) => is(glyphs.unknown, Role::Warning, Role::Warning),
+        (UndoStatus::None, Status::Proving) if at.reopened.is_some() => {
+            is(glyphs.alarm, Role::Warning, Role::Warning)
+        }
+        (UndoStatus::None, Status::Running) if step.gate().is_some() => {
+            is(glyphs.gate, Role::StepGate, Role::StepGate)
+        }
+        (UndoStatus::None, Status::Running | Status::Proving) => {
+            is(glyphs.running, Role::StepRunning, Role::StepRunning)
+        }
+        (UndoStatus::None, Status::RetryAt(_)) => is(glyphs.alarm, Role::Caution, Role::StepRunning),
+        (UndoStatus::None, Status::Pending) if step.gate().is_some() => {
+            is(glyphs.gate, Role::StepGate, Role::StepGate)
+        }
+        (UndoStatus::None, Status::Pending) if step.point_of_no_return => {
+            is(glyphs.no_return, Role::Normal, Role::StepToCome)
+        }
+        (UndoStatus::None, Status::Pending) => is(glyphs.to_come, Role::Dim, Role::StepToCome),
+    }
+}
+
+fn took(scene: &Scene<'_>, step: &Step, at: &StepState) -> Words<'static> {
+    let plain = |role, text: &'static str| words(role, text);
+    match (at.undo, at.status) {
+        (UndoStatus::Done, _) => plain(Role::Dim, "undone"),
+        (_, Status::Skipped) => plain(Role::Dim, "skipped"),
+        (_, Status::Pending) => Words::none(),
+        (UndoStatus::Running, _) | (_, Status::Running | Status::Proving) => {
+            let role = if late(scene, step, at).is_some() { Role::Caution } else { Role::Bright };
+            at.took(scene.now).map_or_else(Words::none, |t| words(role, format::span(whole(t))))
+        }
+        _ => at.took(scene.now).map_or_else(Words::none, |t| words(Role::Dim, format::span(t))),
+    }
+}
+
+/// A clock that runs shows whole seconds.
+fn whole(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs())
+}
+
+/// By how much a running step has overrun its estimate; a person who thinks is not late.
+fn late(scene: &Scene<'_>, step: &Step, at: &StepState) -> Option<Duration> {
+    if step.gate().is_some() || !matches!(at.status, Status::Running | Status::Proving) {
+        return None;
+    }
+    let took = at.took(scene.now)?;
+    took.checked_sub(step.estimate?).filter(|over| over.as_secs() > 0)
+}
+
+/// What a step has to say below its title.
+fn below<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, slot: usize) -> Vec<Words<'a>> {
+    if scene.state.is_over() {
+        return Vec::new();
+    }
+    let mut lines: Vec<Words<'a>> = Vec::new();
+    match at.undo {
+        UndoStatus::Running => {
+            match &step.undo {
+                Some(Undo::Manual { ask }) => lines.push(question(scene, step, ask)),
+                _ => lines.push(words(Role::Normal, "is being taken back")),
+            }
+            return lines;
+        }
+        UndoStatus::Stuck => {
+            lines.push(words(Role::Warning, "could not be taken back: ").and(Role::Warning, at.detail.as_str()));
+            lines.push(hint(scene, Action::Retry, "try again, or settle it from the palette"));
+            return lines;
+        }
+        UndoStatus::Unknown => {
+            lines.push(words(Role::Warning, "nobody knows whether it was taken back: ").and(Role::Warning, at.detail.as_str()));
+            lines.push(hint(scene, Action::Command, "settle it, once somebody has looked"));
+            return lines;
+        }
+        UndoStatus::Done => return lines,
+        UndoStatus::None => {}
+    }
+    match at.status {
+        Status::Running => running(scene, step, at, &mut lines),
+        Status::Proving => proving(scene, step, at, &mut lines),
+        Status::Failed => {
+            lines.push(words(Role::Warning, "failed: ").and(Role::Warning, at.detail.as_str()));
+            lines.push(hint(scene, Action::Retry, "try again"));
+        }
+        Status::Unknown => {
+            lines.push(
+                words(Role::Warning, "nobody knows whether it happened: ").and(Role::Warning, at.detail.as_str()),
+            );
+            lines.push(hint(scene, Action::Command, "settle it, once somebody has looked"));
+        }
+        Status::RetryAt(when) => {
+            let wait = format::span(whole(when.since(scene.now.boot)));
+            lines.push(
+                words(Role::Caution, "failed: ")
+                    .and(Role::Caution, at.detail.as_str())
+                    .and(Role::Caution, format!(", tried again in {wait}")),
+            );
+        }
+        Status::Pending if step.start == Start::Key => {
+            let ready = people::may_start(scene.state).is_ok()
+                && steps::may_begin(scene.plan, scene.state, scene.readings, step, slot, scene.now).is_ok();
+            if ready {
+                lines.push(words(Role::Bright, "waits for a key: ").also(hint(scene, Action::Confirm, "start it")));
+            }
+        }
+        Status::Pending | Status::Done | Status::Skipped => {}
+    }
+    lines
+}
+
+fn running<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, lines: &mut Vec<Words<'a>>) {
+    if at.stopping {
+        lines.push(words(Role::Caution, "is being stopped"));
+        return;
+    }
+    match &step.kind {
+        StepKind::Manual { ask } => lines.push(question(scene, step, ask)),
+        StepKind::Gate(_) => {
+            let decided = scene.state.gates.get(&step.id).filter(|g| !g.open).and_then(|g| g.decided.as_ref());
+            lines.push(match decided {
+                Some(decided) => words(Role::Caution, format!("NO-GO by {}: ", decided.by))
+                    .and(Role::Caution, decided.reason.as_str()),
+                None => words(Role::Bright, "asks for GO or NO-GO"),
+            });
+        }
+        StepKind::Command(_)
+        | StepKind::Sql { .. }
+        | StepKind::Wait(_)
+        | StepKind::Check(_)
+        | StepKind::Fence(_)
+        | StepKind::Open { .. }
+        | StepKind::Freeze(_)
+        | StepKind::Notify(_) => {}
+    }
+    if let Some(over) = late(scene, step, at) {
+        lines.push(words(Role::Caution, format!("late by {}", format::span(whole(over)))));
+    }
+}
+
+fn proving<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, lines: &mut Vec<Words<'a>>) {
+    if let Some(why) = &at.reopened {
+        lines.push(words(Role::Warning, "no longer true: ").and(Role::Warning, why.as_str()));
+    }
+    let mut line = match &step.kind {
+        StepKind::Wait(WaitFor::CaughtUp(links)) => zero_wait(scene, links),
+        _ => match sensed::proof(scene.plan, scene.state, scene.readings, step, at, scene.now) {
+            Proof::NotYet(why) | Proof::Fails(why) if at.reopened.is_none() => {
+                let call = proof_probes(step).map(|id| probe_call(scene, id)).max().unwrap_or(Call::None);
+                words(Role::Normal, "waits: ").and(call.role(Role::Normal), why)
+            }
+            Proof::NotYet(_) | Proof::Fails(_) | Proof::Holds(_) => Words::none(),
+        },
+    };
+    if let Some(over) = late(scene, step, at) {
+        let sep = if line.is_empty() { "" } else { ", " };
+        line.push(Role::Caution, format!("{sep}late by {}", format::span(whole(over))));
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+}
+
+/// The probes that prove a step.
+fn proof_probes(step: &Step) -> impl Iterator<Item = &ProbeId> {
+    let listed: &[ProbeId] = match &step.kind {
+        StepKind::Wait(WaitFor::Good { probes, .. }) | StepKind::Check(probes) => probes,
+        StepKind::Fence(fence) => std::slice::from_ref(&fence.probe),
+        _ => &[],
+    };
+    listed.iter().chain(&step.proof)
+}
+
+fn probe_call(scene: &Scene<'_>, id: &ProbeId) -> Call {
+    scene.seen(id).map_or(Call::None, |seen| seen.standing.call())
+}
+
+/// `waits for 30s of zero on billing, audit, about 48s`: which links are not there yet, and when they are.
+fn zero_wait<'a>(scene: &Scene<'a>, links: &'a [ProbeId]) -> Words<'a> {
+    let mut line = Words::none();
+    let mut left = Some(Duration::ZERO);
+    let mut other = None;
+    for id in links {
+        let Some(probe) = scene.plan.probe(id) else { continue };
+        let ProbeKind::Link(link) = &probe.kind else { continue };
+        let Err(why) = replication::caught_up(scene.state, scene.readings, probe, link, scene.now) else {
+            continue;
+        };
+        let Some(seen) = scene.seen(id) else { continue };
+        let track = scene.readings.track(id);
+        let trend = track.map_or(Trend::Unclear, crate::engine::readings::Track::trend);
+        let held = track
+            .and_then(|t| Some(t.last.as_ref()?.boot.since(t.zero_since?)))
+            .unwrap_or(Duration::ZERO);
+        let needs = match (seen.evidence.verdict, trend) {
+            (Verdict::Stale | Verdict::Unknown, _) => None,
+            (_, Trend::Zero) if held >= link.zero_for => {
+                // At zero for long enough: something else is missing, and only words tell what.
+                other = Some((seen.standing.call(), format!("{}: {why}", probe.title)));
+                None
+            }
+            (_, Trend::Zero) => Some(link.zero_for.saturating_sub(held)),
+            (_, Trend::Draining(drains)) => Some(drains + link.zero_for),
+            (_, Trend::Growing(_) | Trend::Steady | Trend::Unclear) => None,
+        };
+        left = left.zip(needs).map(|(a, b)| a.max(b));
+        let role = super::replication::call(scene, seen).role(Role::Normal);
+        if line.is_empty() {
+            line.push(Role::Normal, "waits for ");
+            line.push(Role::Figure, format::span(link.zero_for));
+            line.push(Role::Normal, " of zero on ");
+        } else {
+            line.push(Role::Normal, ", ");
+        }
+        line.push(role, probe.title.as_str());
+    }
+    if let Some((call, why)) = other {
+        return words(Role::Normal, "waits: ").and(call.role(Role::Normal), why);
+    }
+    if let Some(left) = left.filter(|_| !line.is_empty()) {
+        line.push(Role::Normal, ", about ");
+        line.push(Role::Figure, format::span(whole(left)));
+    }
+    line
+}
+
+/// What only a person can know is a question to that person.
+fn question<'a>(scene: &Scene<'a>, step: &'a Step, ask: &'a str) -> Words<'a> {
+    let who: Cow<'a, str> = match &step.owner {
+        Some(owner) => format!("{owner}: ").into(),
+        None => "".into(),
+    };
+    words(Role::Bright, who.into_owned()).and(Role::Bright, ask).and(Role::Dim, "  ").also(hint(scene, Action::Confirm, "done"))
+}
+
+/// A key and what it does, for whoever has the keys.
+fn hint(scene: &Scene<'_>, action: Action, label: &'static str) -> Words<'static> {
+    if scene.drives { scene.key(action).and(Role::KeyLabel, " ").and(Role::KeyLabel, label) } else { Words::none() }
+}
+
+impl Scene<'_> {
+    /// What was done is being taken back.
+    fn is_undoing(&self) -> bool {
+        matches!(self.state.stage, Stage::Back(crate::engine::event::Way::Undo) | Stage::Aborting)
+    }
+}

@@ -1,0 +1,72 @@
+//! Validation: what was compared or tried, and whether that still holds.
+
+use crate::engine::reading::Verdict;
+use crate::plan::model::{Schedule, Section};
+use crate::ui::theme::Role;
+
+use super::item::Item;
+use super::row::{Row, Words, words};
+use super::scene::{Columns, Scene};
+use super::section::{self, Gathered, Line};
+use super::standing::{Seen, Standing};
+
+pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
+    let seen = scene.section(Section::Validation);
+    let note = note(&seen);
+    Gathered { well: note.clone(), note, lines: seen.into_iter().map(Line::Probe).collect() }
+}
+
+/// How many of those that count now hold.
+fn note(seen: &[Seen<'_>]) -> Words<'static> {
+    if seen.is_empty() {
+        return words(Role::Dim, "none in this plan");
+    }
+    let count = |wanted: Standing| seen.iter().filter(|s| s.standing == wanted).count();
+    let (hold, to_come, past) = (count(Standing::Well), count(Standing::NotYet), count(Standing::Past));
+    let due = seen.len() - to_come - past;
+    let to_come = if to_come > 0 { format!(", {to_come} to come") } else { String::new() };
+    words(Role::Dim, format!("{hold} of {due} hold{to_come}"))
+}
+
+pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {
+    let role = seen.standing.call().role(Role::Normal);
+    let row = match seen.standing {
+        Standing::Well => {
+            section::probe_row(scene, seen, columns, role).left(columns.sign, words(Role::Proved, scene.glyphs.proved))
+        }
+        Standing::NotYet => {
+            section::probe_row(scene, seen, columns, role).left(columns.sign, words(Role::Dim, scene.glyphs.to_come))
+        }
+        Standing::Past => {
+            section::probe_row(scene, seen, columns, Role::Dim).left(columns.sign, words(Role::Dim, scene.glyphs.proved))
+        }
+        Standing::Out | Standing::Waived | Standing::Wrong(_) | Standing::Unknown => {
+            section::probe_row(scene, seen, columns, role)
+        }
+    };
+    row.left(columns.text, text(scene, seen))
+        .right(columns.age, when(scene, seen))
+        .of(Item::Probe(seen.probe.id.clone()))
+}
+
+/// What stands beside the name.
+pub(super) fn text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
+    match seen.standing {
+        Standing::NotYet => words(Role::Dim, "not looked at yet"),
+        Standing::Waived => section::waived_text(scene, seen),
+        Standing::Past => section::text_of(seen, Role::Dim),
+        standing => section::text_of(seen, standing.call().role(Role::Normal)),
+    }
+}
+
+/// What holds since a moment shows the moment, what is looked at all the time its age.
+fn when(scene: &Scene<'_>, seen: Seen<'_>) -> Words<'static> {
+    let last = scene.readings.track(&seen.probe.id).and_then(|track| track.last.as_ref());
+    match (seen.probe.schedule, seen.standing, last) {
+        (Schedule::OnDemand, Standing::Unknown, _) if seen.evidence.verdict == Verdict::Stale => {
+            words(Role::Caution, "stale")
+        }
+        (Schedule::OnDemand, _, Some(last)) => words(Role::Dim, scene.hour_minute(last.at)),
+        _ => scene.age(&seen),
+    }
+}

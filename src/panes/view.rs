@@ -1,0 +1,69 @@
+//! What a person looks at: which page, which pane has the keys, what is selected. It lives here and never in
+//! the engine's state.
+
+use ratatui::layout::Rect;
+
+use crate::ui::canvas::Canvas;
+use crate::ui::theme::Role;
+
+use super::checklist;
+use super::item::Item;
+use super::row::Row;
+use super::section::PaneId;
+
+/// Whether a pane has the keys, and what is selected in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Selection<'a> {
+    pub(super) focused: bool,
+    pub(super) item: Option<&'a Item>,
+}
+
+impl Selection<'_> {
+    /// A pane without the keys.
+    pub(super) const NONE: Selection<'static> = Selection { focused: false, item: None };
+
+    /// Whether a row is the selected one.
+    pub(super) fn is(&self, row: &Row<'_>) -> bool {
+        self.focused && self.item.is_some() && self.item == row.item.as_ref()
+    }
+
+    /// Draws a row, selected or not.
+    pub(super) fn draw(&self, canvas: &mut Canvas<'_>, area: Rect, y: u16, row: &Row<'_>) {
+        row.draw(canvas, y);
+        if self.is(row) {
+            canvas.tint(Rect { y, height: 1, ..area }, Role::Selection);
+        }
+    }
+}
+
+/// The main screen as it is looked at.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Main {
+    /// Where the keys go.
+    pub(super) focus: Focus,
+    /// The window over the checklist.
+    pub(super) checklist: checklist::View,
+}
+
+/// Where the keys go.
+#[derive(Clone, Debug)]
+pub(super) struct Focus {
+    /// Which pane has them.
+    pub(super) pane: PaneId,
+    /// What is selected in it; nothing until somebody moves.
+    pub(super) chosen: Option<Item>,
+}
+
+impl Default for Focus {
+    fn default() -> Focus {
+        Focus { pane: PaneId::Checklist, chosen: None }
+    }
+}
+
+impl Focus {
+    /// Whether a pane has the keys, and what is selected in it.
+    pub(super) fn selection(&self, pane: PaneId) -> Selection<'_> {
+        let focused = self.pane == pane;
+        Selection { focused, item: self.chosen.as_ref().filter(|_| focused) }
+    }
+}
