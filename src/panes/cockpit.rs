@@ -39,7 +39,15 @@ pub struct Cockpit {
 impl Cockpit {
     /// A cockpit that has not been fed yet.
     pub fn new(seat: Seat, keys: Keymap) -> Cockpit {
-        Cockpit { seat, keys, feed: None, figures: None, second: i64::MIN, main: Main::default(), dirty: true }
+        Cockpit {
+            seat,
+            keys,
+            feed: None,
+            figures: None,
+            second: i64::MIN,
+            main: Main::default(),
+            dirty: true,
+        }
     }
 
     /// The run has gone on.

@@ -144,8 +144,7 @@ fn parts(plan: &Plan, state: &State) -> Vec<Part> {
         }
         Stage::Back(Way::Undo) | Stage::Aborting => {
             let undone = |slot: &usize| state.at_slot(*slot).is_some_and(|at| at.undo == UndoStatus::Done);
-            let mut slots: Vec<usize> =
-                (0..plan.steps.len()).filter(undone).collect();
+            let mut slots: Vec<usize> = (0..plan.steps.len()).filter(undone).collect();
             slots.sort_by_key(|slot| state.at_slot(*slot).and_then(|at| at.ended).map_or(0, |at| at.seq));
             let done = slots.len();
             slots.extend(wayback::to_undo(plan, state).filter_map(|step| plan.slot(&step.id)));

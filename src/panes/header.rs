@@ -1,7 +1,7 @@
 //! The first two lines: how real it is, which plan, whose hands, the clocks; where we are and until when.
 
-use crate::engine::rules::forecast::Forecast;
 use crate::engine::event::{Grade, Mode as RunMode};
+use crate::engine::rules::forecast::Forecast;
 use crate::ui::canvas::Canvas;
 use crate::ui::format;
 use crate::ui::layout::Regions;
@@ -87,11 +87,17 @@ fn lost(scene: &Scene<'_>) -> Option<Words<'static>> {
     };
     let mut line = match &contact.gone {
         Some(why) => words(Role::Warning, format!("NO CONTACT: {why}")),
-        None => words(Role::Warning, format!("{what}{}", format::span(std::time::Duration::from_secs(old.as_secs())))),
+        None => words(
+            Role::Warning,
+            format!("{what}{}", format::span(std::time::Duration::from_secs(old.as_secs()))),
+        ),
     };
     line.push(Role::Bright, format!("   {time}"));
     if scene.drives && matches!(scene.feed.contact.pulse(scene.now), Pulse::None(_)) {
-        line = line.and(Role::Bright, "   ").also(scene.key(crate::ui::actions::Action::Resume)).and(Role::Bright, " takes the run up again");
+        line = line
+            .and(Role::Bright, "   ")
+            .also(scene.key(crate::ui::actions::Action::Resume))
+            .and(Role::Bright, " takes the run up again");
     }
     Some(line)
 }
@@ -131,7 +137,8 @@ fn outage(scene: &Scene<'_>) -> Words<'static> {
     let clocks = &scene.figures.clocks;
     let Some(outage) = clocks.outage else { return Words::none() };
     let call = scene.figures.outage_call();
-    let line = words(call.role(Role::Normal), "users read-only ").and(call.role(Role::Bright), format::clock(outage));
+    let line = words(call.role(Role::Normal), "users read-only ")
+        .and(call.role(Role::Bright), format::clock(outage));
     match clocks.budget {
         Some(budget) => line.and(call.role(Role::Dim), format!(" of {}", format::clock(budget))),
         None => line,
@@ -174,10 +181,15 @@ fn phases<'a>(scene: &Scene<'a>, room: u16) -> Words<'a> {
 fn phase<'a>(scene: &Scene<'a>, i: usize, part: &'a Part) -> Words<'a> {
     let all = part.slots.len();
     if i == scene.figures.current && !scene.state.is_over() {
-        return words(Role::Bright, part.title.as_str()).and(Role::Bright, format!(" {} of {all}", part.done));
+        return words(Role::Bright, part.title.as_str())
+            .and(Role::Bright, format!(" {} of {all}", part.done));
     }
     let title = words(Role::Dim, part.title.as_str());
-    if part.done == all && all > 0 { title.and(Role::Proved, format!(" {}", scene.glyphs.proved)) } else { title }
+    if part.done == all && all > 0 {
+        title.and(Role::Proved, format!(" {}", scene.glyphs.proved))
+    } else {
+        title
+    }
 }
 
 /// The phase that runs, for a line without room for all.
@@ -205,7 +217,10 @@ fn held<'a>(scene: &Scene<'a>) -> Option<Words<'a>> {
         line.push(Role::Caution, format!(": {why}"));
     }
     if scene.drives {
-        line = line.and(Role::Normal, "  ").also(scene.key(crate::ui::actions::Action::Resume)).and(Role::KeyLabel, " go on");
+        line = line
+            .and(Role::Normal, "  ")
+            .also(scene.key(crate::ui::actions::Action::Resume))
+            .and(Role::KeyLabel, " go on");
     }
     Some(line)
 }

@@ -23,7 +23,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, body: Body, view:
                 return;
             }
             briefs(canvas, scene, summary, view);
-            checklist::draw(canvas, scene, left, &mut view.checklist, view.focus.selection(PaneId::Checklist));
+            checklist::draw(
+                canvas,
+                scene,
+                left,
+                &mut view.checklist,
+                view.focus.selection(PaneId::Checklist),
+            );
         }
         Body::Two { left, right, journal: below } => {
             if !covered {

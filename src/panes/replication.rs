@@ -79,10 +79,8 @@ pub(super) fn brief<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
 
 /// How much a link calls: by its verdict, and by growing while somebody waits for it.
 pub(super) fn call(scene: &Scene<'_>, seen: Seen<'_>) -> Call {
-    let growing = scene
-        .readings
-        .track(&seen.probe.id)
-        .is_some_and(|track| matches!(track.trend(), Trend::Growing(_)));
+    let growing =
+        scene.readings.track(&seen.probe.id).is_some_and(|track| matches!(track.trend(), Trend::Growing(_)));
     let waited = growing && is_waited_for(scene.plan, scene.state, &seen.probe.id);
     match seen.standing {
         Standing::Well if waited => Call::Caution,

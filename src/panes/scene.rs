@@ -8,15 +8,15 @@ use crate::clock::{Now, Timestamp};
 use crate::engine::State;
 use crate::engine::reading::Verdict;
 use crate::engine::readings::Readings;
-use crate::plan::{Plan, ProbeId};
 use crate::plan::model::Section;
+use crate::plan::{Plan, ProbeId};
 use crate::ui::actions::{Action, Context};
 use crate::ui::format;
+use crate::ui::glyphs::Glyphs;
 use crate::ui::keymap::Keymap;
 use crate::ui::layout::{self, Column, Slot};
-use crate::ui::safe::SafeText;
-use crate::ui::glyphs::Glyphs;
 use crate::ui::mode::Mode;
+use crate::ui::safe::SafeText;
 use crate::ui::theme::Role;
 
 use super::feed::{Feed, Recorded};
@@ -110,6 +110,8 @@ impl<'a> Scene<'a> {
 
     /// The key of an action, as the last line names it.
     pub(crate) fn key(&self, action: Action) -> Words<'static> {
-        self.keys.key_for(Context::Main, action).map_or_else(Words::none, |key| words(Role::KeyName, key.to_string()))
+        self.keys
+            .key_for(Context::Main, action)
+            .map_or_else(Words::none, |key| words(Role::KeyName, key.to_string()))
     }
 }

@@ -68,9 +68,7 @@ pub(super) async fn run_with(look: &mut Look<'_>, argv: &[String], env: Env) -> 
     }
     match &finished.ended {
         // A shell's words for *cannot be run* and *not found*.
-        Ended::Code(code @ (126 | 127)) => {
-            failed(Ran { code: *code, finished }.said())
-        }
+        Ended::Code(code @ (126 | 127)) => failed(Ran { code: *code, finished }.said()),
         Ended::Code(code) => Ok(Ran { code: *code, finished }),
         Ended::TimedOut => Err(super::timed_out(look.timeout)),
         Ended::Signal(_) | Ended::NotStarted(_) | Ended::Lost(_) => failed(finished.ended.to_string()),

@@ -35,7 +35,9 @@ pub(super) async fn look(look: &mut Look<'_>, target: &FenceTarget) -> Result<Me
         Some(sql) => Some(database.probe_write(sql, ACCOUNT).await.map_err(unmeasured)?),
     };
     let writes = match &stands.at {
-        None => return super::look::failed("the fence stands and has no position: it was not set by cutover"),
+        None => {
+            return super::look::failed("the fence stands and has no position: it was not set by cutover");
+        }
         Some(position) => database.writes_since(position).await.map_err(unmeasured)?,
     };
     keep(look, &stands, &older, tried.as_ref(), &writes);
@@ -96,7 +98,13 @@ fn judge(stands: &Stands, older: Vec<SessionSeen>, tried: Option<&ProbeWrite>, w
                 let by = writer.map_or_else(String::new, |s| format!(" by {}", name(s)));
                 (false, format!("{word}{proof}, yet {} moved{by}", counted(writes.total, "row")))
             } else if writes.total > 0 {
-                (true, format!("{word}{proof}, {} moved before the last session ended", counted(writes.total, "row")))
+                (
+                    true,
+                    format!(
+                        "{word}{proof}, {} moved before the last session ended",
+                        counted(writes.total, "row")
+                    ),
+                )
             } else {
                 let kept = match older.len() as u64 {
                     0 => String::new(),
@@ -138,16 +146,29 @@ pub(crate) fn state(fence: Fence) -> FenceState {
     }
 }
 
-fn keep(look: &mut Look<'_>, stands: &Stands, older: &[SessionSeen], tried: Option<&ProbeWrite>, writes: &Writes) {
-    look.keep(&format!("fence {:?} since {}", stands.fence, stands.since.map_or_else(|| "?".to_owned(), |t| t.rfc3339())));
+fn keep(
+    look: &mut Look<'_>,
+    stands: &Stands,
+    older: &[SessionSeen],
+    tried: Option<&ProbeWrite>,
+    writes: &Writes,
+) {
+    look.keep(&format!(
+        "fence {:?} since {}",
+        stands.fence,
+        stands.since.map_or_else(|| "?".to_owned(), |t| t.rfc3339())
+    ));
     match tried {
         None => {}
         Some(ProbeWrite::Succeeded) => look.keep("probe write succeeded"),
-        Some(ProbeWrite::Refused { code, message, .. }) => look.keep(&format!("probe write refused: {message} ({code})")),
+        Some(ProbeWrite::Refused { code, message, .. }) => {
+            look.keep(&format!("probe write refused: {message} ({code})"))
+        }
     }
     for s in older {
         let spared = s.spared.as_ref().map_or_else(String::new, |why| format!(", spared: {why}"));
-        let wrote = s.last_write.map_or_else(|| "never wrote".to_owned(), |t| format!("last wrote {}", t.rfc3339()));
+        let wrote =
+            s.last_write.map_or_else(|| "never wrote".to_owned(), |t| format!("last wrote {}", t.rfc3339()));
         let ran = s.statement.as_deref().unwrap_or("?");
         look.keep(&format!(
             "session {} {} as {} since {}, {wrote}, ran {ran}{spared}",
@@ -161,6 +182,12 @@ fn keep(look: &mut Look<'_>, stands: &Stands, older: &[SessionSeen], tried: Opti
         look.keep(&format!("moved since: {table}, {}", counted(*rows, "row")));
     }
     for change in &writes.first {
-        look.keep(&format!("  {} {} {} at {}", change.table, key(&change.key), word(change.op), change.at.rfc3339()));
+        look.keep(&format!(
+            "  {} {} {} at {}",
+            change.table,
+            key(&change.key),
+            word(change.op),
+            change.at.rfc3339()
+        ));
     }
 }

@@ -20,7 +20,8 @@ struct Sum {
 pub(super) async fn look(look: &mut Look<'_>, probe: &FilesProbe) -> Result<Measure, Unmeasured> {
     let path = look.ctx.root.join(&probe.path);
     look.ask(format!("the files at {}", path.display()));
-    if matches!(tokio::fs::symlink_metadata(&path).await, Err(why) if why.kind() == std::io::ErrorKind::NotFound) {
+    if matches!(tokio::fs::symlink_metadata(&path).await, Err(why) if why.kind() == std::io::ErrorKind::NotFound)
+    {
         return Ok(fail("nothing is there"));
     }
     let sum = aside(move |off| {

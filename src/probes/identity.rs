@@ -24,7 +24,13 @@ pub(super) async fn look(look: &mut Look<'_>, endpoint: &EndpointId) -> Result<M
         let _turn = look.turn(Lane::Gauges, endpoint).await;
         database.identity(row.map(|r| r.sql.as_str())).await.map_err(unmeasured)?
     };
-    look.keep(&format!("{}\nsystem {}\nrow {:?}\n{}", database.name(), found.system, found.row, found.version));
+    look.keep(&format!(
+        "{}\nsystem {}\nrow {:?}\n{}",
+        database.name(),
+        found.system,
+        found.row,
+        found.version
+    ));
     let said = found.row.as_ref().and_then(|v| v.plain()).map(|v| v.into_owned());
     let twin = twin(look, endpoint, &found).await;
     let (pass, text) = judge(wanted.as_ref(), &found.system, said.as_deref(), twin.as_ref());

@@ -40,7 +40,13 @@ pub struct Context {
 
 impl Context {
     /// Nothing is opened yet.
-    pub fn new(root: PathBuf, scratch: PathBuf, endpoints: Vec<Endpoint>, links: Vec<Link>, clock: Clock) -> Context {
+    pub fn new(
+        root: PathBuf,
+        scratch: PathBuf,
+        endpoints: Vec<Endpoint>,
+        links: Vec<Link>,
+        clock: Clock,
+    ) -> Context {
         let lanes = Lanes::of(&endpoints);
         Context {
             root,
@@ -137,15 +143,20 @@ impl<'a> Look<'a> {
 
     /// Cleans everything that came back.
     pub(crate) fn finish(self, result: Result<Measure, Unmeasured>) -> Looked {
-        let result = result
-            .map(|m| Measure { text: line(&self.scrub.text(m.text), LINE), ..m })
-            .map_err(|why| match why {
-                Unmeasured::NotReachable(text) => Unmeasured::NotReachable(line(&self.scrub.text(text), LINE)),
-                Unmeasured::Failed(text) => Unmeasured::Failed(line(&self.scrub.text(text), LINE)),
-                Unmeasured::TimedOut(ms) => Unmeasured::TimedOut(ms),
+        let result =
+            result.map(|m| Measure { text: line(&self.scrub.text(m.text), LINE), ..m }).map_err(|why| {
+                match why {
+                    Unmeasured::NotReachable(text) => {
+                        Unmeasured::NotReachable(line(&self.scrub.text(text), LINE))
+                    }
+                    Unmeasured::Failed(text) => Unmeasured::Failed(line(&self.scrub.text(text), LINE)),
+                    Unmeasured::TimedOut(ms) => Unmeasured::TimedOut(ms),
+                }
             });
         let result = self.scrub.all(result).unwrap_or_else(|_| {
-            Err(Unmeasured::Failed("a secret of the plan is a common word of the answer: change it".to_owned()))
+            Err(Unmeasured::Failed(
+                "a secret of the plan is a common word of the answer: change it".to_owned(),
+            ))
         });
         Looked {
             result,
@@ -160,7 +171,8 @@ impl<'a> Look<'a> {
 pub(crate) fn reveal(scrub: &mut Scrub, template: &Template, root: &Path) -> Result<Secret, String> {
     for part in template.parts() {
         if !matches!(part, Part::Text(_)) {
-            let value = Template::new(vec![part.clone()]).reveal(root).map_err(|missing| missing.to_string())?;
+            let value =
+                Template::new(vec![part.clone()]).reveal(root).map_err(|missing| missing.to_string())?;
             scrub.add(value.expose());
         }
     }

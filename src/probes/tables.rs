@@ -81,11 +81,16 @@ fn judge(outcome: &Outcome, in_flight: bool) -> Result<Measure, Unmeasured> {
     let named = named(outcome);
     let (pass, text) = match outcome.verdict() {
         Verdict::NotProved { why } => return failed(format!("not proved: {why}")),
-        Verdict::Same => (true, format!("{} of {} the same, {}", count(same), counted(tables, "table"), counted(rows, "row"))),
+        Verdict::Same => (
+            true,
+            format!("{} of {} the same, {}", count(same), counted(tables, "table"), counted(rows, "row")),
+        ),
         Verdict::Different => (false, different(outcome, structure, &named)),
     };
     let equality: BTreeSet<String> = outcome.tables.iter().map(|t| t.equality.to_string()).collect();
-    let position = |stamp: &databases::snapshot::Stamp| stamp.position.as_ref().map_or_else(String::new, |p| p.0.clone());
+    let position = |stamp: &databases::snapshot::Stamp| {
+        stamp.position.as_ref().map_or_else(String::new, |p| p.0.clone())
+    };
     let facts = Facts::Compared(Compared {
         tables,
         same,
@@ -109,7 +114,8 @@ fn different(outcome: &Outcome, structure: u64, named: &[DifferenceSeen]) -> Str
         all.push(format!("{} {verb}", counted(outcome.different(), "row")));
     }
     let first = named.first().map_or_else(String::new, |d| {
-        let columns = if d.columns.is_empty() { String::new() } else { format!(" ({})", d.columns.join(", ")) };
+        let columns =
+            if d.columns.is_empty() { String::new() } else { format!(" ({})", d.columns.join(", ")) };
         format!(": {} {} {}{columns}", d.table, d.key, d.kind)
     });
     line(&format!("{}{first}", all.join(", ")), 160)
@@ -157,14 +163,21 @@ fn keep(look: &mut Look<'_>, table: &TableOutcome) {
         }
         Verdict::NotProved { why } => format!("not proved: {why}"),
     };
-    look.keep(&format!("{}: {verdict}; {} and {} rows; {}", table.name, rows(table.rows_source), rows(table.rows_target), table.equality));
+    look.keep(&format!(
+        "{}: {verdict}; {} and {} rows; {}",
+        table.name,
+        rows(table.rows_source),
+        rows(table.rows_target),
+        table.equality
+    ));
     for difference in &table.schema {
         look.keep(&format!("  {difference}"));
     }
     let side = |row: Option<&[(String, Value)]>| match row {
         None => "-".to_owned(),
         Some(values) => {
-            let all: Vec<String> = values.iter().map(|(name, v)| format!("{name}={}", line(&plain(v), 60))).collect();
+            let all: Vec<String> =
+                values.iter().map(|(name, v)| format!("{name}={}", line(&plain(v), 60))).collect();
             all.join(" ")
         }
     };

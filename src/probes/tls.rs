@@ -157,7 +157,9 @@ pub(super) fn words(refused: &CertificateError, leaf: Option<&[u8]>) -> String {
             Some((issuer, subject)) if issuer == subject => {
                 "the certificate is self-signed and not trusted here".to_owned()
             }
-            Some((issuer, _)) => line(&format!("the certificate is signed by {issuer}, not trusted here"), 160),
+            Some((issuer, _)) => {
+                line(&format!("the certificate is signed by {issuer}, not trusted here"), 160)
+            }
             None => "the certificate is signed by nobody who is trusted here".to_owned(),
         },
         other => line(&format!("the certificate is not accepted: {other}"), 160),
@@ -183,9 +185,10 @@ fn not_after(der: &[u8]) -> Option<i64> {
 
 fn described(der: &[u8]) -> String {
     let Some(cert) = parsed(der) else { return "a certificate that cannot be read".to_owned() };
-    let names = cert.subject_alternative_name().ok().flatten().map(|ext| {
-        ext.value.general_names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-    });
+    let names =
+        cert.subject_alternative_name().ok().flatten().map(|ext| {
+            ext.value.general_names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        });
     format!(
         "subject  {}\nissuer   {}\nnames    {}\nfrom     {}\nuntil    {}\n",
         cert.subject(),

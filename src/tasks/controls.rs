@@ -4,9 +4,9 @@
 //! stands. A control is not enforced because its command said so, but because its verify command does.
 
 use super::executor::{Ended, Hand};
+use crate::engine::reading::Unmeasured;
 use crate::plan::ProbeId;
 use crate::plan::model::{Control, ProbeKind};
-use crate::engine::reading::Unmeasured;
 use crate::probes;
 
 /// How a control stands.

@@ -13,9 +13,9 @@ use tokio::task::JoinSet;
 
 use super::commands::Order;
 use super::{Attempt, Happened, Setup, commands, controls, notices, sides};
+use crate::databases::Database;
 use crate::engine::event::{Leg, Outcome, OutputRef};
 use crate::engine::input::Report;
-use crate::databases::Database;
 use crate::plan::model::{CommandLine, FenceTarget, NotifyBy, Step, StepKind, Undo};
 use crate::plan::secret::{Secret, Template};
 use crate::plan::{EndpointId, ProbeId};
@@ -157,7 +157,12 @@ impl<'a> Job<'a> {
 
 impl Executor {
     pub(super) fn new(setup: Arc<Setup>, context: Arc<Context>, out: mpsc::Sender<Happened>) -> Executor {
-        Executor { hand: Hand { setup, context, out, scrub: Arc::default() }, running: Running::default(), claims: Mutex::default(), tasks: Mutex::default() }
+        Executor {
+            hand: Hand { setup, context, out, scrub: Arc::default() },
+            running: Running::default(),
+            claims: Mutex::default(),
+            tasks: Mutex::default(),
+        }
     }
 
     /// Takes the lock of a try before its intent is recorded, where it will be a command's: so that a crash in
@@ -192,7 +197,8 @@ impl Executor {
     pub(super) fn end_session(&self, endpoint: EndpointId, session: String) {
         let hand = self.hand.fresh();
         self.spawn(async move {
-            let failed = sides::end_session(&hand, &endpoint, &session).await.err().map(|why| hand.clean(why));
+            let failed =
+                sides::end_session(&hand, &endpoint, &session).await.err().map(|why| hand.clean(why));
             hand.say(Report::Session { endpoint, session, failed }).await;
         });
     }
@@ -239,7 +245,13 @@ impl Executor {
     }
 }
 
-async fn see_through(hand: &Hand, attempt: &Attempt, claim: Option<Claim>, bell: &Notify, again: bool) -> Ended {
+async fn see_through(
+    hand: &Hand,
+    attempt: &Attempt,
+    claim: Option<Claim>,
+    bell: &Notify,
+    again: bool,
+) -> Ended {
     let plan = Arc::clone(&hand.setup.plan);
     let Some(step) = plan.step(&attempt.step) else {
         return Ended::new(Outcome::NotStarted, format!("the plan has no step {}", attempt.step));
@@ -253,7 +265,9 @@ async fn see_through(hand: &Hand, attempt: &Attempt, claim: Option<Claim>, bell:
             };
         }
         Some(job) => job,
-        None => return Ended::new(Outcome::NotStarted, "there is nothing in this step that a machine could do"),
+        None => {
+            return Ended::new(Outcome::NotStarted, "there is nothing in this step that a machine could do");
+        }
     };
     let late = async {
         match step.timeout {
@@ -261,9 +275,7 @@ async fn see_through(hand: &Hand, attempt: &Attempt, claim: Option<Claim>, bell:
             None => std::future::pending().await,
         }
     };
-    let work = async {
-        if again { settle(hand, &job).await } else { work(hand, &job, step).await }
-    };
+    let work = async { if again { settle(hand, &job).await } else { work(hand, &job, step).await } };
     tokio::select! {
         ended = work => ended,
         () = late => Ended::new(Outcome::TimedOut, "not done in time; what it has changed nobody knows"),

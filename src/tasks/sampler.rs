@@ -49,10 +49,11 @@ impl Sampler {
         for probe in &setup.plan.probes {
             let bell = Arc::new(Bell::default());
             let recorded = setup.known.baselines.get(&probe.id).cloned();
-            let (baseline, damaged) = match folder::load_baseline(&setup.folder, &probe.id, recorded.as_deref()) {
-                Ok(baseline) => (baseline, None),
-                Err(why) => (None, Some(why)),
-            };
+            let (baseline, damaged) =
+                match folder::load_baseline(&setup.folder, &probe.id, recorded.as_deref()) {
+                    Ok(baseline) => (baseline, None),
+                    Err(why) => (None, Some(why)),
+                };
             let watch = Watch {
                 context: Arc::clone(context),
                 clock: setup.clock.clone(),
@@ -206,9 +207,12 @@ impl Watch {
                 }
             }
         }
-        if self.unrecorded && let Some(baseline) = &self.baseline {
+        if self.unrecorded
+            && let Some(baseline) = &self.baseline
+        {
             let (digest, objects) = (baseline.digest(), baseline.objects.len() as u64);
-            self.say(Happened::Report(Report::Baseline { probe: self.probe.id.clone(), digest, objects })).await?;
+            self.say(Happened::Report(Report::Baseline { probe: self.probe.id.clone(), digest, objects }))
+                .await?;
             self.unrecorded = false;
         }
         let result = looked.result.clone();

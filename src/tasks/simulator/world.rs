@@ -76,7 +76,10 @@ impl World {
         };
         for probe in &plan.probes {
             if let Schedule::Every(every) = probe.schedule {
-                world.put(now.boot.plus(first_look(&probe.id, every)), Due::Scheduled(probe.id.clone(), every));
+                world.put(
+                    now.boot.plus(first_look(&probe.id, every)),
+                    Due::Scheduled(probe.id.clone(), every),
+                );
             }
         }
         for attempt in &known.running {
