@@ -78,9 +78,12 @@ pub(super) async fn run_with(look: &mut Look<'_>, argv: &[String], env: Env) -> 
 /// The words of a command, as they would be typed.
 pub(super) fn typed(argv: &[String]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    let word = |a: &String| match a.is_empty() || !a.chars().all(plain) {
-        true => format!("'{}'", a.replace('\'', "'\\''")),
-        false => a.clone(),
+    let word = |a: &String| {
+        if !a.is_empty() && a.chars().all(plain) {
+            a.clone()
+        } else {
+            format!("'{}'", a.replace('\'', "'\\''"))
+        }
     };
     argv.iter().map(word).collect::<Vec<_>>().join(" ")
 }

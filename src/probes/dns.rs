@@ -125,9 +125,8 @@ async fn over_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> std::
             }
         };
         // The look's own timeout ends this.
-        match tokio::time::timeout(AGAIN, wait).await {
-            Ok(answer) => return answer,
-            Err(_) => continue,
+        if let Ok(answer) = tokio::time::timeout(AGAIN, wait).await {
+            return answer;
         }
     }
 }

@@ -8,6 +8,7 @@ use super::endpoint::{Lane, fence_spec, key, seen, unmeasured};
 use super::look::Look;
 use super::words::{counted, line};
 use super::writes::word;
+use crate::clock::Timestamp;
 use crate::databases::{Database, Fence, FenceState as Stands, ProbeWrite, Seal, Writes};
 use crate::engine::reading::{Facts, FenceFacts, FenceState, Measure, SessionSeen, Unmeasured};
 use crate::plan::model::FenceTarget;
@@ -81,7 +82,7 @@ fn judge(stands: &Stands, older: Vec<SessionSeen>, tried: Option<&ProbeWrite>, w
         .take(NAMED)
         .map(|c| line(&format!("{} {} {}", c.table, key(&c.key), self::word(c.op)), 120))
         .collect();
-    let writer = older.iter().filter(|s| s.last_write > stands.since).max_by_key(|s| s.last_write);
+    let mover = older.iter().filter(|s| s.last_write > stands.since).max_by_key(|s| s.last_write);
 
     let (pass, text) = match tried {
         Some(ProbeWrite::Succeeded) => (false, format!("{word}, yet a new session can write")),
@@ -95,7 +96,7 @@ fn judge(stands: &Stands, older: Vec<SessionSeen>, tried: Option<&ProbeWrite>, w
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 (false, format!("{word}{proof}, {}{} still here{more}", name(first), wrote(writes.total)))
             } else if writes.total > 0 && !sealed {
-                let by = writer.map_or_else(String::new, |s| format!(" by {}", name(s)));
+                let by = mover.map_or_else(String::new, |s| format!(" by {}", name(s)));
                 (false, format!("{word}{proof}, yet {} moved{by}", counted(writes.total, "row")))
             } else if writes.total > 0 {
                 (
@@ -156,13 +157,13 @@ fn keep(
     look.keep(&format!(
         "fence {:?} since {}",
         stands.fence,
-        stands.since.map_or_else(|| "?".to_owned(), |t| t.rfc3339())
+        stands.since.map_or_else(|| "?".to_owned(), Timestamp::rfc3339)
     ));
     match tried {
         None => {}
         Some(ProbeWrite::Succeeded) => look.keep("probe write succeeded"),
         Some(ProbeWrite::Refused { code, message, .. }) => {
-            look.keep(&format!("probe write refused: {message} ({code})"))
+            look.keep(&format!("probe write refused: {message} ({code})"));
         }
     }
     for s in older {

@@ -122,13 +122,13 @@ fn same_host(attempt: Attempt<'_>) -> reqwest::redirect::Action {
 
 /// Status and headers as they came. What a server sets as a cookie is as good as a password.
 fn head(response: &Response) -> String {
-    let mut out = format!("{:?} {}\n", response.version(), response.status());
-    for (name, value) in response.headers() {
+    let first = format!("{:?} {}\n", response.version(), response.status());
+    let line = |(name, value): (&HeaderName, &HeaderValue)| {
         let value =
             if *name == SET_COOKIE { "•••".into() } else { String::from_utf8_lossy(value.as_bytes()) };
-        out.push_str(&format!("{name}: {value}\n"));
-    }
-    out
+        format!("{name}: {value}\n")
+    };
+    std::iter::once(first).chain(response.headers().iter().map(line)).collect()
 }
 
 /// The body, and whether it is all of it.

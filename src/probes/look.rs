@@ -132,13 +132,11 @@ impl<'a> Look<'a> {
 
     /// What it is compared with: the baseline, or `now` when there is none yet, which is then kept.
     pub(crate) fn against(&mut self, now: &Baseline) -> Baseline {
-        match self.baseline {
-            Some(baseline) => baseline.clone(),
-            None => {
-                self.taken = Some(now.clone());
-                now.clone()
-            }
+        if let Some(baseline) = self.baseline {
+            return baseline.clone();
         }
+        self.taken = Some(now.clone());
+        now.clone()
     }
 
     /// Cleans everything that came back.
@@ -199,8 +197,8 @@ fn capped(text: &str) -> String {
     if text.len() <= HEAD + TAIL {
         return text.to_owned();
     }
-    let head = text.get(..text.floor_char_boundary(HEAD)).unwrap_or_default();
-    let tail = text.get(text.ceil_char_boundary(text.len() - TAIL)..).unwrap_or_default();
+    let head = (0..=HEAD).rev().find_map(|at| text.get(..at)).unwrap_or_default();
+    let tail = (text.len() - TAIL..=text.len()).find_map(|at| text.get(at..)).unwrap_or_default();
     format!("{head}\n… {} bytes left out …\n{tail}", text.len() - head.len() - tail.len())
 }
 

@@ -27,12 +27,11 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &TablesProbe) -> Result<Mea
     look.ask(asked(probe));
     let (source, target) = (look.database(&probe.from)?, look.database(&probe.to)?);
     // Where the plan has a link between the two, rows that differ may be on their way.
-    let link = match look.ctx.links.iter().any(|l| l.from == probe.from && l.to == probe.to) {
-        true => {
-            let kind = super::link::kind(look, &probe.from, &probe.to)?;
-            Some(databases::link(kind, Arc::clone(&source), Arc::clone(&target)).map_err(unmeasured)?)
-        }
-        false => None,
+    let link = if look.ctx.links.iter().any(|l| l.from == probe.from && l.to == probe.to) {
+        let kind = super::link::kind(look, &probe.from, &probe.to)?;
+        Some(databases::link(kind, Arc::clone(&source), Arc::clone(&target)).map_err(unmeasured)?)
+    } else {
+        None
     };
     let sides = Sides { source, target, link };
     let request = Request {
@@ -54,14 +53,12 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &TablesProbe) -> Result<Mea
 }
 
 fn asked(probe: &TablesProbe) -> String {
-    let mut words = format!("every row of {} and {}", probe.from, probe.to);
-    if !probe.include.is_empty() {
-        words.push_str(&format!(", tables {}", probe.include.join(", ")));
-    }
-    if !probe.exclude.is_empty() {
-        words.push_str(&format!(", without {}", probe.exclude.join(", ")));
-    }
-    words
+    let part = |word: &str, tables: &[String]| match tables {
+        [] => String::new(),
+        some => format!(", {word} {}", some.join(", ")),
+    };
+    let (only, without) = (part("only", &probe.include), part("without", &probe.exclude));
+    format!("every row of {} and {}{only}{without}", probe.from, probe.to)
 }
 
 /// Whether anybody but replication has written since. Where that cannot be told the stricter rules hold, those

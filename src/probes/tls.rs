@@ -125,10 +125,9 @@ pub(super) fn refusal<'a>(why: &'a (dyn std::error::Error + 'static)) -> Option<
             return Some(refused);
         }
         // An `io::Error` hides what it carries from `source`.
-        if let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-            if let Some(found) = refusal(inner) {
-                return Some(found);
-            }
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(found) = inner.and_then(|inner| refusal(inner)) {
+            return Some(found);
         }
         next = error.source();
     }

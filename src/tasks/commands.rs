@@ -21,7 +21,7 @@ use crate::process::step::{self, Claim, Exit, Found, StepError, output};
 use crate::process::{Env, Spec};
 
 /// A command of a step without a timeout may take this long.
-const LONGEST: Duration = Duration::from_hours(7 * 24);
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// So much of the end of an output is looked at for its last line.
 const TAIL: u64 = 4096;
 /// In which boot a try was prepared.

@@ -23,7 +23,7 @@ use crate::probes::{self, Baseline, Context, Looked};
 /// What a step waits for is looked at again after this, when nothing else says how often.
 const AGAIN: Duration = Duration::from_secs(1);
 /// … and for this long, when the step has no timeout.
-const PATIENCE: Duration = Duration::from_mins(10);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Looks at everything that the plan measures.
 #[derive(Debug)]
@@ -198,14 +198,12 @@ impl Watch {
     async fn measure(&mut self) -> Result<Result<Measure, Unmeasured>, Gone> {
         let mut looked = probes::measure(&self.context, &self.probe, self.baseline.as_ref()).await;
         if let Some(baseline) = looked.baseline.take() {
-            match self.aside(baseline.clone(), folder::keep_baseline).await {
-                // A baseline that is not on disk is none: the next look takes another.
-                Err(why) => return Ok(Err(Unmeasured::Failed(why))),
-                Ok(()) => {
-                    self.baseline = Some(baseline);
-                    self.unrecorded = true;
-                }
+            // A baseline that is not on disk is none: the next look takes another.
+            if let Err(why) = self.aside(baseline.clone(), folder::keep_baseline).await {
+                return Ok(Err(Unmeasured::Failed(why)));
             }
+            self.baseline = Some(baseline);
+            self.unrecorded = true;
         }
         if self.unrecorded
             && let Some(baseline) = &self.baseline
