@@ -57,7 +57,8 @@ pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Ro
         columns.text.width,
         [Column::fixed(VALUE).gap(0), Column::fixed(trend_columns).gap(1).optional(), Column::rest(17)],
     );
-    let course = scene.readings.track(&seen.probe.id).map_or_else(Vec::new, course);
+    let track = scene.readings.track(&seen.probe.id);
+    let course = track.map_or_else(Vec::new, |track| course(track, trend_at.width.into()));
     row.right(value_at, value(scene, seen, call))
         .trend(trend_at, course, call.role(Role::Gauge))
         .left(text_at, trend(scene, seen, call))
@@ -136,10 +137,10 @@ fn trend<'a>(scene: &Scene<'a>, seen: Seen<'a>, call: Call) -> Words<'a> {
     }
 }
 
-/// The last looks, oldest first; a look that failed is a gap.
-pub(super) fn course(track: &Track) -> Vec<Option<f64>> {
+/// So many of the last looks, oldest first; a look that failed is a gap.
+pub(super) fn course(track: &Track, looks: usize) -> Vec<Option<f64>> {
     #[expect(clippy::cast_precision_loss, reason = "a column is eight steps high")]
     let height = |behind: u64| behind as f64;
-    let skip = track.trend.len().saturating_sub(usize::from(TREND));
+    let skip = track.trend.len().saturating_sub(looks);
     track.trend.iter().skip(skip).map(|(_, behind)| behind.map(height)).collect()
 }

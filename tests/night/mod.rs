@@ -480,3 +480,26 @@ pub fn quiet(mut night: Night) -> Night {
     night.until("00:43:11");
     night
 }
+
+/// The night at 00:47:02: everything stands, and the gate that moves users is open.
+pub fn at_the_gate(night: Night) -> Night {
+    let mut night = quiet(night);
+    night.sees("billing", World::Behind { rows: 0, each_second: 0 });
+    night.until("00:46:00");
+    night.done("sequences", "3 sequences, margin 1000").pass(1);
+    night.done("reverse", "").pass(3);
+    night.until("00:47:02");
+    night
+}
+
+/// The same night, with everything wrong that can be at once.
+pub fn wrong(night: Night) -> Night {
+    let mut night = quiet(night);
+    night.sees("audit", World::Behind { rows: 60, each_second: 240 });
+    night.breach("app-files", "srv/app/config.toml", "changed");
+    night.sees("backup", World::Fails(Unmeasured::TimedOut(5_000)));
+    night.sees("front-door", World::Fails(Unmeasured::NotReachable("connection refused".into())));
+    night.old_session("fence:source", "price-job", 118);
+    night.pass(60);
+    night
+}
