@@ -1,7 +1,7 @@
 //! The cockpit: what is open, what it is fed, and how it draws itself. What keys do is in `press`.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::clock::{Boot, Now, Timestamp};
 use crate::engine::State;
@@ -31,6 +31,9 @@ use super::start::{Start, StartPage};
 use super::view::Main;
 use super::views::{self, Page};
 use super::{document, ending, footer, header, main_screen, quit};
+
+/// The clocks are drawn anew at most this often.
+const TICK: Duration = Duration::from_millis(250);
 
 /// Whose eyes these are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,7 +246,9 @@ impl Cockpit {
 
     /// Whether a frame would show something else than the last: something has happened, or the second is over.
     pub fn dirty(&self, now: Now) -> bool {
-        self.dirty || now.wall.0.div_euclid(1000) != self.now.wall.0.div_euclid(1000)
+        // A rehearsal's seconds are short: what they change can wait until an eye can follow it.
+        let ticked = now.wall.0.div_euclid(1000) != self.now.wall.0.div_euclid(1000);
+        self.dirty || (ticked && now.real.since(self.now.real) >= TICK)
     }
 
     /// A frame is on the screen since `at`: what it showed may be asked for now.
@@ -316,7 +321,7 @@ impl Cockpit {
         header::draw(canvas, &scene, &regions);
         let gate_up = self.desk.is_up() && self.page == Page::Main;
         let body = Rect { x: 0, y: 3, width: screen.width - 1, height: screen.height.saturating_sub(5) };
-        let covering = self.over.iter().rev().find(|over| matches!(over, Over::Detail(_) | Over::Help(_) | Over::Quit)).is_some();
+        let covering = self.over.iter().any(|over| matches!(over, Over::Detail(_) | Over::Help(_) | Over::Quit));
         if !covering {
             match self.page {
                 Page::Main => {

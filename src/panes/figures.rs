@@ -9,7 +9,6 @@ use std::time::Duration;
 use crate::clock::{Now, Timestamp};
 use crate::engine::State;
 use crate::engine::event::Way;
-use crate::engine::readings::Readings;
 use crate::engine::rules::evidence::{self, Evidence};
 use crate::engine::rules::countdown::{self, Clocks};
 use crate::engine::rules::forecast::{self, Forecast};

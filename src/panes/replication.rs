@@ -19,9 +19,9 @@ use super::standing::{Call, Seen, Standing, is_waited_for};
 /// Columns of the trend beside a value.
 const TREND: u16 = 12;
 /// … where there is little room.
-const TREND_NARROW: u16 = 8;
+const TREND_NARROW: u16 = 7;
 /// Columns of a value with its unit.
-const VALUE: u16 = 10;
+const VALUE: u16 = 11;
 
 pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
     let seen = scene.section(Section::Replication);
@@ -102,6 +102,14 @@ fn value(scene: &Scene<'_>, seen: Seen<'_>, call: Call) -> Words<'static> {
     }
 }
 
+/// So many units of a log in a second: rows need no name beside a value that has one.
+fn rate_of(rate: u64, unit: LagUnit) -> String {
+    match unit {
+        LagUnit::Bytes => format!("{}/s", format::bytes(rate)),
+        LagUnit::Changes | LagUnit::Transactions => format!("{}/s", format::count(rate)),
+    }
+}
+
 /// So many units of a log.
 pub(super) fn amount(behind: u64, unit: LagUnit) -> String {
     match unit {
@@ -130,7 +138,7 @@ fn trend<'a>(scene: &Scene<'a>, seen: Seen<'a>, call: Call) -> Words<'a> {
             // A rate is positive and far below what a count holds.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
             let rate = rate.clamp(1.0, 1e15) as u64;
-            words(role, format!("growing {}/s", amount(rate, lag.unit)))
+            words(role, "growing ").and(bright, rate_of(rate, lag.unit))
         }
         Trend::Steady => words(role, "steady"),
         Trend::Unclear => words(call.role(Role::Dim), "too few looks for a trend"),

@@ -120,6 +120,12 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// The key of an action at a gate.
+    pub(crate) fn key_at_gate(&self, action: Action) -> Words<'static> {
+        let key = self.keys.key_for(Context::Gate, action);
+        key.map_or_else(Words::none, |key| words(Role::KeyName, key.to_string()))
+    }
+
     /// The key of an action, as the last line names it.
     pub(crate) fn key(&self, action: Action) -> Words<'static> {
         self.keys.key_for(Context::Main, action).map_or_else(Words::none, |key| words(Role::KeyName, key.to_string()))

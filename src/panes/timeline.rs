@@ -121,7 +121,7 @@ fn bar(scene: &Scene<'_>, planned: Duration, took: Duration, longest: Duration, 
             return 0;
         }
         let columns = time.as_millis() * u128::from(width) / longest.as_millis().max(1);
-        usize::try_from(columns).unwrap_or(0).clamp(1, usize::from(width))
+        usize::try_from(columns).unwrap_or(0).max(1).min(usize::from(width))
     };
     let (planned, took) = (columns(planned), columns(took));
     let full = scene.glyphs.spark.get(3).copied().unwrap_or("#");

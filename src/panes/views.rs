@@ -21,7 +21,7 @@ use super::{freeze, journal, replication, timeline};
 
 /// What fills the screen between the first lines and the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Page {
+pub(super) enum Page {
     /// The cockpit.
     #[default]
     Main,
@@ -109,7 +109,7 @@ fn lines_page<'a>(scene: Scene<'a>, id: PaneId, section: Section, more: Vec<More
         note,
         len: lines.len() + gap + more.len(),
         row: Box::new(move |at, place| match lines.get(at) {
-            Some(line) => line.row(&scene, Columns::new(scene.plan, place)),
+            Some(line) => line.row(&scene, Columns::new(scene.plan, place), false),
             None => match at.checked_sub(lines.len() + gap).and_then(|at| more.get(at)) {
                 Some(row) => row(place),
                 None => Row::new(),

@@ -9,6 +9,7 @@ use crate::engine::rules::wayback::Cost;
 use crate::engine::state::ROLLBACK_GATE;
 use crate::plan::StepId;
 use crate::plan::model::ProbeKind;
+use crate::ui::actions::Action;
 use crate::ui::canvas::Canvas;
 use crate::ui::format;
 use crate::ui::theme::Role;
@@ -27,25 +28,37 @@ const LABEL: u16 = 12;
 /// Draws the gate that is open.
 pub(in crate::panes) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, desk: &mut Desk) {
     let Desk { asked: Some(asked), list, unfolded, entry, notice, .. } = desk else { return };
+    if asked.code.is_some() {
+        asked.code_since.get_or_insert(scene.now.real);
+    }
     let screen = canvas.area();
-    let inner = canvas.frame(area, &title(scene, &asked.gate));
-    let roomy = inner.height >= 19;
-    let gap = u16::from(roomy);
+    let size = (screen.width, screen.height);
+    let (width, gap) = (area.width.saturating_sub(4), u16::from(area.height >= 21));
     let evidence = &scene.figures.evidence;
+    let facts: Vec<(&str, Vec<Words<'_>>)> = facts(scene, &asked.gate)
+        .into_iter()
+        .map(|(label, text)| (label, wrap(&text.0, width.saturating_sub(LABEL), 2)))
+        .collect();
+    let below = below(scene, asked, evidence, entry.as_ref(), notice.as_deref(), size, width);
+    let below_height = u16::try_from(below.len()).unwrap_or(3) + 1;
+    let rows = sheet::rows(scene, evidence, unfolded);
+    // Beside the gauges the box is as high as what is in it; across the screen there is nothing beside it.
+    let across = area.width == screen.width;
+    let facts_height: usize = facts.iter().map(|(_, lines)| lines.len()).sum();
+    let needs = u16::try_from(facts_height + rows.len()).unwrap_or(u16::MAX);
+    let needs = needs.saturating_add(2 * gap + 1 + below_height + 3);
+    let area = if across { area } else { Rect { height: area.height.min(needs), ..area } };
+    let inner = canvas.frame(area, &title(scene, &asked.gate));
     let mut y = inner.y + gap;
-    for (label, text) in facts(scene, &asked.gate) {
+    for (label, lines) in facts {
         canvas.text(inner.x, y, LABEL, label, Role::Dim);
-        for line in wrap(&text.0, inner.width.saturating_sub(LABEL), 2) {
+        for line in lines {
             canvas.line(inner.x + LABEL, y, inner.width.saturating_sub(LABEL), &line.0);
             y += 1;
         }
     }
     y += gap;
-
-    let below = below(scene, asked, evidence, entry.as_ref(), notice.as_deref(), (screen.width, screen.height), inner.width);
-    let below_height = u16::try_from(below.len()).unwrap_or(3) + 1;
     let head = Rect { x: inner.x - 1, y, width: inner.width + 1, height: 1 };
-    let rows = sheet::rows(scene, evidence, unfolded);
     let room = (inner.y + inner.height).saturating_sub(y + 1 + below_height);
     let window = list.window(rows.len(), room.into());
     let position = list.position(rows.len());
@@ -67,7 +80,7 @@ pub(in crate::panes) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: R
         }
         y += 1;
     }
-    asked.last_row_drawn |= seen_last && room > 0 && is_large_enough((screen.width, screen.height));
+    asked.last_row_drawn |= seen_last && room > 0 && is_large_enough(size);
 
     let mut y = (inner.y + inner.height).saturating_sub(below_height - 1).min(y + 1).max(y);
     for line in &below {
@@ -117,8 +130,8 @@ fn facts<'a>(scene: &Scene<'a>, gate: &StepId) -> Vec<(&'static str, Words<'a>)>
     } else if asked.guards_switch {
         let reverse = plan.probes.iter().find(|p| matches!(&p.kind, ProbeKind::Link(link) if link.reverse));
         match (&plan.rollback, reverse) {
-            (Some(rollback), Some(link)) => takes(
-                words(Role::Normal, "lossless by ").and(Role::Normal, link.title.as_str()).and(Role::Normal, " while it is healthy"),
+            (Some(rollback), Some(_)) => takes(
+                words(Role::Normal, "lossless by the reverse link"),
                 Some(rollback.estimate),
             ),
             (Some(rollback), None) => takes(
@@ -155,7 +168,7 @@ fn below<'a>(
     screen: (u16, u16),
     width: u16,
 ) -> Vec<Words<'a>> {
-    let mut lines = wrap(&missing(scene, evidence).0, width, 2);
+    let mut lines = wrap(&missing(scene, &asked.gate, evidence).0, width, 2);
     if let Some(notice) = notice {
         lines.extend(wrap(&words(Role::Caution, notice.to_owned()).0, width, 2));
     }
@@ -164,20 +177,21 @@ fn below<'a>(
         lines.push(words(Role::Dim, format!("{who}: the decision is at their keys")));
         return lines;
     }
-    lines.push(call_for(scene, asked, evidence, screen));
+    lines.push(call_for(scene, asked, evidence, screen, entry.is_some()));
     if entry.is_some() {
         lines.push(words(Role::Go, "GO"));
     }
     lines
 }
 
-fn missing<'a>(scene: &Scene<'_>, evidence: &[Evidence]) -> Words<'a> {
+fn missing<'a>(scene: &Scene<'_>, gate: &StepId, evidence: &[Evidence]) -> Words<'a> {
     let mut what: Vec<String> = evidence
         .iter()
         .filter(|e| !e.passes())
         .map(|e| format!("{} is {}", e.title, state_of(e.verdict)))
         .collect();
-    if let Some(hold) = &scene.state.hold {
+    // The way back may be ordered while the run is held.
+    if let Some(hold) = scene.state.hold.as_ref().filter(|_| gate.as_str() != ROLLBACK_GATE) {
         let by = hold.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
         what.push(format!("the run is held{by}"));
     }
@@ -202,7 +216,13 @@ fn state_of(verdict: Verdict) -> &'static str {
 }
 
 /// What a GO would be, and what keeps it from being said.
-fn call_for<'a>(scene: &Scene<'_>, asked: &Asked, evidence: &[Evidence], screen: (u16, u16)) -> Words<'a> {
+fn call_for<'a>(
+    scene: &Scene<'_>,
+    asked: &Asked,
+    evidence: &[Evidence],
+    screen: (u16, u16),
+    field_open: bool,
+) -> Words<'a> {
     let go = || words(Role::Dim, "GO  ");
     if !is_large_enough(screen) {
         let (width, height) = GO_NEEDS;
@@ -218,7 +238,8 @@ fn call_for<'a>(scene: &Scene<'_>, asked: &Asked, evidence: &[Evidence], screen:
         let what = if asked.code_asked { "the code is on its way" } else { "its code comes when the last row has been seen" };
         return go().and(Role::Dim, what);
     };
-    let mut line = words(Role::Normal, "type ");
+    let arms = code.arms_in.saturating_sub(scene.now.real.since(asked.code_since.unwrap_or(scene.now.real)));
+    let mut line = if field_open { words(Role::Normal, "type ") } else { scene.key_at_gate(Action::Go).and(Role::Normal, " then ") };
     if gates::entry(scene.plan, &asked.gate) == Wants::WordAndCode {
         line = line.and(Role::GateCode, scene.plan.target.clone()).and(Role::Normal, " ");
         let waived = waivers(evidence);
@@ -227,8 +248,13 @@ fn call_for<'a>(scene: &Scene<'_>, asked: &Asked, evidence: &[Evidence], screen:
         }
     }
     line = line.and(Role::GateCode, code.text.clone());
-    let ready = evidence.iter().all(Evidence::passes) && scene.state.hold.is_none();
-    line.and(Role::Dim, if ready { "  to say GO" } else { ": opens when all is ready" })
+    let held = scene.state.hold.is_some() && asked.gate.as_str() != ROLLBACK_GATE;
+    let ready = evidence.iter().all(Evidence::passes) && !held;
+    match (ready, arms.is_zero()) {
+        (false, _) => line.and(Role::Dim, ": opens when all is ready"),
+        (true, false) => line.and(Role::Dim, format!("  arms in {}", format::span(arms))),
+        (true, true) => line.and(Role::Dim, if field_open { "  then enter" } else { "  to say GO" }),
+    }
 }
 
 /// How many findings are waived on the sheet.

@@ -12,6 +12,7 @@ mod sheet;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::clock::Boot;
 use crate::engine::State;
 use crate::engine::event::{Decision, SheetLine};
 use crate::engine::input::GateAnswer;
@@ -66,6 +67,8 @@ struct Asked {
     /// … and that frame was on the screen, so the code was asked for.
     code_asked: bool,
     code: Option<Code>,
+    /// When that was first drawn, in real boot time: for the seconds until it counts.
+    code_since: Option<Boot>,
     /// A GO is on its way to the engine.
     said: bool,
 }
@@ -91,6 +94,7 @@ impl Desk {
             last_row_drawn: false,
             code_asked: false,
             code: None,
+            code_since: None,
             said: false,
         };
         match &mut self.asked {
@@ -129,6 +133,7 @@ impl Desk {
             && (&asked.gate, asked.revision, asked.sheet) == (&code.gate, code.revision, code.sheet)
         {
             asked.code = Some(code);
+            asked.code_since = None;
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::engine::reading::Verdict;
 use crate::engine::rules::evidence::Evidence;
 use crate::plan::ProbeId;
-use crate::plan::model::Section;
+use crate::plan::model::{ProbeKind, Section};
 use crate::ui::format;
 use crate::ui::layout::{self, Column, Slot};
 use crate::ui::theme::Role;
@@ -49,8 +49,9 @@ fn group_of(scene: &Scene<'_>, line: &Evidence) -> Option<Group> {
     if line.verdict != Verdict::Pass {
         return None;
     }
-    match scene.plan.probe(&ProbeId::from(line.id.as_str()))?.section {
-        Section::Replication => Some(Group::Links),
+    let probe = scene.plan.probe(&ProbeId::from(line.id.as_str()))?;
+    match probe.section {
+        Section::Replication => matches!(probe.kind, ProbeKind::Link(_)).then_some(Group::Links),
         Section::Freeze => Some(Group::Freeze),
         Section::Environment => Some(Group::Environment),
         Section::Validation => None,
