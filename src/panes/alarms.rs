@@ -56,7 +56,14 @@ fn note(seen: &[(&AlarmId, &Alarm)]) -> Words<'static> {
     }
 }
 
-pub(super) fn row<'a>(scene: &Scene<'a>, id: &'a AlarmId, alarm: &'a Alarm, columns: Columns) -> Row<'a> {
+/// `first`: the key answers this one.
+pub(super) fn row<'a>(
+    scene: &Scene<'a>,
+    id: &'a AlarmId,
+    alarm: &'a Alarm,
+    columns: Columns,
+    first: bool,
+) -> Row<'a> {
     let role = role(alarm);
     let mut text = words(role, format!("{} ", scene.time(alarm.raised)));
     text.push(role, alarm.text.as_str());
@@ -68,7 +75,7 @@ pub(super) fn row<'a>(scene: &Scene<'a>, id: &'a AlarmId, alarm: &'a Alarm, colu
     }
     let right = match &alarm.acknowledged {
         Some((by, at)) => words(Role::Dim, format!("{by} ")).and(Role::Dim, scene.hour_minute(*at)),
-        None if wants_answer(alarm) && scene.drives => {
+        None if wants_answer(alarm) && scene.drives && first => {
             scene.key(Action::Answer).and(Role::KeyLabel, " answer")
         }
         None => Words::none(),

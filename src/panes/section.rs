@@ -92,7 +92,8 @@ impl<'a> Line<'a> {
         }
     }
 
-    pub(super) fn row(&self, scene: &Scene<'a>, columns: Columns) -> Row<'a> {
+    /// `is_first`: the pane's key means this one.
+    pub(super) fn row(&self, scene: &Scene<'a>, columns: Columns, is_first: bool) -> Row<'a> {
         match *self {
             Line::Probe(seen) => match seen.probe.section {
                 Section::Replication => replication::row(scene, seen, columns),
@@ -100,7 +101,7 @@ impl<'a> Line<'a> {
                 Section::Validation => validation::row(scene, seen, columns),
                 Section::Environment => environment::row(scene, seen, columns),
             },
-            Line::Alarm(id, alarm) => alarms::row(scene, id, alarm, columns),
+            Line::Alarm(id, alarm) => alarms::row(scene, id, alarm, columns, is_first),
         }
     }
 
@@ -151,8 +152,9 @@ impl Pane {
         let room = usize::from(area.height - 1);
         let (shown, hidden) = fit(scene, &gathered.lines, room, selection.item);
         let mut y = area.y + 1;
-        for line in shown.iter().filter_map(|at| gathered.lines.get(*at)) {
-            selection.draw(canvas, area, y, &line.row(scene, columns));
+        let means = selection.item.map_or(0, |item| gathered.lines.iter().position(|l| l.item() == *item).unwrap_or(0));
+        for (at, line) in shown.iter().filter_map(|at| Some((*at, gathered.lines.get(*at)?))) {
+            selection.draw(canvas, area, y, &line.row(scene, columns, at == means));
             y += 1;
         }
         if !hidden.is_empty() && y < area.bottom() {
@@ -257,13 +259,9 @@ fn sum<'a>(scene: &Scene<'_>, rest: &[Line<'_>]) -> Words<'a> {
         alarms::sum(&alarms)
     } else {
         let wrong = rest.iter().filter(|line| line.call(scene) > Call::None).count() as u64;
-        if wrong == 0 {
-            "none of them calls".to_owned()
-        } else {
-            format!("{} not well", format::count(wrong))
-        }
+        if wrong == 0 { "quiet".to_owned() } else { format!("{} not well", format::count(wrong)) }
     };
-    words(loudest.role(Role::Dim), format!("{more}: {what}"))
+    words(loudest.role(Role::Dim), format!("{more}, {what}"))
 }
 
 /// The sign and the name of a probe's row.

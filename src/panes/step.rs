@@ -150,7 +150,8 @@ fn whole(time: Duration) -> Duration {
 
 /// By how much a running step has overrun its estimate; a person who thinks is not late.
 fn late(scene: &Scene<'_>, step: &Step, at: &StepState) -> Option<Duration> {
-    if step.gate().is_some() || !matches!(at.status, Status::Running | Status::Proving) {
+    let runs = matches!(at.status, Status::Running | Status::Proving) && at.reopened.is_none();
+    if step.gate().is_some() || !runs {
         return None;
     }
     let took = at.took(scene.now)?;

@@ -17,7 +17,7 @@ use crate::ui::format;
 
 /// How much a line calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
+pub(super) enum Weight {
     /// Goes by.
     Quiet,
     /// Somebody did or decided something.
@@ -30,15 +30,15 @@ pub enum Weight {
 
 /// An event in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line<'a> {
+pub(super) struct Line<'a> {
     /// What it is about: a step, a probe, the run.
-    pub subject: Cow<'a, str>,
+    pub(super) subject: Cow<'a, str>,
     /// What happened.
-    pub what: Cow<'a, str>,
+    pub(super) what: Cow<'a, str>,
     /// What else belongs to it; empty where nothing does.
-    pub detail: Cow<'a, str>,
+    pub(super) detail: Cow<'a, str>,
     /// How much it calls.
-    pub weight: Weight,
+    pub(super) weight: Weight,
 }
 
 fn line<'a>(
@@ -51,7 +51,7 @@ fn line<'a>(
 }
 
 /// An event in words. `offset` is the plan's, for the times in it.
-pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
+pub(super) fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
     use Weight::{Caution, Normal, Quiet, Warning};
     match event {
         Event::RunStarted(run) => {
@@ -131,7 +131,7 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
                 Verdict::Pass => Quiet,
                 Verdict::Fail | Verdict::Stale | Verdict::Unknown => Caution,
             };
-            line(weight, probe.as_str(), verdict.word(), text.as_str())
+            line(weight, probe.as_str(), verdict_in_words(*verdict), text.as_str())
         }
         Event::ZeroHeld { link, for_ms, position, marker, .. } => {
             let held = format::span(Duration::from_millis(*for_ms));
@@ -161,17 +161,17 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
             line(Warning, endpoint.as_str(), format!("session {session} goes on"), why.as_str())
         }
 
-        Event::AlarmRaised { alarm, severity, text } => {
+        Event::AlarmRaised { severity, text, .. } => {
             let (weight, loud) = match severity {
                 Severity::Advisory => (Normal, "advisory"),
                 Severity::Caution => (Caution, "caution"),
                 Severity::Warning => (Warning, "warning, wants an answer"),
             };
-            line(weight, alarm_subject(alarm), text.as_str(), loud)
+            line(weight, "alarm", text.as_str(), loud)
         }
-        Event::AlarmCleared { alarm } => line(Quiet, alarm_subject(alarm), "alarm is clear", ""),
+        Event::AlarmCleared { alarm } => line(Quiet, "alarm", "clear", alarm_subject(alarm)),
         Event::AlarmAcknowledged { alarm, by } => {
-            line(Normal, alarm_subject(alarm), format!("alarm answered by {by}"), "")
+            line(Normal, "alarm", format!("answered by {by}"), alarm_subject(alarm))
         }
 
         Event::GateOpened { gate, revision: 0 | 1 } => line(Normal, gate.as_str(), "asks for a decision", ""),
@@ -242,6 +242,15 @@ fn ended(leg: Leg, outcome: Outcome) -> (Weight, &'static str) {
 fn sheet_in_words(digest: &str, lines: &[crate::engine::event::SheetLine]) -> String {
     let hold = lines.iter().filter(|l| l.verdict == Verdict::Pass || l.waived.is_some()).count();
     format!("{}, {hold} of {} hold", grouped(digest), lines.len())
+}
+
+fn verdict_in_words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "well",
+        Verdict::Fail => "not well",
+        Verdict::Stale => "stale",
+        Verdict::Unknown => "unknown",
+    }
 }
 
 fn title_of_phase<'a>(plan: &'a Plan, id: &crate::plan::PhaseId) -> &'a str {
