@@ -121,6 +121,12 @@ fn logout() -> Finding {
     )
 }
 
+/// What the login manager may do to a run, where it may.
+pub(super) fn logout_caution() -> Option<String> {
+    let found = logout();
+    found.against.then_some(found.text)
+}
+
 fn account() -> Finding {
     good("account", who::account())
 }

@@ -6,6 +6,8 @@
 
 mod auto;
 mod check;
+mod cockpit;
+mod demo;
 mod doctor;
 pub mod exit;
 mod failures;
@@ -18,10 +20,13 @@ mod panics;
 mod plans;
 mod print;
 mod rehearse;
+mod run;
 mod runs;
+mod seat;
 mod schema;
 mod status;
 mod verify;
+mod watch;
 mod who;
 
 use std::ffi::OsString;
@@ -44,7 +49,10 @@ enum Command {
     Check(check::Args),
     New(new::Args),
     Schema(schema::Args),
+    Run(run::Args),
     Rehearse(rehearse::Args),
+    Watch(watch::Args),
+    Demo(demo::Args),
     Runs(runs::Args),
     Status(status::Args),
     Verify(verify::Args),
@@ -58,6 +66,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     panics::install();
+    // Two libraries ask for the process's cryptography; an error says that it is chosen already.
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
     if let Some(code) = hidden::main(&words) {
         return code;
     }
@@ -69,7 +79,10 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::main(&args),
         Command::New(args) => new::main(&args),
         Command::Schema(_) => schema::main(),
+        Command::Run(args) => run::main(&args),
         Command::Rehearse(args) => rehearse::main(&args),
+        Command::Watch(args) => watch::main(&args),
+        Command::Demo(args) => demo::main(&args),
         Command::Runs(args) => runs::main(&args),
         Command::Status(args) => status::main(&args),
         Command::Verify(args) => verify::main(&args),

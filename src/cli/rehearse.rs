@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 
+use super::cockpit::{Begin, Opening, Screen};
 use super::exit::{Exit, Failure};
 use super::plans::PlanArgs;
 use super::{auto, open, who};
 use crate::engine::event::{Grade, Mode};
+use crate::panes::Seat;
+use crate::process::Detached;
 use crate::session::{launch, runs};
+use crate::ui;
 
 /// Goes through a plan with nothing real changed.
 ///
@@ -29,6 +33,9 @@ pub(super) struct Args {
     /// Who drives.
     #[arg(long = "as", value_name = "NAME")]
     name: Option<String>,
+    /// Signs of plain ASCII only.
+    #[arg(long)]
+    ascii: bool,
     /// Keeps the run's folder below DIR.
     #[arg(long = "in", value_name = "DIR")]
     place: Option<PathBuf>,
@@ -44,15 +51,31 @@ fn speed(text: &str) -> Result<f64, String> {
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let loaded = args.plan.load()?;
     let place = open::place(args.place.as_ref())?;
-    let Some(answers) = args.auto else {
-        return Err(Failure::usage("this needs the cockpit; give --auto go or --auto no-go"));
+    let name = match args.auto {
+        Some(_) => who::drives(args.name.as_deref().or(Some("auto")))?,
+        None => who::drives(args.name.as_deref())?,
     };
-    let name = who::drives(args.name.as_deref().or(Some("auto")))?;
     let (number, _) = runs::rehearsals(&place, &loaded.plan.name, &loaded.plan.pins).map_err(|error| {
         Failure::new(Exit::Journal, format!("{} cannot be read: {error}", place.display()))
     })?;
     let mode = Mode::Rehearsal { number, speed: args.speed, grade: Grade::Simulated };
-    let run = open::create(&place, &loaded, &args.plan.set, mode, &name)?;
-    let engine = launch::engine(&open::exe(), &run)?;
-    auto::drive(&run, engine, &name, answers)
+    let make = || -> Result<(PathBuf, Detached), Failure> {
+        let run = open::create(&place, &loaded, &args.plan.set, mode, &name)?;
+        let engine = launch::engine(&open::exe(), &run)?;
+        Ok((run, engine))
+    };
+    if let Some(answers) = args.auto {
+        let (run, engine) = make()?;
+        return auto::drive(&run, engine, &name, answers);
+    }
+    let screen = Screen::enter(ui::mode::Mode::Rehearsal, &loaded.plan.name, args.ascii)?;
+    let (run, _engine) = make()?;
+    screen.show(Opening {
+        seat: Seat::Operator(name),
+        account: who::account(),
+        begin: Begin::Run(run),
+        extras: Vec::new(),
+        act: None,
+        measured: None,
+    })
 }

@@ -37,6 +37,7 @@ use crate::plan::model::{Link, Probe, ProbeKind};
 use crate::plan::{EndpointId, Plan, ProbeId, StepId};
 use crate::probes::Context;
 
+pub use self::commands::step_folder;
 pub use self::folder::last_path;
 
 /// What comes back.
