@@ -1,28 +1,115 @@
 //! The screens, as text and as looks, at every size and in every light.
 
 mod night;
+#[path = "screens/gate_keys.rs"]
+mod gate_keys;
 
-use cutover::panes::{Cockpit, Seat};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cutover::panes::{Cockpit, Output, Rehearsed, Request, Seat, Source, StartPage};
 use cutover::ui::keymap::Keymap;
-use night::Night;
+use night::hands::Hands;
 use night::screen::{ansi, drawn, look, text};
+use night::{Night, at};
 
-fn cockpit(night: &Night) -> Cockpit {
-    let mut cockpit = Cockpit::new(Seat::Operator(night.operator.clone()), Keymap::default());
-    cockpit.on_feed(night.feed());
-    cockpit
+const SIZES: [(u16, u16); 4] = [(60, 16), (80, 24), (120, 36), (200, 50)];
+
+/// Somebody who has pressed some keys.
+fn after(night: Night, size: (u16, u16), keys: &[&str]) -> Hands {
+    let mut hands = Hands::on(night, size);
+    for key in keys {
+        hands.press(key);
+    }
+    let asked = std::mem::take(&mut hands.asked);
+    for request in &asked {
+        if let Request::Look(source) = request {
+            hands.cockpit.on_output(source.clone(), output(source));
+        }
+    }
+    hands
+}
+
+fn output(source: &Source) -> Output {
+    let asked = match source {
+        Source::Probe(id) => Some(format!("look at {id}")),
+        Source::Step(..) => None,
+    };
+    let tail = b"connecting to 10.0.0.5\n\x1b[31mprice-job\x1b[0m has 1 open transaction\n\xff\xfe\n".to_vec();
+    Output { asked, tail, cut: 4_096, missing: None }
+}
+
+fn start_page(night: &Night) -> StartPage {
+    StartPage {
+        plan: Arc::clone(&night.plan),
+        path: "plans/orders.toml".into(),
+        endpoints: vec![
+            ("source".into(), Some(Ok("production-dc1, system 7301948812345678901".into()))),
+            ("target".into(), Some(Err("says staging-azure, and should be production-azure".into()))),
+        ],
+        operator: "maria".into(),
+        account: "maria@lead-1".into(),
+        rehearsed: Some(Rehearsed {
+            number: 4,
+            grade: "simulated".into(),
+            at: at("21:10:00"),
+            changed: vec!["sequences".into()],
+        }),
+        cautions: vec![
+            "step `same` has no retry: a row in flight at the wrong moment fails it for good".into(),
+            "the login manager ends processes at logout here: `loginctl enable-linger` keeps the run alive".into(),
+        ],
+        blocks: Vec::new(),
+    }
 }
 
 /// Writes screens to look at into the folder that `CUTOVER_SCREENS` names.
 #[test]
 fn pictures() {
     let Some(folder) = std::env::var_os("CUTOVER_SCREENS").map(std::path::PathBuf::from) else { return };
-    let quiet = night::quiet(Night::live());
-    for (width, height) in [(120, 36), (80, 24), (60, 16), (200, 50)] {
-        let mut cockpit = cockpit(&quiet);
+    type Scene = (&'static str, fn() -> Night, &'static [&'static str]);
+    let scenes: [Scene; 19] = [
+        ("quiet", || night::quiet(Night::live()), &[]),
+        ("gate", || night::at_the_gate(Night::live()), &[]),
+        ("wrong", || night::wrong(Night::live()), &[]),
+        ("rehearsal", || night::at_the_gate(Night::rehearsed()), &[]),
+        ("quit", || night::quiet(Night::live()), &["q"]),
+        ("help", || night::quiet(Night::live()), &["?"]),
+        ("step", || night::wrong(Night::live()), &["k", "k", "enter"]),
+        ("probe", || night::wrong(Night::live()), &["l", "j", "enter"]),
+        ("record", || night::quiet(Night::live()), &["7", "enter"]),
+        ("commands", || night::quiet(Night::live()), &[":", "r"]),
+        ("journal", || night::quiet(Night::live()), &["7"]),
+        ("timeline", || night::quiet(Night::live()), &["2"]),
+        ("replication", || night::wrong(Night::live()), &["3", "j"]),
+        ("freeze", || night::wrong(Night::live()), &["4", "G"]),
+        ("validation", || night::wrong(Night::live()), &["5"]),
+        ("people", || night::quiet(Night::live()), &["6"]),
+        ("held", || night::quiet(Night::live()), &["H"]),
+        ("begin", || { let mut n = Night::live(); n.begin(); n }, &[]),
+        ("ending", || night::over(Night::live()), &[]),
+    ];
+    let only = std::env::var("CUTOVER_ONLY").unwrap_or_default();
+    for (name, night, keys) in scenes.iter().filter(|(name, ..)| only.is_empty() || only.split(',').any(|o| o == *name)) {
+        for size in SIZES {
+            let buffer = after(night(), size, keys).show();
+            println!("--- {name}\n{}", text(&buffer));
+            std::fs::write(folder.join(format!("{name}-{}x{}.ansi", size.0, size.1)), ansi(&buffer)).unwrap();
+        }
+    }
+    let night = Night::live();
+    for size in SIZES {
+        let mut cockpit = Cockpit::new(Seat::Operator("maria".into()), Keymap::default());
+        cockpit.on_start(start_page(&night));
         let look = look("dark", cockpit.mode());
-        let buffer = drawn(width, height, &look, |canvas| cockpit.draw(canvas, quiet.now));
-        println!("{}", text(&buffer));
-        std::fs::write(folder.join(format!("quiet-{width}x{height}.ansi")), ansi(&buffer)).unwrap();
+        let buffer = drawn(size.0, size.1, &look, |canvas| cockpit.draw(canvas, night.now));
+        println!("--- start\n{}", text(&buffer));
+        std::fs::write(folder.join(format!("start-{}x{}.ansi", size.0, size.1)), ansi(&buffer)).unwrap();
+        let mut gone = Hands::on(night::quiet(Night::live()), size);
+        gone.wait(Duration::from_secs(12));
+        gone.night.now.wall = gone.night.now.wall.plus(Duration::from_secs(12));
+        let buffer = gone.show();
+        println!("--- gone\n{}", text(&buffer));
+        std::fs::write(folder.join(format!("gone-{}x{}.ansi", size.0, size.1)), ansi(&buffer)).unwrap();
     }
 }

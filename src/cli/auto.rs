@@ -81,8 +81,15 @@ pub(super) fn drive(run: &Path, mut engine: Detached, name: &str, answers: Answe
     })
     .map_err(|error| Failure::new(Exit::NotProved, format!("no thread to follow the run: {error}")))?;
     print::out(&format!("run {}", run.display()))?;
-    let mut driver =
-        Driver { client, answers, asked: HashSet::new(), waiting: HashMap::new(), due: None, missing_since: None, printed: 0 };
+    let mut driver = Driver {
+        client,
+        answers,
+        asked: HashSet::new(),
+        waiting: HashMap::new(),
+        due: None,
+        missing_since: None,
+        printed: 0,
+    };
     let exit = driver.follow(run, &feed, &woken, &mut engine)?;
     if exit == Exit::LeftHeld {
         engine.terminate().map_err(|error| {
@@ -215,12 +222,14 @@ impl Driver {
         } else {
             self.asked.remove(&Asked::Other("release"));
         }
-        let unanswered =
-            |alarm: &Alarm| alarm.severity == Severity::Warning && alarm.acknowledged.is_none();
+        let unanswered = |alarm: &Alarm| alarm.severity == Severity::Warning && alarm.acknowledged.is_none();
         if self.answers == Answers::Go
             && let Some((id, _)) = state.alarms.iter().find(|(_, alarm)| unanswered(alarm))
         {
-            self.intend(Asked::Alarm(id.clone(), state.seq), Intent::AcknowledgeAlarm { alarm: Some(id.clone()) })?;
+            self.intend(
+                Asked::Alarm(id.clone(), state.seq),
+                Intent::AcknowledgeAlarm { alarm: Some(id.clone()) },
+            )?;
         }
         if let Some((id, gate)) = state.open_gate()
             && let Some(sheet) = &gate.sheet
@@ -285,7 +294,8 @@ impl Driver {
     fn waits_in_vain(&mut self, seen: &Snapshot) -> Option<String> {
         let open = seen.state.open_gate().and_then(|(id, gate)| Some((id, gate.sheet.as_ref()?)));
         let missing = open.and_then(|(id, sheet)| {
-            let line = sheet.lines.iter().find(|line| line.verdict != Verdict::Pass && line.waived.is_none())?;
+            let line =
+                sheet.lines.iter().find(|line| line.verdict != Verdict::Pass && line.waived.is_none())?;
             Some(format!("{id} asks for {}, which is {}", line.id, line.verdict.word()))
         });
         let Some(missing) = missing else {

@@ -47,15 +47,23 @@ fn note(seen: &[(&AlarmId, &Alarm)]) -> Words<'static> {
         seen.iter().filter(|(_, alarm)| wants_answer(alarm)).map(|(_, alarm)| alarm.severity).collect();
     let raised = seen.iter().filter(|(_, alarm)| alarm.cleared.is_none()).count();
     match (open.iter().max(), raised) {
-        (Some(loudest), _) => {
-            words(Call::from(*loudest).role(Role::Normal), format!("{} to answer", format::count(open.len() as u64)))
-        }
+        (Some(loudest), _) => words(
+            Call::from(*loudest).role(Role::Normal),
+            format!("{} to answer", format::count(open.len() as u64)),
+        ),
         (None, 0) => words(Role::Dim, "none"),
         (None, raised) => words(Role::Normal, format!("{} answered", format::count(raised as u64))),
     }
 }
 
-pub(super) fn row<'a>(scene: &Scene<'a>, id: &'a AlarmId, alarm: &'a Alarm, columns: Columns) -> Row<'a> {
+/// `first`: the key answers this one.
+pub(super) fn row<'a>(
+    scene: &Scene<'a>,
+    id: &'a AlarmId,
+    alarm: &'a Alarm,
+    columns: Columns,
+    first: bool,
+) -> Row<'a> {
     let role = role(alarm);
     let mut text = words(role, format!("{} ", scene.time(alarm.raised)));
     text.push(role, alarm.text.as_str());
@@ -67,7 +75,7 @@ pub(super) fn row<'a>(scene: &Scene<'a>, id: &'a AlarmId, alarm: &'a Alarm, colu
     }
     let right = match &alarm.acknowledged {
         Some((by, at)) => words(Role::Dim, format!("{by} ")).and(Role::Dim, scene.hour_minute(*at)),
-        None if wants_answer(alarm) && scene.drives => {
+        None if wants_answer(alarm) && scene.drives && first => {
             scene.key(Action::Answer).and(Role::KeyLabel, " answer")
         }
         None => Words::none(),

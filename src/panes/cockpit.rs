@@ -1,18 +1,39 @@
-//! The cockpit: what is open, what it is fed, and how it draws itself.
+//! The cockpit: what is open, what it is fed, and how it draws itself. What keys do is in `press`.
 
-use crate::clock::Now;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::clock::{Boot, Now, Timestamp};
+use crate::engine::State;
 use crate::engine::event::Mode as RunMode;
-use crate::ui::actions::Context;
+use crate::ui::actions::{Action, Context};
 use crate::ui::canvas::Canvas;
+use crate::ui::glyphs::{Glyphs, UNICODE};
 use crate::ui::keymap::Keymap;
-use crate::ui::layout;
+use crate::ui::layout::{self, Regions};
 use crate::ui::mode::Mode;
+use crate::ui::theme::Role;
+use crate::ui::widgets::{Field, List};
 
+use ratatui::layout::Rect;
+
+use super::commands::Commands;
+use super::detail::Detail;
 use super::feed::{Feed, Pulse};
 use super::figures::Figures;
+use super::gate::{self, Desk};
+use super::help::Help;
+use super::prompt::Prompt;
+use super::request::{Code, Extra, Output, Reply, Request, Source};
 use super::scene::Scene;
+use super::standing::Call;
+use super::start::{Start, StartPage};
 use super::view::Main;
-use super::{footer, header, main_screen};
+use super::views::{self, Page};
+use super::{document, ending, footer, header, main_screen, quit};
+
+/// The clocks are drawn anew at most this often.
+const TICK: Duration = Duration::from_millis(250);
 
 /// Whose eyes these are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,75 +44,348 @@ pub enum Seat {
     Watcher,
 }
 
+/// What lies over a page; the last one has the keys.
+#[derive(Debug)]
+pub(super) enum Over {
+    Detail(Detail),
+    Help(Help),
+    Quit,
+    Prompt(Prompt),
+    Commands(Commands),
+    Find(Field),
+}
+
 /// What people see and press.
 #[derive(Debug)]
 pub struct Cockpit {
-    seat: Seat,
-    keys: Keymap,
-    feed: Option<Feed>,
-    figures: Option<Figures>,
-    /// The second of wall time for which the figures were gathered.
-    second: i64,
-    main: Main,
+    pub(super) seat: Seat,
+    pub(super) keys: Keymap,
+    pub(super) extras: Vec<Extra>,
+    pub(super) themes: Vec<String>,
+    pub(super) feed: Option<Feed>,
+    pub(super) figures: Option<Figures>,
+    pub(super) main: Main,
+    pub(super) page: Page,
+    pub(super) lists: HashMap<Page, List>,
+    pub(super) over: Vec<Over>,
+    pub(super) desk: Desk,
+    pub(super) start: Option<Start>,
+    pub(super) outputs: HashMap<Source, Output>,
+    pub(super) ending: Vec<(String, String)>,
+    /// What was searched for last.
+    pub(super) search: String,
+    /// What the cockpit has to say, until the next key.
+    pub(super) notice: Option<(Call, String)>,
+    pub(super) mouse: bool,
+    /// The last look at the clock, and what it was drawn with.
+    pub(super) now: Now,
+    pub(super) glyphs: &'static Glyphs,
+    pub(super) screen: (u16, u16),
+    /// The end was shown by itself once.
+    end_shown: bool,
     dirty: bool,
+}
+
+/// A scene from a cockpit's own parts, which leaves the others free to be changed.
+macro_rules! scene {
+    ($cockpit:expr) => {
+        match (&$cockpit.feed, &$cockpit.figures) {
+            (Some(feed), Some(figures)) => Some(Scene {
+                feed,
+                plan: &feed.plan,
+                state: &feed.state,
+                readings: &feed.readings,
+                journal: &feed.journal,
+                figures,
+                now: $cockpit.now,
+                mode: mode_of(&$cockpit.seat, Some(&feed.state)),
+                glyphs: $cockpit.glyphs,
+                keys: &$cockpit.keys,
+                drives: drives(&$cockpit.seat, &feed.state),
+            }),
+            _ => None,
+        }
+    };
+}
+pub(super) use scene;
+
+/// How real what is shown is.
+pub(super) fn mode_of(seat: &Seat, state: Option<&State>) -> Mode {
+    match (seat, state.and_then(|state| state.run.as_ref()).map(|run| run.mode)) {
+        (Seat::Watcher, _) => Mode::Watch,
+        (Seat::Operator(_), Some(RunMode::Rehearsal { .. })) => Mode::Rehearsal,
+        (Seat::Operator(_), Some(RunMode::Live) | None) => Mode::Live,
+    }
+}
+
+/// Whether whoever sits here has the keys: until somebody else has them.
+pub(super) fn drives(seat: &Seat, state: &State) -> bool {
+    match (seat, &state.operator) {
+        (Seat::Operator(name), Some(operator)) => operator.name == *name,
+        (Seat::Operator(_), None) => true,
+        (Seat::Watcher, _) => false,
+    }
 }
 
 impl Cockpit {
     /// A cockpit that has not been fed yet.
     pub fn new(seat: Seat, keys: Keymap) -> Cockpit {
-        Cockpit { seat, keys, feed: None, figures: None, second: i64::MIN, main: Main::default(), dirty: true }
+        Cockpit {
+            seat,
+            keys,
+            extras: Vec::new(),
+            themes: Vec::new(),
+            feed: None,
+            figures: None,
+            main: Main::default(),
+            page: Page::default(),
+            lists: HashMap::new(),
+            over: Vec::new(),
+            desk: Desk::default(),
+            start: None,
+            outputs: HashMap::new(),
+            ending: Vec::new(),
+            search: String::new(),
+            notice: None,
+            mouse: false,
+            now: Now { wall: Timestamp(0), boot: Boot(0), real: Boot(0) },
+            glyphs: &UNICODE,
+            screen: (0, 0),
+            end_shown: false,
+            dirty: true,
+        }
+    }
+
+    /// What the palette offers beside the keymap's own actions.
+    pub fn set_commands(&mut self, extras: Vec<Extra>, themes: Vec<String>) {
+        (self.extras, self.themes) = (extras, themes);
+    }
+
+    /// Another seat: the helm was taken, or given up.
+    pub fn set_seat(&mut self, seat: Seat) {
+        self.seat = seat;
+        self.desk.disarm();
+        self.dirty = true;
+    }
+
+    /// Opens the page on which a run begins, or brings it up to date.
+    pub fn on_start(&mut self, page: StartPage) {
+        match &mut self.start {
+            Some(start) => start.page = page,
+            None => self.start = Some(Start::new(page)),
+        }
+        self.dirty = true;
     }
 
     /// The run has gone on.
     pub fn on_feed(&mut self, feed: Feed) {
+        self.start = None;
+        if self.desk.follow(&feed.state) {
+            // What lies over the checklist would hide the gate; a line that is being typed stays.
+            self.over.retain(|over| matches!(over, Over::Prompt(_)));
+            self.page = Page::Main;
+        }
+        if feed.state.is_over() && !self.end_shown {
+            self.end_shown = true;
+            self.page = Page::Ending;
+        }
         self.feed = Some(feed);
         self.figures = None;
         self.dirty = true;
     }
 
+    /// The engine has answered an intent.
+    pub fn on_reply(&mut self, reply: Reply) {
+        self.dirty = true;
+        let Reply::Refused(why) = reply else { return };
+        if let Some(start) = &mut self.start {
+            start.on_refused();
+        }
+        if self.desk.is_up() {
+            self.desk.on_refused(why);
+        } else {
+            self.notice = Some((Call::Caution, format!("refused: {why}")));
+        }
+    }
+
+    /// The engine has given out a code for the gate that is shown.
+    pub fn on_code(&mut self, code: Code) {
+        self.desk.on_code(code);
+        self.dirty = true;
+    }
+
+    /// What was looked up has been found.
+    pub fn on_output(&mut self, source: Source, output: Output) {
+        self.outputs.insert(source, output);
+        self.dirty = true;
+    }
+
+    /// What the caller knows of how it ended, beside what the record says.
+    pub fn on_ending(&mut self, lines: Vec<(String, String)>) {
+        self.ending = lines;
+        self.dirty = true;
+    }
+
+    /// Something that the person should read, until the next key.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.notice = Some((Call::Advisory, text.into()));
+        self.dirty = true;
+    }
+
     /// How real what is shown is.
     pub fn mode(&self) -> Mode {
-        let run = self.feed.as_ref().and_then(|feed| feed.state.run.as_ref()).map(|run| run.mode);
-        match (&self.seat, run) {
-            (Seat::Watcher, _) => Mode::Watch,
-            (Seat::Operator(_), Some(RunMode::Rehearsal { .. })) => Mode::Rehearsal,
-            (Seat::Operator(_), Some(RunMode::Live) | None) => Mode::Live,
-        }
+        mode_of(&self.seat, self.feed.as_ref().map(|feed| &*feed.state))
     }
 
     /// Whether what is shown is vouched for by nobody any more.
     pub fn is_old(&self, now: Now) -> bool {
-        self.feed.as_ref().is_some_and(|feed| feed.contact.pulse(now) != Pulse::Fresh)
+        self.feed.as_ref().is_some_and(|feed| {
+            feed.contact.damaged.is_some() || (feed.contact.pulse(now) != Pulse::Fresh && !feed.state.is_over())
+        })
+    }
+
+    /// Whether a frame would show something else than the last: something has happened, or the second is over.
+    pub fn dirty(&self, now: Now) -> bool {
+        // A rehearsal's seconds are short: what they change can wait until an eye can follow it.
+        let ticked = now.wall.0.div_euclid(1000) != self.now.wall.0.div_euclid(1000);
+        self.dirty || (ticked && now.real.since(self.now.real) >= TICK)
+    }
+
+    /// A frame is on the screen since `at`: what it showed may be asked for now.
+    pub fn shown(&mut self, at: Instant) -> Vec<Request> {
+        let mut requests: Vec<Request> = self.desk.shown(at).into_iter().collect();
+        if requests.iter().any(|r| matches!(r, Request::ShowGate { .. })) && !self.has_keys() {
+            requests.clear();
+        }
+        requests
+    }
+
+    /// Whether whoever sits here may ask the engine for something.
+    pub(super) fn has_keys(&self) -> bool {
+        self.feed.as_ref().is_some_and(|feed| drives(&self.seat, &feed.state))
+    }
+
+    /// Something has changed that the next frame shows.
+    pub(super) fn touch(&mut self) {
+        self.dirty = true;
+    }
+
+    /// Where keys are pressed.
+    pub fn context(&self) -> Context {
+        match self.over.last() {
+            Some(Over::Prompt(_)) => return Context::Text,
+            Some(Over::Commands(_)) => return Context::Palette,
+            Some(Over::Find(_)) => return Context::Find,
+            Some(Over::Detail(_)) => return Context::Detail,
+            Some(Over::Help(_)) => return Context::Help,
+            Some(Over::Quit) => return Context::Quit,
+            None => {}
+        }
+        if self.start.is_some() {
+            return Context::Start;
+        }
+        match self.page {
+            Page::Main if self.desk.is_up() && self.desk.entry.is_some() => Context::GateField,
+            Page::Main if self.desk.is_up() => Context::Gate,
+            Page::Main => Context::Main,
+            Page::Journal => Context::Journal,
+            _ => Context::View,
+        }
+    }
+
+    /// Takes the time; what was gathered for another second is gathered anew.
+    fn look_at(&mut self, now: Now) {
+        if now.wall.0.div_euclid(1000) != self.now.wall.0.div_euclid(1000) {
+            self.figures = None;
+        }
+        self.now = now;
+        if self.figures.is_none() {
+            self.figures = self.feed.as_ref().map(|feed| Figures::new(feed, now));
+        }
     }
 
     /// Draws everything.
     pub fn draw(&mut self, canvas: &mut Canvas<'_>, now: Now) {
+        self.look_at(now);
         self.dirty = false;
-        let Some(regions) = layout::regions(canvas.area()) else { return layout::too_small(canvas) };
-        let Some(feed) = &self.feed else { return };
-        let second = now.wall.0.div_euclid(1000);
-        if self.second != second {
-            self.figures = None;
+        self.glyphs = canvas.glyphs();
+        let screen = canvas.area();
+        self.screen = (screen.width, screen.height);
+        let Some(regions) = layout::regions(screen) else { return layout::too_small(canvas) };
+        if let Some(start) = &self.start {
+            start.draw(canvas, now);
+            keys_only(canvas, &self.keys, regions.last, self.context());
+            return;
         }
-        self.second = second;
-        let figures =
-            self.figures.get_or_insert_with(|| Figures::new(&feed.plan, &feed.state, &feed.readings, now));
-        let drives = matches!(&self.seat, Seat::Operator(_));
-        let scene = Scene {
-            feed,
-            plan: &feed.plan,
-            state: &feed.state,
-            readings: &feed.readings,
-            journal: &feed.journal,
-            figures,
-            now,
-            mode: canvas.mode(),
-            glyphs: canvas.glyphs(),
-            keys: &self.keys,
-            drives,
-        };
+        let Some(scene) = scene!(self) else { return };
         header::draw(canvas, &scene, &regions);
-        main_screen::draw(canvas, &scene, regions.body, &mut self.main, false);
-        footer::draw(canvas, &scene, regions.last, Context::Main, |_| true);
+        let gate_up = self.desk.is_up() && self.page == Page::Main;
+        let body = Rect { x: 0, y: 3, width: screen.width - 1, height: screen.height.saturating_sub(5) };
+        let covering = self.over.iter().any(|over| matches!(over, Over::Detail(_) | Over::Help(_) | Over::Quit));
+        if !covering {
+            match self.page {
+                Page::Main => {
+                    main_screen::draw(canvas, &scene, regions.body, &mut self.main, gate_up);
+                    if gate_up {
+                        gate::draw(canvas, &scene, regions.gate, &mut self.desk);
+                    }
+                }
+                Page::Ending => ending::draw(canvas, &scene, body, &self.ending),
+                page => views::draw(canvas, &scene, body, page, self.lists.entry(page).or_insert_with(|| new_list(page))),
+            }
+        }
+        for over in &mut self.over {
+            match over {
+                Over::Detail(detail) => {
+                    let doc = document::of(&scene, &detail.item, &self.outputs);
+                    detail.draw(canvas, body, &doc);
+                }
+                Over::Help(help) => help.draw(canvas, body, &self.keys),
+                Over::Quit => quit::draw(canvas, &scene, body),
+                Over::Commands(commands) => commands.draw(canvas, body),
+                Over::Prompt(prompt) => prompt.draw(canvas, regions.last),
+                Over::Find(field) => find_line(canvas, regions.last, field),
+            }
+        }
+        notice_line(canvas, &scene, &regions, self);
+        let context = self.context();
+        footer::draw(canvas, &scene, regions.last, context, |action| self.is_usable(&scene, action));
+    }
+}
+
+fn new_list(page: Page) -> List {
+    if page == Page::Journal { List::following() } else { List::default() }
+}
+
+/// The row between the first lines and the body: that a gate waits, or what the cockpit has to say.
+fn notice_line(canvas: &mut Canvas<'_>, scene: &Scene<'_>, regions: &Regions, cockpit: &Cockpit) {
+    let y = regions.second.y + 1;
+    let width = regions.second.width.saturating_sub(2);
+    let gate_hidden = cockpit.desk.gate().is_some() && (!cockpit.desk.is_up() || cockpit.page != Page::Main || !cockpit.over.is_empty());
+    if let Some((call, text)) = &cockpit.notice {
+        canvas.text(1, y, width, text.as_str(), call.role(Role::Normal));
+    } else if let (true, Some(gate)) = (gate_hidden, cockpit.desk.gate()) {
+        let title = scene.plan.step(gate).map_or("Roll back", |step| step.title.as_str());
+        let mut line = super::row::words(Role::StepGate, format!("{} GO / NO-GO waits: ", scene.glyphs.gate)).and(Role::StepGate, title);
+        if cockpit.over.is_empty() {
+            line = line.and(Role::Normal, "   ").also(scene.key(Action::Gate)).and(Role::KeyLabel, " back to the gate");
+        }
+        canvas.line(1, y, width, &line.0);
+    }
+}
+
+fn find_line(canvas: &mut Canvas<'_>, last: Rect, field: &Field) {
+    let area = Rect { y: last.y.saturating_sub(2), height: 2, ..last };
+    canvas.clear(area);
+    canvas.text(area.x + 1, area.y, 5, "find", Role::Title);
+    field.draw(canvas, Rect { x: area.x + 6, width: area.width.saturating_sub(7), height: 1, ..area }, "a few letters");
+}
+
+/// The last line where there is no run yet.
+fn keys_only(canvas: &mut Canvas<'_>, keys: &Keymap, area: Rect, context: Context) {
+    let mut x = area.x + 1;
+    for (key, label) in keys.footer(context, |_| true) {
+        let words = super::row::words(Role::KeyName, key).and(Role::KeyLabel, " ").and(Role::KeyLabel, label);
+        x += canvas.line(x, area.y, area.width.saturating_sub(x), &words.0) + 2;
     }
 }

@@ -3,18 +3,20 @@
 //! Everything here is asked of the engine's rules or counted from the state; nothing is decided. It is
 //! gathered when the run or the second changes, never for a key: its cost grows with the plan.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Now, Timestamp};
 use crate::engine::State;
 use crate::engine::event::Way;
-use crate::engine::readings::Readings;
+use crate::engine::rules::evidence::{self, Evidence};
 use crate::engine::rules::countdown::{self, Clocks};
 use crate::engine::rules::forecast::{self, Forecast};
 use crate::engine::rules::wayback::{self, WayBack};
 use crate::engine::state::{Stage, Status, StepState, UndoStatus};
 use crate::plan::Plan;
 
+use super::feed::{Feed, Recorded};
 use super::standing::{self, Call, Kept};
 
 /// Part of the checklist: a phase, the rollback phase, or the undo of what was done.
@@ -26,6 +28,8 @@ pub(crate) struct Part {
     pub(crate) slots: Slots,
     /// How many of them are settled.
     pub(crate) done: usize,
+    /// How long it should take: the estimates of its steps.
+    pub(crate) planned: Duration,
     /// When its first step began, and when its last was settled.
     pub(crate) started: Option<Timestamp>,
     pub(crate) finished: Option<Timestamp>,
@@ -81,14 +85,19 @@ pub(crate) struct Figures {
     pub(crate) current: usize,
     /// The step at which the current part stands: the first that is not settled.
     pub(crate) front: Option<usize>,
+    /// What the gate that is open rests on, worst first.
+    pub(crate) evidence: Vec<Evidence>,
     /// What the last look of every probe means, in the plan's order.
     pub(crate) probes: Vec<Kept>,
+    /// Every line of the journal: the record's place, and which of its events.
+    pub(crate) lines: Vec<(usize, usize)>,
     /// Slots with more to say than their title: running, failed, unknown, no longer true.
     pub(crate) telling: Vec<usize>,
 }
 
 impl Figures {
-    pub(crate) fn new(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Figures {
+    pub(crate) fn new(feed: &Feed, now: Now) -> Figures {
+        let (plan, state, readings) = (&*feed.plan, &*feed.state, &*feed.readings);
         let parts = parts(plan, state);
         let current = current(state, &parts);
         let front = parts.get(current).and_then(|part| front(state, part));
@@ -100,7 +109,11 @@ impl Figures {
             parts,
             current,
             front,
+            evidence: state
+                .open_gate()
+                .map_or_else(Vec::new, |(gate, _)| evidence::lines(plan, state, readings, gate, now)),
             probes: standing::all(plan, state, readings, now),
+            lines: lines(&feed.journal),
             telling: (0..state.steps.len())
                 .filter(|&slot| state.at_slot(slot).is_some_and(|at| tells(at, state.stage)))
                 .collect(),
@@ -119,6 +132,10 @@ impl Figures {
     }
 }
 
+fn lines(journal: &[Arc<Recorded>]) -> Vec<(usize, usize)> {
+    journal.iter().enumerate().flat_map(|(at, record)| (0..record.events.len()).map(move |n| (at, n))).collect()
+}
+
 fn parts(plan: &Plan, state: &State) -> Vec<Part> {
     let mut parts: Vec<Part> = plan
         .phases
@@ -131,6 +148,7 @@ fn parts(plan: &Plan, state: &State) -> Vec<Part> {
                 title: phase.title.clone(),
                 slots: Slots::Range(from, to),
                 done: settled(state, from..to),
+                planned: planned(plan, from..to),
                 started: times.started,
                 finished: times.finished,
                 phase: Some(i),
@@ -140,12 +158,13 @@ fn parts(plan: &Plan, state: &State) -> Vec<Part> {
     match state.stage {
         Stage::Back(Way::Phase) => {
             let (from, to) = (plan.steps.len(), state.steps.len());
-            parts.push(back("Way back", Slots::Range(from, to), settled(state, from..to)));
+            let mut part = back("Way back", Slots::Range(from, to), settled(state, from..to));
+            part.planned = planned(plan, from..to);
+            parts.push(part);
         }
         Stage::Back(Way::Undo) | Stage::Aborting => {
             let undone = |slot: &usize| state.at_slot(*slot).is_some_and(|at| at.undo == UndoStatus::Done);
-            let mut slots: Vec<usize> =
-                (0..plan.steps.len()).filter(undone).collect();
+            let mut slots: Vec<usize> = (0..plan.steps.len()).filter(undone).collect();
             slots.sort_by_key(|slot| state.at_slot(*slot).and_then(|at| at.ended).map_or(0, |at| at.seq));
             let done = slots.len();
             slots.extend(wayback::to_undo(plan, state).filter_map(|step| plan.slot(&step.id)));
@@ -157,7 +176,11 @@ fn parts(plan: &Plan, state: &State) -> Vec<Part> {
 }
 
 fn back(title: &str, slots: Slots, done: usize) -> Part {
-    Part { title: title.to_owned(), slots, done, started: None, finished: None, phase: None }
+    Part { title: title.to_owned(), slots, done, planned: Duration::ZERO, started: None, finished: None, phase: None }
+}
+
+fn planned(plan: &Plan, slots: std::ops::Range<usize>) -> Duration {
+    slots.filter_map(|slot| plan.at_slot(slot)?.estimate).sum()
 }
 
 fn settled(state: &State, slots: std::ops::Range<usize>) -> usize {

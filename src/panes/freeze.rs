@@ -1,6 +1,7 @@
 //! Freeze: the fences, the controls and the monitors; what is locked, what stands still, what does not.
 
-use crate::engine::reading::FenceState;
+use crate::engine::reading::{Facts, FenceState, SessionSeen};
+use crate::plan::EndpointId;
 use crate::plan::model::{ProbeKind, Section};
 use crate::ui::theme::Role;
 
@@ -43,4 +44,19 @@ pub(super) fn text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
         (_, Standing::Waived) => section::waived_text(scene, seen),
         _ => section::text_of(seen, role),
     }
+}
+
+/// The census: sessions older than a fence that are still there, with their side.
+pub(super) fn sessions<'a>(scene: &Scene<'a>) -> Vec<(&'a EndpointId, &'a SessionSeen)> {
+    let fences = scene.plan.probes.iter().filter_map(|probe| match &probe.kind {
+        ProbeKind::Fence(target) => Some((&target.endpoint, scene.readings.measure(&probe.id)?)),
+        _ => None,
+    });
+    fences
+        .filter_map(|(endpoint, measure)| match &measure.facts {
+            Facts::Fence(fence) => Some(fence.older.iter().map(move |session| (endpoint, session))),
+            _ => None,
+        })
+        .flatten()
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! The first two lines: how real it is, which plan, whose hands, the clocks; where we are and until when.
 
-use crate::engine::rules::forecast::Forecast;
 use crate::engine::event::{Grade, Mode as RunMode};
+use crate::engine::rules::forecast::Forecast;
 use crate::ui::canvas::Canvas;
 use crate::ui::format;
 use crate::ui::layout::Regions;
@@ -31,18 +31,23 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, regions: &Regions
     if let Some(lost) = lost(scene) {
         canvas.line(x + 2, y1, end.saturating_sub(x + 2), &lost.0);
     } else if wide {
-        let left = first_wide(scene);
-        canvas.line(x + 2, y1, outage_at.saturating_sub(x + 3), &left.0);
+        let room = outage_at.saturating_sub(x + 3);
+        // What does not fit is left out whole; plan and clock never are.
+        let tries = [(true, true), (false, true), (false, false)];
+        let mut left = tries.into_iter().map(|(hands, t)| first_wide(scene, hands, t));
+        let fits = left.find(|line| line.width() <= room).unwrap_or_else(|| first_wide(scene, false, false));
+        canvas.line(x + 2, y1, room, &fits.0);
         canvas.line(outage_at, y1, OUTAGE, &outage(scene).0);
         canvas.line(window_at, y1, WINDOW, &window(scene).0);
     } else {
+        let room = end.saturating_sub(x + 1);
         let mut line = clock(scene);
         for more in [outage(scene), window(scene)] {
-            if !more.is_empty() {
+            if !more.is_empty() && line.width() + 3 + more.width() <= room {
                 line = line.and(Role::Normal, "   ").also(more);
             }
         }
-        canvas.line(x + 1, y1, end.saturating_sub(x + 1), &line.0);
+        canvas.line(x + 1, y1, room, &line.0);
     }
     if wide {
         canvas.line(1, y2, outage_at.saturating_sub(2), &phases(scene, outage_at.saturating_sub(2)).0);
@@ -55,8 +60,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, regions: &Regions
         if line.width() > room {
             line = here(scene);
         }
-        canvas.line(1, y2, room, &line.0);
-        canvas.line_right(end, y2, right.width(), &right.0);
+        // Where we are comes before until when.
+        let left = line.width().min(end.saturating_sub(2));
+        canvas.line(1, y2, left, &line.0);
+        canvas.line_right(end, y2, end.saturating_sub(left + 3), &right.0);
     }
 }
 
@@ -87,19 +94,28 @@ fn lost(scene: &Scene<'_>) -> Option<Words<'static>> {
     };
     let mut line = match &contact.gone {
         Some(why) => words(Role::Warning, format!("NO CONTACT: {why}")),
-        None => words(Role::Warning, format!("{what}{}", format::span(std::time::Duration::from_secs(old.as_secs())))),
+        None => words(
+            Role::Warning,
+            format!("{what}{}", format::span(std::time::Duration::from_secs(old.as_secs()))),
+        ),
     };
     line.push(Role::Bright, format!("   {time}"));
     if scene.drives && matches!(scene.feed.contact.pulse(scene.now), Pulse::None(_)) {
-        line = line.and(Role::Bright, "   ").also(scene.key(crate::ui::actions::Action::Resume)).and(Role::Bright, " takes the run up again");
+        line = line
+            .and(Role::Bright, "   ")
+            .also(scene.key(crate::ui::actions::Action::Resume))
+            .and(Role::Bright, " takes the run up again");
     }
     Some(line)
 }
 
-fn first_wide<'a>(scene: &Scene<'a>) -> Words<'a> {
+fn first_wide<'a>(scene: &Scene<'a>, with_hands: bool, with_t: bool) -> Words<'a> {
     let mut line = words(Role::Bright, scene.plan.name.as_str()).and(Role::Normal, "   ");
-    line = line.also(hands(scene)).and(Role::Normal, "   ").also(clock(scene));
-    if let Some(t) = scene.figures.clocks.t_plus {
+    if with_hands {
+        line = line.also(hands(scene)).and(Role::Normal, "   ");
+    }
+    line = line.also(clock(scene));
+    if let Some(t) = scene.figures.clocks.t_plus.filter(|_| with_t) {
         let role = if scene.state.hold.is_some() { Role::Caution } else { Role::Normal };
         line = line.and(Role::Normal, "  ").and(role, format::t_clock(false, t));
     }
@@ -131,7 +147,8 @@ fn outage(scene: &Scene<'_>) -> Words<'static> {
     let clocks = &scene.figures.clocks;
     let Some(outage) = clocks.outage else { return Words::none() };
     let call = scene.figures.outage_call();
-    let line = words(call.role(Role::Normal), "users read-only ").and(call.role(Role::Bright), format::clock(outage));
+    let line = words(call.role(Role::Normal), "users read-only ")
+        .and(call.role(Role::Bright), format::clock(outage));
     match clocks.budget {
         Some(budget) => line.and(call.role(Role::Dim), format!(" of {}", format::clock(budget))),
         None => line,
@@ -174,10 +191,15 @@ fn phases<'a>(scene: &Scene<'a>, room: u16) -> Words<'a> {
 fn phase<'a>(scene: &Scene<'a>, i: usize, part: &'a Part) -> Words<'a> {
     let all = part.slots.len();
     if i == scene.figures.current && !scene.state.is_over() {
-        return words(Role::Bright, part.title.as_str()).and(Role::Bright, format!(" {} of {all}", part.done));
+        return words(Role::Bright, part.title.as_str())
+            .and(Role::Bright, format!(" {} of {all}", part.done));
     }
     let title = words(Role::Dim, part.title.as_str());
-    if part.done == all && all > 0 { title.and(Role::Proved, format!(" {}", scene.glyphs.proved)) } else { title }
+    if part.done == all && all > 0 {
+        title.and(Role::Proved, format!(" {}", scene.glyphs.proved))
+    } else {
+        title
+    }
 }
 
 /// The phase that runs, for a line without room for all.
@@ -205,7 +227,10 @@ fn held<'a>(scene: &Scene<'a>) -> Option<Words<'a>> {
         line.push(Role::Caution, format!(": {why}"));
     }
     if scene.drives {
-        line = line.and(Role::Normal, "  ").also(scene.key(crate::ui::actions::Action::Resume)).and(Role::KeyLabel, " go on");
+        line = line
+            .and(Role::Normal, "  ")
+            .also(scene.key(crate::ui::actions::Action::Resume))
+            .and(Role::KeyLabel, " go on");
     }
     Some(line)
 }
@@ -218,7 +243,11 @@ fn forecast(scene: &Scene<'_>) -> Words<'static> {
             let call = if late { Call::Caution } else { Call::None };
             words(call.role(Role::Normal), "done about ").and(call.role(Role::Figure), scene.hour_minute(*at))
         }
-        Forecast::Unknown { because } => words(Role::Caution, format!("finish unknown: {because}")),
+        Forecast::Unknown { because } => {
+            // What stands before the first colon is whose fault it is; the rest stands at the step.
+            let whose = because.split(':').next().unwrap_or(because);
+            words(Role::Caution, format!("finish unknown: {whose}"))
+        }
         Forecast::Over => words(Role::Normal, "over"),
     }
 }

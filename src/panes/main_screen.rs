@@ -6,11 +6,12 @@ use crate::ui::canvas::Canvas;
 use crate::ui::layout::{self, Body, Want};
 use crate::ui::theme::Role;
 
+use super::item::Item;
 use super::row::Words;
 use super::scene::Scene;
 use super::section::{Gathered, PANES, PaneId, brief_line};
 use super::view::Main;
-use super::{checklist, journal, wayback};
+use super::{checklist, journal, timeline, views, wayback};
 
 /// Rows of *way back* with the free row above it.
 const WAY_BACK: u16 = 4;
@@ -23,7 +24,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, body: Body, view:
                 return;
             }
             briefs(canvas, scene, summary, view);
-            checklist::draw(canvas, scene, left, &mut view.checklist, view.focus.selection(PaneId::Checklist));
+            checklist::draw(
+                canvas,
+                scene,
+                left,
+                &mut view.checklist,
+                view.focus.selection(PaneId::Checklist),
+            );
         }
         Body::Two { left, right, journal: below } => {
             if !covered {
@@ -37,7 +44,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, body: Body, view:
                 left_column(canvas, scene, left, view);
             }
             right_column(canvas, scene, right, view);
-            let _ = (charts, timeline);
+            courses(canvas, scene, charts);
+            timeline::draw(canvas, scene, timeline);
             last_lines(canvas, scene, below, view);
         }
     }
@@ -60,6 +68,20 @@ fn right_column(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, view: &M
     let wants: Vec<Want> = PANES.iter().zip(&gathered).map(|(pane, g)| pane.wants(scene, g)).collect();
     for ((pane, g), place) in PANES.iter().zip(&gathered).zip(layout::stack(area, &wants)) {
         pane.draw(canvas, scene, g, place, view.focus.selection(pane.id));
+    }
+}
+
+/// The course of every link that counts, as high as there is room.
+fn courses(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect) {
+    let links: Vec<Item> = PANES
+        .iter()
+        .filter(|pane| pane.id == PaneId::Replication)
+        .flat_map(|pane| pane.gather(scene).lines)
+        .map(|line| line.item())
+        .collect();
+    let wants = vec![Want { least: 3, all: 9 }; links.len()];
+    for (link, place) in links.iter().zip(layout::stack(area, &wants)) {
+        views::course(canvas, scene, place, Some(link));
     }
 }
 

@@ -19,9 +19,9 @@ use super::standing::{Call, Seen, Standing, is_waited_for};
 /// Columns of the trend beside a value.
 const TREND: u16 = 12;
 /// … where there is little room.
-const TREND_NARROW: u16 = 8;
+const TREND_NARROW: u16 = 7;
 /// Columns of a value with its unit.
-const VALUE: u16 = 10;
+const VALUE: u16 = 11;
 
 pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
     let seen = scene.section(Section::Replication);
@@ -57,7 +57,8 @@ pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Ro
         columns.text.width,
         [Column::fixed(VALUE).gap(0), Column::fixed(trend_columns).gap(1).optional(), Column::rest(17)],
     );
-    let course = scene.readings.track(&seen.probe.id).map_or_else(Vec::new, course);
+    let track = scene.readings.track(&seen.probe.id);
+    let course = track.map_or_else(Vec::new, |track| course(track, trend_at.width.into()));
     row.right(value_at, value(scene, seen, call))
         .trend(trend_at, course, call.role(Role::Gauge))
         .left(text_at, trend(scene, seen, call))
@@ -79,10 +80,8 @@ pub(super) fn brief<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
 
 /// How much a link calls: by its verdict, and by growing while somebody waits for it.
 pub(super) fn call(scene: &Scene<'_>, seen: Seen<'_>) -> Call {
-    let growing = scene
-        .readings
-        .track(&seen.probe.id)
-        .is_some_and(|track| matches!(track.trend(), Trend::Growing(_)));
+    let growing =
+        scene.readings.track(&seen.probe.id).is_some_and(|track| matches!(track.trend(), Trend::Growing(_)));
     let waited = growing && is_waited_for(scene.plan, scene.state, &seen.probe.id);
     match seen.standing {
         Standing::Well if waited => Call::Caution,
@@ -98,6 +97,14 @@ fn value(scene: &Scene<'_>, seen: Seen<'_>, call: Call) -> Words<'static> {
     match lag(scene, seen) {
         Some(lag) => words(call.role(Role::Figure), amount(lag.behind, lag.unit)),
         None => words(call.role(Role::Dim), scene.glyphs.none),
+    }
+}
+
+/// So many units of a log in a second: rows need no name beside a value that has one.
+fn rate_of(rate: u64, unit: LagUnit) -> String {
+    match unit {
+        LagUnit::Bytes => format!("{}/s", format::bytes(rate)),
+        LagUnit::Changes | LagUnit::Transactions => format!("{}/s", format::count(rate)),
     }
 }
 
@@ -129,17 +136,17 @@ fn trend<'a>(scene: &Scene<'a>, seen: Seen<'a>, call: Call) -> Words<'a> {
             // A rate is positive and far below what a count holds.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
             let rate = rate.clamp(1.0, 1e15) as u64;
-            words(role, format!("growing {}/s", amount(rate, lag.unit)))
+            words(role, "growing ").and(bright, rate_of(rate, lag.unit))
         }
         Trend::Steady => words(role, "steady"),
         Trend::Unclear => words(call.role(Role::Dim), "too few looks for a trend"),
     }
 }
 
-/// The last looks, oldest first; a look that failed is a gap.
-pub(super) fn course(track: &Track) -> Vec<Option<f64>> {
+/// So many of the last looks, oldest first; a look that failed is a gap.
+pub(super) fn course(track: &Track, looks: usize) -> Vec<Option<f64>> {
     #[expect(clippy::cast_precision_loss, reason = "a column is eight steps high")]
     let height = |behind: u64| behind as f64;
-    let skip = track.trend.len().saturating_sub(usize::from(TREND));
+    let skip = track.trend.len().saturating_sub(looks);
     track.trend.iter().skip(skip).map(|(_, behind)| behind.map(height)).collect()
 }

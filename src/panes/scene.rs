@@ -8,15 +8,15 @@ use crate::clock::{Now, Timestamp};
 use crate::engine::State;
 use crate::engine::reading::Verdict;
 use crate::engine::readings::Readings;
-use crate::plan::{Plan, ProbeId};
 use crate::plan::model::Section;
+use crate::plan::{Plan, ProbeId};
 use crate::ui::actions::{Action, Context};
 use crate::ui::format;
+use crate::ui::glyphs::Glyphs;
 use crate::ui::keymap::Keymap;
 use crate::ui::layout::{self, Column, Slot};
-use crate::ui::safe::SafeText;
-use crate::ui::glyphs::Glyphs;
 use crate::ui::mode::Mode;
+use crate::ui::safe::SafeText;
 use crate::ui::theme::Role;
 
 use super::feed::{Feed, Recorded};
@@ -62,7 +62,7 @@ impl Columns {
     pub(crate) fn new(plan: &Plan, area: Rect) -> Columns {
         let titles = plan.probes.iter().filter(|p| p.section != Section::Environment).map(|p| &p.title);
         let widest = titles.map(|t| SafeText::from(t).width()).max().unwrap_or(0);
-        let most = (area.width / 5).clamp(11, 16);
+        let most = (area.width / 5).clamp(12, 16);
         let name = u16::try_from(widest).unwrap_or(most).clamp(9, most);
         let [sign, name, text, age] = layout::columns(
             area.x,
@@ -95,6 +95,18 @@ impl<'a> Scene<'a> {
         kept.filter_map(|kept| self.kept(kept)).filter(|seen| seen.probe.section == section).collect()
     }
 
+    /// The same, with those that do not count now.
+    pub(crate) fn whole_section(&self, section: Section) -> Vec<Seen<'a>> {
+        let seen = self.figures.probes.iter().filter_map(|kept| self.kept(kept));
+        seen.filter(|seen| seen.probe.section == section).collect()
+    }
+
+    /// Now, or when the run ended.
+    pub(crate) fn end(&self) -> Timestamp {
+        let over = self.state.last.filter(|_| self.state.is_over());
+        over.map_or(self.now.wall, |last| last.wall)
+    }
+
     fn kept(&self, kept: &'a Kept) -> Option<Seen<'a>> {
         let probe = self.plan.probes.get(kept.probe)?;
         Some(Seen { probe, evidence: &kept.evidence, standing: kept.standing })
@@ -108,8 +120,16 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// The key of an action at a gate.
+    pub(crate) fn key_at_gate(&self, action: Action) -> Words<'static> {
+        let key = self.keys.key_for(Context::Gate, action);
+        key.map_or_else(Words::none, |key| words(Role::KeyName, key.to_string()))
+    }
+
     /// The key of an action, as the last line names it.
     pub(crate) fn key(&self, action: Action) -> Words<'static> {
-        self.keys.key_for(Context::Main, action).map_or_else(Words::none, |key| words(Role::KeyName, key.to_string()))
+        self.keys
+            .key_for(Context::Main, action)
+            .map_or_else(Words::none, |key| words(Role::KeyName, key.to_string()))
     }
 }

@@ -76,7 +76,9 @@ pub(super) enum Line<'a> {
 impl<'a> Line<'a> {
     pub(super) fn call(&self, scene: &Scene<'_>) -> Call {
         match self {
-            Line::Probe(seen) if seen.probe.section == Section::Replication => replication::call(scene, *seen),
+            Line::Probe(seen) if seen.probe.section == Section::Replication => {
+                replication::call(scene, *seen)
+            }
             Line::Probe(seen) => seen.standing.call(),
             Line::Alarm(_, alarm) if alarms::wants_answer(alarm) => alarm.severity.into(),
             Line::Alarm(..) => Call::None,
@@ -90,7 +92,8 @@ impl<'a> Line<'a> {
         }
     }
 
-    pub(super) fn row(&self, scene: &Scene<'a>, columns: Columns) -> Row<'a> {
+    /// `is_first`: the pane's key means this one.
+    pub(super) fn row(&self, scene: &Scene<'a>, columns: Columns, is_first: bool) -> Row<'a> {
         match *self {
             Line::Probe(seen) => match seen.probe.section {
                 Section::Replication => replication::row(scene, seen, columns),
@@ -98,13 +101,15 @@ impl<'a> Line<'a> {
                 Section::Validation => validation::row(scene, seen, columns),
                 Section::Environment => environment::row(scene, seen, columns),
             },
-            Line::Alarm(id, alarm) => alarms::row(scene, id, alarm, columns),
+            Line::Alarm(id, alarm) => alarms::row(scene, id, alarm, columns, is_first),
         }
     }
 
     fn brief(&self, scene: &Scene<'a>) -> Words<'a> {
         match *self {
-            Line::Probe(seen) if seen.probe.section == Section::Replication => replication::brief(scene, seen),
+            Line::Probe(seen) if seen.probe.section == Section::Replication => {
+                replication::brief(scene, seen)
+            }
             Line::Probe(seen) => {
                 let role = seen.standing.call().role(Role::Normal);
                 let text = match seen.standing {
@@ -147,12 +152,14 @@ impl Pane {
         let room = usize::from(area.height - 1);
         let (shown, hidden) = fit(scene, &gathered.lines, room, selection.item);
         let mut y = area.y + 1;
-        for line in shown.iter().filter_map(|at| gathered.lines.get(*at)) {
-            selection.draw(canvas, area, y, &line.row(scene, columns));
+        let means = selection.item.map_or(0, |item| gathered.lines.iter().position(|l| l.item() == *item).unwrap_or(0));
+        for (at, line) in shown.iter().filter_map(|at| Some((*at, gathered.lines.get(*at)?))) {
+            selection.draw(canvas, area, y, &line.row(scene, columns, at == means));
             y += 1;
         }
         if !hidden.is_empty() && y < area.bottom() {
-            let rest: Vec<Line<'_>> = hidden.iter().filter_map(|at| gathered.lines.get(*at).copied()).collect();
+            let rest: Vec<Line<'_>> =
+                hidden.iter().filter_map(|at| gathered.lines.get(*at).copied()).collect();
             Row::new().left(columns.all, sum(scene, &rest)).draw(canvas, y);
         }
     }
@@ -214,7 +221,12 @@ pub(super) fn brief_line(
 
 /// Which lines have room, in their order, and which have not: the selected one and what calls loudest come
 /// before what is well.
-fn fit(scene: &Scene<'_>, lines: &[Line<'_>], room: usize, selected: Option<&Item>) -> (Vec<usize>, Vec<usize>) {
+fn fit(
+    scene: &Scene<'_>,
+    lines: &[Line<'_>],
+    room: usize,
+    selected: Option<&Item>,
+) -> (Vec<usize>, Vec<usize>) {
     if lines.len() <= room {
         return ((0..lines.len()).collect(), Vec::new());
     }
@@ -247,9 +259,9 @@ fn sum<'a>(scene: &Scene<'_>, rest: &[Line<'_>]) -> Words<'a> {
         alarms::sum(&alarms)
     } else {
         let wrong = rest.iter().filter(|line| line.call(scene) > Call::None).count() as u64;
-        if wrong == 0 { "none of them calls".to_owned() } else { format!("{} not well", format::count(wrong)) }
+        if wrong == 0 { "quiet".to_owned() } else { format!("{} not well", format::count(wrong)) }
     };
-    words(loudest.role(Role::Dim), format!("{more}: {what}"))
+    words(loudest.role(Role::Dim), format!("{more}, {what}"))
 }
 
 /// The sign and the name of a probe's row.
@@ -275,7 +287,9 @@ pub(super) fn waived_text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
     let waiver = waivers.filter(|w| w.evidence == seen.evidence.id).max_by_key(|w| w.at);
     let text = words(role, seen.evidence.text.as_str());
     match waiver {
-        Some(waiver) => text.and(role, format!(", waived by {}: ", waiver.by)).and(role, waiver.reason.as_str()),
+        Some(waiver) => {
+            text.and(role, format!(", waived by {}: ", waiver.by)).and(role, waiver.reason.as_str())
+        }
         None => text,
     }
 }

@@ -181,7 +181,9 @@ fn is_waived(state: &State, evidence: &Evidence) -> bool {
 
 /// Whether a link is waited for by a step that runs.
 pub(crate) fn is_waited_for(plan: &Plan, state: &State, link: &ProbeId) -> bool {
-    state.running.iter().filter_map(|&slot| plan.at_slot(slot)).any(|step| {
-        matches!(&step.kind, StepKind::Wait(WaitFor::CaughtUp(links)) if links.contains(link))
-    })
+    state
+        .running
+        .iter()
+        .filter_map(|&slot| plan.at_slot(slot))
+        .any(|step| matches!(&step.kind, StepKind::Wait(WaitFor::CaughtUp(links)) if links.contains(link)))
 }

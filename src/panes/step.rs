@@ -150,7 +150,8 @@ fn whole(time: Duration) -> Duration {
 
 /// By how much a running step has overrun its estimate; a person who thinks is not late.
 fn late(scene: &Scene<'_>, step: &Step, at: &StepState) -> Option<Duration> {
-    if step.gate().is_some() || !matches!(at.status, Status::Running | Status::Proving) {
+    let runs = matches!(at.status, Status::Running | Status::Proving) && at.reopened.is_none();
+    if step.gate().is_some() || !runs {
         return None;
     }
     let took = at.took(scene.now)?;
@@ -172,12 +173,17 @@ fn below<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, slot: usize) 
             return lines;
         }
         UndoStatus::Stuck => {
-            lines.push(words(Role::Warning, "could not be taken back: ").and(Role::Warning, at.detail.as_str()));
+            lines.push(
+                words(Role::Warning, "could not be taken back: ").and(Role::Warning, at.detail.as_str()),
+            );
             lines.push(hint(scene, Action::Retry, "try again, or settle it from the palette"));
             return lines;
         }
         UndoStatus::Unknown => {
-            lines.push(words(Role::Warning, "nobody knows whether it was taken back: ").and(Role::Warning, at.detail.as_str()));
+            lines.push(
+                words(Role::Warning, "nobody knows whether it was taken back: ")
+                    .and(Role::Warning, at.detail.as_str()),
+            );
             lines.push(hint(scene, Action::Command, "settle it, once somebody has looked"));
             return lines;
         }
@@ -193,7 +199,8 @@ fn below<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, slot: usize) 
         }
         Status::Unknown => {
             lines.push(
-                words(Role::Warning, "nobody knows whether it happened: ").and(Role::Warning, at.detail.as_str()),
+                words(Role::Warning, "nobody knows whether it happened: ")
+                    .and(Role::Warning, at.detail.as_str()),
             );
             lines.push(hint(scene, Action::Command, "settle it, once somebody has looked"));
         }
@@ -209,7 +216,11 @@ fn below<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, slot: usize) 
             let ready = people::may_start(scene.state).is_ok()
                 && steps::may_begin(scene.plan, scene.state, scene.readings, step, slot, scene.now).is_ok();
             if ready {
-                lines.push(words(Role::Bright, "waits for a key: ").also(hint(scene, Action::Confirm, "start it")));
+                lines.push(words(Role::Bright, "waits for a key: ").also(hint(
+                    scene,
+                    Action::Confirm,
+                    "start it",
+                )));
             }
         }
         Status::Pending | Status::Done | Status::Skipped => {}
@@ -225,7 +236,8 @@ fn running<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, lines: &mut
     match &step.kind {
         StepKind::Manual { ask } => lines.push(question(scene, step, ask)),
         StepKind::Gate(_) => {
-            let decided = scene.state.gates.get(&step.id).filter(|g| !g.open).and_then(|g| g.decided.as_ref());
+            let decided =
+                scene.state.gates.get(&step.id).filter(|g| !g.open).and_then(|g| g.decided.as_ref());
             lines.push(match decided {
                 Some(decided) => words(Role::Caution, format!("NO-GO by {}: ", decided.by))
                     .and(Role::Caution, decided.reason.as_str()),
@@ -297,9 +309,8 @@ fn zero_wait<'a>(scene: &Scene<'a>, links: &'a [ProbeId]) -> Words<'a> {
         let Some(seen) = scene.seen(id) else { continue };
         let track = scene.readings.track(id);
         let trend = track.map_or(Trend::Unclear, crate::engine::readings::Track::trend);
-        let held = track
-            .and_then(|t| Some(t.last.as_ref()?.boot.since(t.zero_since?)))
-            .unwrap_or(Duration::ZERO);
+        let held =
+            track.and_then(|t| Some(t.last.as_ref()?.boot.since(t.zero_since?))).unwrap_or(Duration::ZERO);
         let needs = match (seen.evidence.verdict, trend) {
             (Verdict::Stale | Verdict::Unknown, _) => None,
             (_, Trend::Zero) if held >= link.zero_for => {
@@ -338,12 +349,20 @@ fn question<'a>(scene: &Scene<'a>, step: &'a Step, ask: &'a str) -> Words<'a> {
         Some(owner) => format!("{owner}: ").into(),
         None => "".into(),
     };
-    words(Role::Bright, who.into_owned()).and(Role::Bright, ask).and(Role::Dim, "  ").also(hint(scene, Action::Confirm, "done"))
+    words(Role::Bright, who.into_owned()).and(Role::Bright, ask).and(Role::Dim, "  ").also(hint(
+        scene,
+        Action::Confirm,
+        "done",
+    ))
 }
 
 /// A key and what it does, for whoever has the keys.
 fn hint(scene: &Scene<'_>, action: Action, label: &'static str) -> Words<'static> {
-    if scene.drives { scene.key(action).and(Role::KeyLabel, " ").and(Role::KeyLabel, label) } else { Words::none() }
+    if scene.drives {
+        scene.key(action).and(Role::KeyLabel, " ").and(Role::KeyLabel, label)
+    } else {
+        Words::none()
+    }
 }
 
 impl Scene<'_> {

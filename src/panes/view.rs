@@ -19,9 +19,6 @@ pub(super) struct Selection<'a> {
 }
 
 impl Selection<'_> {
-    /// A pane without the keys.
-    pub(super) const NONE: Selection<'static> = Selection { focused: false, item: None };
-
     /// Whether a row is the selected one.
     pub(super) fn is(&self, row: &Row<'_>) -> bool {
         self.focused && self.item.is_some() && self.item == row.item.as_ref()

@@ -57,7 +57,9 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
         Event::RunStarted(run) => {
             let what = match run.mode {
                 Mode::Live => format!("started, {} drives", run.operator),
-                Mode::Rehearsal { number, .. } => format!("rehearsal {number} started, {} drives", run.operator),
+                Mode::Rehearsal { number, .. } => {
+                    format!("rehearsal {number} started, {} drives", run.operator)
+                }
             };
             line(Normal, "run", what, format!("{}, plan {}", run.run, short(&run.pins.resolved)))
         }
@@ -74,8 +76,12 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
             line(Caution, "operator", format!("{name} took the helm from {from}"), account.as_str())
         }
         Event::OperatorLost { name } => line(Caution, "operator", format!("{name} is not connected"), ""),
-        Event::PhaseStarted { phase } => line(Quiet, phase.as_str(), "phase begins", title_of_phase(plan, phase)),
-        Event::PhaseFinished { phase } => line(Quiet, phase.as_str(), "phase done", title_of_phase(plan, phase)),
+        Event::PhaseStarted { phase } => {
+            line(Quiet, phase.as_str(), "phase begins", title_of_phase(plan, phase))
+        }
+        Event::PhaseFinished { phase } => {
+            line(Quiet, phase.as_str(), "phase done", title_of_phase(plan, phase))
+        }
 
         Event::StepStarted { step, attempt, leg, by } => {
             let what = match (leg, attempt) {
@@ -125,7 +131,7 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
                 Verdict::Pass => Quiet,
                 Verdict::Fail | Verdict::Stale | Verdict::Unknown => Caution,
             };
-            line(weight, probe.as_str(), verdict.word(), text.as_str())
+            line(weight, probe.as_str(), verdict_in_words(*verdict), text.as_str())
         }
         Event::ZeroHeld { link, for_ms, position, marker, .. } => {
             let held = format::span(Duration::from_millis(*for_ms));
@@ -155,17 +161,17 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
             line(Warning, endpoint.as_str(), format!("session {session} goes on"), why.as_str())
         }
 
-        Event::AlarmRaised { alarm, severity, text } => {
+        Event::AlarmRaised { severity, text, .. } => {
             let (weight, loud) = match severity {
                 Severity::Advisory => (Normal, "advisory"),
                 Severity::Caution => (Caution, "caution"),
                 Severity::Warning => (Warning, "warning, wants an answer"),
             };
-            line(weight, alarm_subject(alarm), text.as_str(), loud)
+            line(weight, "alarm", text.as_str(), loud)
         }
-        Event::AlarmCleared { alarm } => line(Quiet, alarm_subject(alarm), "alarm is clear", ""),
+        Event::AlarmCleared { alarm } => line(Quiet, "alarm", "clear", alarm_subject(alarm)),
         Event::AlarmAcknowledged { alarm, by } => {
-            line(Normal, alarm_subject(alarm), format!("alarm answered by {by}"), "")
+            line(Normal, "alarm", format!("answered by {by}"), alarm_subject(alarm))
         }
 
         Event::GateOpened { gate, revision: 0 | 1 } => line(Normal, gate.as_str(), "asks for a decision", ""),
@@ -193,9 +199,10 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
 
         Event::Held { cause, by, reason } => {
             let what = match (cause, by) {
-                (HoldCause::Asked | HoldCause::NoGo | HoldCause::HelmTaken | HoldCause::AbortAfterSwitch, Some(by)) => {
-                    format!("held by {by}").into()
-                }
+                (
+                    HoldCause::Asked | HoldCause::NoGo | HoldCause::HelmTaken | HoldCause::AbortAfterSwitch,
+                    Some(by),
+                ) => format!("held by {by}").into(),
                 _ => Cow::from("held"),
             };
             line(Caution, "run", what, hold_in_words(*cause, reason))
@@ -235,6 +242,15 @@ fn ended(leg: Leg, outcome: Outcome) -> (Weight, &'static str) {
 fn sheet_in_words(digest: &str, lines: &[crate::engine::event::SheetLine]) -> String {
     let hold = lines.iter().filter(|l| l.verdict == Verdict::Pass || l.waived.is_some()).count();
     format!("{}, {hold} of {} hold", grouped(digest), lines.len())
+}
+
+fn verdict_in_words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "well",
+        Verdict::Fail => "not well",
+        Verdict::Stale => "stale",
+        Verdict::Unknown => "unknown",
+    }
 }
 
 fn title_of_phase<'a>(plan: &'a Plan, id: &crate::plan::PhaseId) -> &'a str {
@@ -283,7 +299,8 @@ pub(super) fn short(hash: &str) -> String {
 
 /// The first eight characters of a digest, in two groups that can be read aloud.
 pub(super) fn grouped(digest: &str) -> String {
-    let (first, rest): (String, String) = (digest.chars().take(4).collect(), digest.chars().skip(4).take(4).collect());
+    let (first, rest): (String, String) =
+        (digest.chars().take(4).collect(), digest.chars().skip(4).take(4).collect());
     if rest.is_empty() { first } else { format!("{first} {rest}") }
 }
 

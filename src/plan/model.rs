@@ -406,6 +406,8 @@ pub struct Link {
     pub warn: u64,
     /// *Zero* means zero for this long.
     pub zero_for: Duration,
+    /// Tables that need not travel it.
+    pub except: Vec<String>,
     /// This link carries rows back after the switch: what keeps the way back lossless.
     pub reverse: bool,
 }

@@ -196,7 +196,8 @@ mod tests {
     #[test]
     fn the_digest_covers_names_digests_position_and_text() {
         let base = of(&[("a", "1"), ("b", "2")]);
-        let mut digests = vec![base.digest(), of(&[("a", "2"), ("b", "1")]).digest(), of(&[("a1", "b2")]).digest()];
+        let mut digests =
+            vec![base.digest(), of(&[("a", "2"), ("b", "1")]).digest(), of(&[("a1", "b2")]).digest()];
         digests.push(Baseline { position: Some("c:1".to_owned()), ..base.clone() }.digest());
         digests.push(Baseline { text: Some("c:1".to_owned()), ..base.clone() }.digest());
         let unlike: std::collections::BTreeSet<_> = digests.iter().collect();

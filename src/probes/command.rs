@@ -68,9 +68,7 @@ pub(super) async fn run_with(look: &mut Look<'_>, argv: &[String], env: Env) -> 
     }
     match &finished.ended {
         // A shell's words for *cannot be run* and *not found*.
-        Ended::Code(code @ (126 | 127)) => {
-            failed(Ran { code: *code, finished }.said())
-        }
+        Ended::Code(code @ (126 | 127)) => failed(Ran { code: *code, finished }.said()),
         Ended::Code(code) => Ok(Ran { code: *code, finished }),
         Ended::TimedOut => Err(super::timed_out(look.timeout)),
         Ended::Signal(_) | Ended::NotStarted(_) | Ended::Lost(_) => failed(finished.ended.to_string()),
@@ -80,9 +78,12 @@ pub(super) async fn run_with(look: &mut Look<'_>, argv: &[String], env: Env) -> 
 /// The words of a command, as they would be typed.
 pub(super) fn typed(argv: &[String]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    let word = |a: &String| match a.is_empty() || !a.chars().all(plain) {
-        true => format!("'{}'", a.replace('\'', "'\\''")),
-        false => a.clone(),
+    let word = |a: &String| {
+        if !a.is_empty() && a.chars().all(plain) {
+            a.clone()
+        } else {
+            format!("'{}'", a.replace('\'', "'\\''"))
+        }
     };
     argv.iter().map(word).collect::<Vec<_>>().join(" ")
 }

@@ -98,7 +98,9 @@ async fn exchange(server: SocketAddr, query: Query) -> Result<Message, Unmeasure
     let mut edns = Edns::new();
     edns.set_max_payload(PAYLOAD);
     question.set_edns(edns);
-    let bytes = question.to_vec().map_err(|why| Unmeasured::Failed(format!("the question cannot be asked: {why}")))?;
+    let bytes = question
+        .to_vec()
+        .map_err(|why| Unmeasured::Failed(format!("the question cannot be asked: {why}")))?;
     let answer = over_udp(server, &question, &bytes).await.map_err(|why| unreachable(&why))?;
     if answer.metadata.truncation {
         return over_tcp(server, &question, &bytes).await;
@@ -123,9 +125,8 @@ async fn over_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> std::
             }
         };
         // The look's own timeout ends this.
-        match tokio::time::timeout(AGAIN, wait).await {
-            Ok(answer) => return answer,
-            Err(_) => continue,
+        if let Ok(answer) = tokio::time::timeout(AGAIN, wait).await {
+            return answer;
         }
     }
 }
@@ -133,12 +134,14 @@ async fn over_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> std::
 async fn over_tcp(server: SocketAddr, question: &Message, bytes: &[u8]) -> Result<Message, Unmeasured> {
     let cut = |why: std::io::Error| unreachable(&why);
     let mut stream = TcpStream::connect(server).await.map_err(cut)?;
-    let length = u16::try_from(bytes.len()).map_err(|_| Unmeasured::Failed("the question is too long".to_owned()))?;
+    let length =
+        u16::try_from(bytes.len()).map_err(|_| Unmeasured::Failed("the question is too long".to_owned()))?;
     stream.write_u16(length).await.map_err(cut)?;
     stream.write_all(bytes).await.map_err(cut)?;
     let mut buffer = vec![0; usize::from(stream.read_u16().await.map_err(cut)?)];
     stream.read_exact(&mut buffer).await.map_err(cut)?;
-    answers(question, &buffer).ok_or_else(|| Unmeasured::Failed("the answer over TCP makes no sense".to_owned()))
+    answers(question, &buffer)
+        .ok_or_else(|| Unmeasured::Failed("the answer over TCP makes no sense".to_owned()))
 }
 
 fn answers(question: &Message, bytes: &[u8]) -> Option<Message> {

@@ -74,7 +74,9 @@ pub(crate) fn unmeasured(why: Error) -> Unmeasured {
     match why {
         Error::NotReachable { why, .. } => Unmeasured::NotReachable(why),
         Error::TimedOut { after, .. } => super::timed_out(after),
-        Error::Refused { doing, code, message, .. } => Unmeasured::Failed(format!("{doing} was refused: {message} ({code})")),
+        Error::Refused { doing, code, message, .. } => {
+            Unmeasured::Failed(format!("{doing} was refused: {message} ({code})"))
+        }
         Error::Broken { why, next, .. } => Unmeasured::Failed(format!("{why}; {next}")),
         Error::Cancelled { doing, .. } => Unmeasured::Failed(format!("{doing} was called off")),
     }
@@ -82,7 +84,10 @@ pub(crate) fn unmeasured(why: Error) -> Unmeasured {
 
 /// The fence as the plan wants it, in the words of databases.
 pub(crate) fn fence_spec(target: &FenceTarget) -> FenceSpec {
-    FenceSpec { roles: Vec::new(), spare: target.spare.iter().map(|(application, _)| application.clone()).collect() }
+    FenceSpec {
+        roles: Vec::new(),
+        spare: target.spare.iter().map(|(application, _)| application.clone()).collect(),
+    }
 }
 
 /// Why the plan spares a session, if it does.

@@ -90,7 +90,8 @@ fn number(expect: &Expect, body: &str) -> Result<f64, Unmeasured> {
             let Some(at) = json.pointer(pointer) else {
                 return failed(format!("{pointer} is not in the answer"));
             };
-            at.as_f64().ok_or_else(|| Unmeasured::Failed(format!("{pointer} is {}, not a number", kind(at))))?
+            at.as_f64()
+                .ok_or_else(|| Unmeasured::Failed(format!("{pointer} is {}, not a number", kind(at))))?
         }
     };
     if !value.is_finite() {
@@ -127,7 +128,8 @@ fn bounded(expect: &Expect, value: f64) -> (bool, String) {
 }
 
 fn parsed(body: &str) -> Result<Value, Unmeasured> {
-    serde_json::from_str(body).map_err(|_| Unmeasured::Failed(format!("the answer is no JSON: {}", about(body))))
+    serde_json::from_str(body)
+        .map_err(|_| Unmeasured::Failed(format!("the answer is no JSON: {}", about(body))))
 }
 
 /// `1` and `1.0` are the same number, whichever the far side writes.
@@ -191,14 +193,28 @@ mod tests {
 
     #[test]
     fn junk_is_never_a_number() {
-        for junk in
-            ["", " \n", "NaN", "nan", "inf", "-inf", "1e999", "-1", "0x10", "1 2", "<html>0</html>", "null", "ok"]
-        {
+        for junk in [
+            "",
+            " \n",
+            "NaN",
+            "nan",
+            "inf",
+            "-inf",
+            "1e999",
+            "-1",
+            "0x10",
+            "1 2",
+            "<html>0</html>",
+            "null",
+            "ok",
+        ] {
             let got = judged(&at_most(10.0), junk);
             assert!(matches!(got, Err(Unmeasured::Failed(_))), "{junk:?} gave {got:?}");
         }
         let pointer = Expect { number: Some("/lag".to_owned()), ..at_most(10.0) };
-        for junk in ["", "<html>", "{}", r#"{"lag":null}"#, r#"{"lag":"0"}"#, r#"{"lag":1e999}"#, r#"{"lag":-1}"#] {
+        for junk in
+            ["", "<html>", "{}", r#"{"lag":null}"#, r#"{"lag":"0"}"#, r#"{"lag":1e999}"#, r#"{"lag":-1}"#]
+        {
             let got = judged(&pointer, junk);
             assert!(matches!(got, Err(Unmeasured::Failed(_))), "{junk:?} gave {got:?}");
         }
@@ -207,7 +223,10 @@ mod tests {
     #[test]
     fn a_number_stands_with_its_limit() {
         assert_eq!(judged(&at_most(10.0), " 3\n"), Ok((true, "exit 0, 3, at most 10".to_owned())));
-        assert_eq!(judged(&at_most(10.0), "10.5"), Ok((false, "exit 0, 10.5, at most 10 asked for".to_owned())));
+        assert_eq!(
+            judged(&at_most(10.0), "10.5"),
+            Ok((false, "exit 0, 10.5, at most 10 asked for".to_owned()))
+        );
         let both = Expect { at_least: Some(-5.0), ..at_most(10.0) };
         assert_eq!(judged(&both, "-1"), Ok((true, "exit 0, -1, -5 to 10".to_owned())));
         assert_eq!(judged(&both, "-6"), Ok((false, "exit 0, -6, at least -5 asked for".to_owned())));
@@ -218,8 +237,11 @@ mod tests {
     #[test]
     fn texts_and_values_are_looked_for_and_not_told() {
         let text = Expect { text: Some("azure".to_owned()), ..Expect::default() };
-        assert_eq!(judged(&text, "we are on azure now").unwrap().0, true);
-        assert_eq!(judged(&text, "dc1 of jane@example.net").unwrap().1, "exit 0, “azure” is not in the answer");
+        assert!(judged(&text, "we are on azure now").unwrap().0);
+        assert_eq!(
+            judged(&text, "dc1 of jane@example.net").unwrap().1,
+            "exit 0, “azure” is not in the answer"
+        );
         let is = Expect { is: Some("7".to_owned()), ..Expect::default() };
         assert_eq!(judged(&is, "7\n").unwrap(), (true, "exit 0, 7".to_owned()));
         assert_eq!(judged(&is, "8").unwrap().1, "exit 0, 8, expected 7");
@@ -228,10 +250,22 @@ mod tests {
 
     #[test]
     fn json_values_are_compared_as_values() {
-        let valid = Expect { json: vec![("/s/ok".to_owned(), true.into()), ("/n".to_owned(), 1.into())], ..Expect::default() };
-        assert_eq!(judged(&valid, r#"{"n":1.0,"s":{"ok":true}}"#).unwrap(), (true, "exit 0, 2 values as expected".to_owned()));
-        assert_eq!(judged(&valid, r#"{"n":1,"s":{"ok":false}}"#).unwrap().1, "exit 0, /s/ok is false, expected true");
-        assert_eq!(judged(&valid, r#"{"n":1}"#).unwrap(), (false, "exit 0, /s/ok is not in the answer".to_owned()));
+        let valid = Expect {
+            json: vec![("/s/ok".to_owned(), true.into()), ("/n".to_owned(), 1.into())],
+            ..Expect::default()
+        };
+        assert_eq!(
+            judged(&valid, r#"{"n":1.0,"s":{"ok":true}}"#).unwrap(),
+            (true, "exit 0, 2 values as expected".to_owned())
+        );
+        assert_eq!(
+            judged(&valid, r#"{"n":1,"s":{"ok":false}}"#).unwrap().1,
+            "exit 0, /s/ok is false, expected true"
+        );
+        assert_eq!(
+            judged(&valid, r#"{"n":1}"#).unwrap(),
+            (false, "exit 0, /s/ok is not in the answer".to_owned())
+        );
         assert!(matches!(judged(&valid, "<html>"), Err(Unmeasured::Failed(_))));
     }
 

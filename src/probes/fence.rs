@@ -8,6 +8,7 @@ use super::endpoint::{Lane, fence_spec, key, seen, unmeasured};
 use super::look::Look;
 use super::words::{counted, line};
 use super::writes::word;
+use crate::clock::Timestamp;
 use crate::databases::{Database, Fence, FenceState as Stands, ProbeWrite, Seal, Writes};
 use crate::engine::reading::{Facts, FenceFacts, FenceState, Measure, SessionSeen, Unmeasured};
 use crate::plan::model::FenceTarget;
@@ -35,7 +36,9 @@ pub(super) async fn look(look: &mut Look<'_>, target: &FenceTarget) -> Result<Me
         Some(sql) => Some(database.probe_write(sql, ACCOUNT).await.map_err(unmeasured)?),
     };
     let writes = match &stands.at {
-        None => return super::look::failed("the fence stands and has no position: it was not set by cutover"),
+        None => {
+            return super::look::failed("the fence stands and has no position: it was not set by cutover");
+        }
         Some(position) => database.writes_since(position).await.map_err(unmeasured)?,
     };
     keep(look, &stands, &older, tried.as_ref(), &writes);
@@ -79,7 +82,7 @@ fn judge(stands: &Stands, older: Vec<SessionSeen>, tried: Option<&ProbeWrite>, w
         .take(NAMED)
         .map(|c| line(&format!("{} {} {}", c.table, key(&c.key), self::word(c.op)), 120))
         .collect();
-    let writer = older.iter().filter(|s| s.last_write > stands.since).max_by_key(|s| s.last_write);
+    let mover = older.iter().filter(|s| s.last_write > stands.since).max_by_key(|s| s.last_write);
 
     let (pass, text) = match tried {
         Some(ProbeWrite::Succeeded) => (false, format!("{word}, yet a new session can write")),
@@ -93,10 +96,16 @@ fn judge(stands: &Stands, older: Vec<SessionSeen>, tried: Option<&ProbeWrite>, w
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 (false, format!("{word}{proof}, {}{} still here{more}", name(first), wrote(writes.total)))
             } else if writes.total > 0 && !sealed {
-                let by = writer.map_or_else(String::new, |s| format!(" by {}", name(s)));
+                let by = mover.map_or_else(String::new, |s| format!(" by {}", name(s)));
                 (false, format!("{word}{proof}, yet {} moved{by}", counted(writes.total, "row")))
             } else if writes.total > 0 {
-                (true, format!("{word}{proof}, {} moved before the last session ended", counted(writes.total, "row")))
+                (
+                    true,
+                    format!(
+                        "{word}{proof}, {} moved before the last session ended",
+                        counted(writes.total, "row")
+                    ),
+                )
             } else {
                 let kept = match older.len() as u64 {
                     0 => String::new(),
@@ -138,16 +147,29 @@ pub(crate) fn state(fence: Fence) -> FenceState {
     }
 }
 
-fn keep(look: &mut Look<'_>, stands: &Stands, older: &[SessionSeen], tried: Option<&ProbeWrite>, writes: &Writes) {
-    look.keep(&format!("fence {:?} since {}", stands.fence, stands.since.map_or_else(|| "?".to_owned(), |t| t.rfc3339())));
+fn keep(
+    look: &mut Look<'_>,
+    stands: &Stands,
+    older: &[SessionSeen],
+    tried: Option<&ProbeWrite>,
+    writes: &Writes,
+) {
+    look.keep(&format!(
+        "fence {:?} since {}",
+        stands.fence,
+        stands.since.map_or_else(|| "?".to_owned(), Timestamp::rfc3339)
+    ));
     match tried {
         None => {}
         Some(ProbeWrite::Succeeded) => look.keep("probe write succeeded"),
-        Some(ProbeWrite::Refused { code, message, .. }) => look.keep(&format!("probe write refused: {message} ({code})")),
+        Some(ProbeWrite::Refused { code, message, .. }) => {
+            look.keep(&format!("probe write refused: {message} ({code})"));
+        }
     }
     for s in older {
         let spared = s.spared.as_ref().map_or_else(String::new, |why| format!(", spared: {why}"));
-        let wrote = s.last_write.map_or_else(|| "never wrote".to_owned(), |t| format!("last wrote {}", t.rfc3339()));
+        let wrote =
+            s.last_write.map_or_else(|| "never wrote".to_owned(), |t| format!("last wrote {}", t.rfc3339()));
         let ran = s.statement.as_deref().unwrap_or("?");
         look.keep(&format!(
             "session {} {} as {} since {}, {wrote}, ran {ran}{spared}",
@@ -161,6 +183,12 @@ fn keep(look: &mut Look<'_>, stands: &Stands, older: &[SessionSeen], tried: Opti
         look.keep(&format!("moved since: {table}, {}", counted(*rows, "row")));
     }
     for change in &writes.first {
-        look.keep(&format!("  {} {} {} at {}", change.table, key(&change.key), word(change.op), change.at.rfc3339()));
+        look.keep(&format!(
+            "  {} {} {} at {}",
+            change.table,
+            key(&change.key),
+            word(change.op),
+            change.at.rfc3339()
+        ));
     }
 }

@@ -20,7 +20,8 @@ struct Sum {
 pub(super) async fn look(look: &mut Look<'_>, probe: &FilesProbe) -> Result<Measure, Unmeasured> {
     let path = look.ctx.root.join(&probe.path);
     look.ask(format!("the files at {}", path.display()));
-    if matches!(tokio::fs::symlink_metadata(&path).await, Err(why) if why.kind() == std::io::ErrorKind::NotFound) {
+    if matches!(tokio::fs::symlink_metadata(&path).await, Err(why) if why.kind() == std::io::ErrorKind::NotFound)
+    {
         return Ok(fail("nothing is there"));
     }
     let sum = aside(move |off| {
@@ -44,10 +45,8 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &FilesProbe) -> Result<Meas
 
 fn judge(sum: &Sum, probe: &FilesProbe, now: Timestamp) -> Measure {
     let age: Option<Duration> = sum.youngest.map(|youngest| now.since(youngest));
-    let mut text = format!("{}, {}", counted(sum.files, "file"), size(sum.bytes));
-    if let Some(age) = age {
-        text.push_str(&format!(", the youngest {} old", span(age)));
-    }
+    let youngest = age.map_or_else(String::new, |age| format!(", the youngest {} old", span(age)));
+    let mut text = format!("{}, {}{youngest}", counted(sum.files, "file"), size(sum.bytes));
     let missing = if sum.files < probe.at_least {
         Some(format!("at least {} asked for", counted(probe.at_least, "file")))
     } else if let Some(least) = probe.bytes_at_least.filter(|&least| sum.bytes < least) {

@@ -59,7 +59,8 @@ pub(super) async fn look(look: &mut Look<'_>, remote: &str, refs: &[String]) -> 
 /// Nobody sits at a terminal to be asked for a password, and a remote is no way to run a program.
 fn quiet() -> Result<Env, Unmeasured> {
     let mut env = Env::new();
-    let mut set = |name: &str, value: &str| env.set(name, value).map_err(|why| Unmeasured::Failed(why.to_string()));
+    let mut set =
+        |name: &str, value: &str| env.set(name, value).map_err(|why| Unmeasured::Failed(why.to_string()));
     set("GIT_TERMINAL_PROMPT", "0")?;
     set("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh")?;
     if std::env::var_os("GIT_SSH_COMMAND").is_none() {
@@ -96,9 +97,8 @@ async fn said(look: &mut Look<'_>, remote: &str, name: &str, commit: &str) -> Op
 
 async fn fetched(look: &mut Look<'_>, remote: &str, name: &str, commit: &str) -> Option<(Timestamp, String)> {
     let store = look.ctx.scratch.join("commits.git").to_string_lossy().into_owned();
-    let git = |args: &[&str]| -> Vec<String> {
-        ["git"].iter().chain(args).map(|a| (*a).to_owned()).collect()
-    };
+    let git =
+        |args: &[&str]| -> Vec<String> { ["git"].iter().chain(args).map(|a| (*a).to_owned()).collect() };
     let dir = format!("--git-dir={store}");
     tokio::fs::create_dir_all(&look.ctx.scratch).await.ok()?;
     let steps = [
@@ -111,7 +111,8 @@ async fn fetched(look: &mut Look<'_>, remote: &str, name: &str, commit: &str) ->
         }
     }
     let show = git(&[&dir, "log", "-1", "--format=%ct%x09%an <%ae>", "--end-of-options", commit]);
-    let output = run_with(look, &show, quiet().ok()?).await.ok().filter(|ran| ran.code == 0)?.output().ok()?;
+    let output =
+        run_with(look, &show, quiet().ok()?).await.ok().filter(|ran| ran.code == 0)?.output().ok()?;
     let (seconds, who) = output.trim().split_once('\t')?;
     Some((Timestamp(seconds.parse::<i64>().ok()?.checked_mul(1000)?), who.to_owned()))
 }

@@ -30,13 +30,17 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &HttpProbe) -> Result<Measu
         return failed(format!("{} is no method of HTTP", probe.method));
     };
     let roots = tls::roots(&look.ctx.root, probe.ca.as_deref()).map_err(Unmeasured::Failed)?;
-    let mut request = client(tls::client(roots), Policy::custom(same_host)).map_err(Unmeasured::Failed)?.request(method, url);
+    let mut request = client(tls::client(roots), Policy::custom(same_host))
+        .map_err(Unmeasured::Failed)?
+        .request(method, url);
     for (name, value) in &probe.headers {
         let value = look.reveal(value)?;
         let (Ok(header), Ok(mut value)) =
             (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value.expose()))
         else {
-            return failed(format!("the header {name} cannot be sent: its name or value has characters that HTTP forbids"));
+            return failed(format!(
+                "the header {name} cannot be sent: its name or value has characters that HTTP forbids"
+            ));
         };
         value.set_sensitive(true);
         request = request.header(header, value);
@@ -47,7 +51,8 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &HttpProbe) -> Result<Measu
     let response = request.send().await.map_err(|why| explain(&why))?;
     let status = response.status();
     look.keep(&head(&response));
-    let reached = response.headers().get(reqwest::header::LOCATION).and_then(|to| to.to_str().ok()).map(str::to_owned);
+    let reached =
+        response.headers().get(reqwest::header::LOCATION).and_then(|to| to.to_str().ok()).map(str::to_owned);
     let (body, whole) = read(response).await?;
     let body = String::from_utf8_lossy(&body).into_owned();
     look.keep(&body);
@@ -55,10 +60,15 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &HttpProbe) -> Result<Measu
     let expected = probe.expect.status.map_or_else(|| status.is_success(), |code| code == status.as_u16());
     if !expected {
         let asked = probe.expect.status.map_or_else(|| "2xx".to_owned(), |code| code.to_string());
-        let sent_on = reached.filter(|_| status.is_redirection()).map_or_else(String::new, |to| format!(" to {to}"));
+        let sent_on =
+            reached.filter(|_| status.is_redirection()).map_or_else(String::new, |to| format!(" to {to}"));
         return Ok(fail(format!("{}{sent_on}, expected {asked}", status.as_u16())));
     }
-    let body = if whole { Ok(body.as_str()) } else { Err("the answer is longer than 1 MiB: it was not read to its end") };
+    let body = if whole {
+        Ok(body.as_str())
+    } else {
+        Err("the answer is longer than 1 MiB: it was not read to its end")
+    };
     expect::judge(&probe.expect, &Answer { body, lead: status.as_u16().to_string() })
 }
 
@@ -71,9 +81,10 @@ pub(crate) async fn post(url_text: &str, body: String, timeout: Duration) -> Res
     let roots = tls::roots(std::path::Path::new("."), None).map_err(Unmeasured::Failed)?;
     let client = client(tls::client(roots), Policy::none()).map_err(Unmeasured::Failed)?;
     let request = client.post(url).timeout(timeout).header("content-type", "application/json").body(body);
-    let response = request.send().await.map_err(|why| {
-        if why.is_timeout() { super::timed_out(timeout) } else { explain(&why) }
-    })?;
+    let response = request
+        .send()
+        .await
+        .map_err(|why| if why.is_timeout() { super::timed_out(timeout) } else { explain(&why) })?;
     Ok(response.status().as_u16())
 }
 
@@ -111,12 +122,13 @@ fn same_host(attempt: Attempt<'_>) -> reqwest::redirect::Action {
 
 /// Status and headers as they came. What a server sets as a cookie is as good as a password.
 fn head(response: &Response) -> String {
-    let mut out = format!("{:?} {}\n", response.version(), response.status());
-    for (name, value) in response.headers() {
-        let value = if *name == SET_COOKIE { "•••".into() } else { String::from_utf8_lossy(value.as_bytes()) };
-        out.push_str(&format!("{name}: {value}\n"));
-    }
-    out
+    let first = format!("{:?} {}\n", response.version(), response.status());
+    let line = |(name, value): (&HeaderName, &HeaderValue)| {
+        let value =
+            if *name == SET_COOKIE { "•••".into() } else { String::from_utf8_lossy(value.as_bytes()) };
+        format!("{name}: {value}\n")
+    };
+    std::iter::once(first).chain(response.headers().iter().map(line)).collect()
 }
 
 /// The body, and whether it is all of it.
@@ -138,7 +150,11 @@ fn explain(why: &reqwest::Error) -> Unmeasured {
         return Unmeasured::Failed(tls::words(refused, None));
     }
     let text = deepest(why);
-    if why.is_connect() { Unmeasured::NotReachable(text) } else { Unmeasured::Failed(format!("the exchange broke: {text}")) }
+    if why.is_connect() {
+        Unmeasured::NotReachable(text)
+    } else {
+        Unmeasured::Failed(format!("the exchange broke: {text}"))
+    }
 }
 
 /// The cause at the bottom: the layers above it only say that something below them went wrong, and the

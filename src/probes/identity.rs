@@ -3,10 +3,12 @@
 //! The identifier that the system itself gives, and the one row that tells clones apart. A system that is
 //! also another endpoint of the plan is never what it should be.
 
+use std::borrow::Cow;
+
 use super::endpoint::{Lane, unmeasured};
 use super::look::Look;
 use super::words::line;
-use crate::databases::Identity;
+use crate::databases::{Identity, Value};
 use crate::engine::reading::{Facts, Measure, Unmeasured};
 use crate::plan::EndpointId;
 use crate::plan::model;
@@ -24,8 +26,14 @@ pub(super) async fn look(look: &mut Look<'_>, endpoint: &EndpointId) -> Result<M
         let _turn = look.turn(Lane::Gauges, endpoint).await;
         database.identity(row.map(|r| r.sql.as_str())).await.map_err(unmeasured)?
     };
-    look.keep(&format!("{}\nsystem {}\nrow {:?}\n{}", database.name(), found.system, found.row, found.version));
-    let said = found.row.as_ref().and_then(|v| v.plain()).map(|v| v.into_owned());
+    look.keep(&format!(
+        "{}\nsystem {}\nrow {:?}\n{}",
+        database.name(),
+        found.system,
+        found.row,
+        found.version
+    ));
+    let said = found.row.as_ref().and_then(Value::plain).map(Cow::into_owned);
     let twin = twin(look, endpoint, &found).await;
     let (pass, text) = judge(wanted.as_ref(), &found.system, said.as_deref(), twin.as_ref());
     Ok(Measure { pass, text, facts: Facts::Identity { system: found.system, row: said } })

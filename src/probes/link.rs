@@ -39,9 +39,18 @@ struct Remembered {
 pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Unmeasured> {
     look.ask(format!("how far {} is behind {}", link.to, link.from));
     let (source, target) = (look.database(&link.from)?, look.database(&link.to)?);
-    let stream = databases::link(kind(look, &link.from, &link.to)?, source.clone(), target.clone()).map_err(unmeasured)?;
+    let stream = databases::link(kind(look, &link.from, &link.to)?, source.clone(), target.clone())
+        .map_err(unmeasured)?;
     let key = (link.from.clone(), link.to.clone());
-    let mut known = look.ctx.gauges.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned().unwrap_or_default();
+    let mut known = look
+        .ctx
+        .gauges
+        .0
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(&key)
+        .cloned()
+        .unwrap_or_default();
 
     let mut lag = stream.lag().await.map_err(unmeasured)?;
     if lag.behind > 0 && lag.unit == Unit::Changes {
@@ -49,7 +58,7 @@ pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Un
         lag.behind = lag.behind.min(rows.total);
     }
     if known.gaps_at.is_none_or(|at| look.began.boot.since(at) >= GAPS_EVERY) {
-        known.gaps = stream.gaps().await.map_err(unmeasured)?;
+        known.gaps = stream.gaps(&link.except).await.map_err(unmeasured)?;
         known.gaps_at = Some(look.began.boot);
     }
     if link.marker {

@@ -40,7 +40,13 @@ pub struct Context {
 
 impl Context {
     /// Nothing is opened yet.
-    pub fn new(root: PathBuf, scratch: PathBuf, endpoints: Vec<Endpoint>, links: Vec<Link>, clock: Clock) -> Context {
+    pub fn new(
+        root: PathBuf,
+        scratch: PathBuf,
+        endpoints: Vec<Endpoint>,
+        links: Vec<Link>,
+        clock: Clock,
+    ) -> Context {
         let lanes = Lanes::of(&endpoints);
         Context {
             root,
@@ -126,26 +132,29 @@ impl<'a> Look<'a> {
 
     /// What it is compared with: the baseline, or `now` when there is none yet, which is then kept.
     pub(crate) fn against(&mut self, now: &Baseline) -> Baseline {
-        match self.baseline {
-            Some(baseline) => baseline.clone(),
-            None => {
-                self.taken = Some(now.clone());
-                now.clone()
-            }
+        if let Some(baseline) = self.baseline {
+            return baseline.clone();
         }
+        self.taken = Some(now.clone());
+        now.clone()
     }
 
     /// Cleans everything that came back.
     pub(crate) fn finish(self, result: Result<Measure, Unmeasured>) -> Looked {
-        let result = result
-            .map(|m| Measure { text: line(&self.scrub.text(m.text), LINE), ..m })
-            .map_err(|why| match why {
-                Unmeasured::NotReachable(text) => Unmeasured::NotReachable(line(&self.scrub.text(text), LINE)),
-                Unmeasured::Failed(text) => Unmeasured::Failed(line(&self.scrub.text(text), LINE)),
-                Unmeasured::TimedOut(ms) => Unmeasured::TimedOut(ms),
+        let result =
+            result.map(|m| Measure { text: line(&self.scrub.text(m.text), LINE), ..m }).map_err(|why| {
+                match why {
+                    Unmeasured::NotReachable(text) => {
+                        Unmeasured::NotReachable(line(&self.scrub.text(text), LINE))
+                    }
+                    Unmeasured::Failed(text) => Unmeasured::Failed(line(&self.scrub.text(text), LINE)),
+                    Unmeasured::TimedOut(ms) => Unmeasured::TimedOut(ms),
+                }
             });
         let result = self.scrub.all(result).unwrap_or_else(|_| {
-            Err(Unmeasured::Failed("a secret of the plan is a common word of the answer: change it".to_owned()))
+            Err(Unmeasured::Failed(
+                "a secret of the plan is a common word of the answer: change it".to_owned(),
+            ))
         });
         Looked {
             result,
@@ -160,7 +169,8 @@ impl<'a> Look<'a> {
 pub(crate) fn reveal(scrub: &mut Scrub, template: &Template, root: &Path) -> Result<Secret, String> {
     for part in template.parts() {
         if !matches!(part, Part::Text(_)) {
-            let value = Template::new(vec![part.clone()]).reveal(root).map_err(|missing| missing.to_string())?;
+            let value =
+                Template::new(vec![part.clone()]).reveal(root).map_err(|missing| missing.to_string())?;
             scrub.add(value.expose());
         }
     }
@@ -187,8 +197,8 @@ fn capped(text: &str) -> String {
     if text.len() <= HEAD + TAIL {
         return text.to_owned();
     }
-    let head = text.get(..text.floor_char_boundary(HEAD)).unwrap_or_default();
-    let tail = text.get(text.ceil_char_boundary(text.len() - TAIL)..).unwrap_or_default();
+    let head = (0..=HEAD).rev().find_map(|at| text.get(..at)).unwrap_or_default();
+    let tail = (text.len() - TAIL..=text.len()).find_map(|at| text.get(at..)).unwrap_or_default();
     format!("{head}\n… {} bytes left out …\n{tail}", text.len() - head.len() - tail.len())
 }
 

@@ -12,7 +12,11 @@ use crate::plan::EndpointId;
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// Writes a marker and waits for it, as long as the look may take.
-pub(super) async fn look(look: &mut Look<'_>, from: &EndpointId, to: &EndpointId) -> Result<Measure, Unmeasured> {
+pub(super) async fn look(
+    look: &mut Look<'_>,
+    from: &EndpointId,
+    to: &EndpointId,
+) -> Result<Measure, Unmeasured> {
     look.ask(format!("a marker from {from} to {to}"));
     let (source, target) = (look.database(from)?, look.database(to)?);
     let id = format!("probe:{from}:{to}");

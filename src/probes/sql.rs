@@ -47,7 +47,8 @@ fn table(rows: &Rows) -> String {
     let mut out = rows.columns.join(" | ");
     for row in rows.rows.iter().take(100) {
         out.push('\n');
-        let values: Vec<String> = row.iter().map(|v| v.plain().map_or_else(|| "NULL".to_owned(), |t| line(&t, 80))).collect();
+        let values: Vec<String> =
+            row.iter().map(|v| v.plain().map_or_else(|| "NULL".to_owned(), |t| line(&t, 80))).collect();
         out.push_str(&values.join(" | "));
     }
     out

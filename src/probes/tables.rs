@@ -27,12 +27,11 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &TablesProbe) -> Result<Mea
     look.ask(asked(probe));
     let (source, target) = (look.database(&probe.from)?, look.database(&probe.to)?);
     // Where the plan has a link between the two, rows that differ may be on their way.
-    let link = match look.ctx.links.iter().any(|l| l.from == probe.from && l.to == probe.to) {
-        true => {
-            let kind = super::link::kind(look, &probe.from, &probe.to)?;
-            Some(databases::link(kind, Arc::clone(&source), Arc::clone(&target)).map_err(unmeasured)?)
-        }
-        false => None,
+    let link = if look.ctx.links.iter().any(|l| l.from == probe.from && l.to == probe.to) {
+        let kind = super::link::kind(look, &probe.from, &probe.to)?;
+        Some(databases::link(kind, Arc::clone(&source), Arc::clone(&target)).map_err(unmeasured)?)
+    } else {
+        None
     };
     let sides = Sides { source, target, link };
     let request = Request {
@@ -54,14 +53,12 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &TablesProbe) -> Result<Mea
 }
 
 fn asked(probe: &TablesProbe) -> String {
-    let mut words = format!("every row of {} and {}", probe.from, probe.to);
-    if !probe.include.is_empty() {
-        words.push_str(&format!(", tables {}", probe.include.join(", ")));
-    }
-    if !probe.exclude.is_empty() {
-        words.push_str(&format!(", without {}", probe.exclude.join(", ")));
-    }
-    words
+    let part = |word: &str, tables: &[String]| match tables {
+        [] => String::new(),
+        some => format!(", {word} {}", some.join(", ")),
+    };
+    let (only, without) = (part("only", &probe.include), part("without", &probe.exclude));
+    format!("every row of {} and {}{only}{without}", probe.from, probe.to)
 }
 
 /// Whether anybody but replication has written since. Where that cannot be told the stricter rules hold, those
@@ -81,11 +78,16 @@ fn judge(outcome: &Outcome, in_flight: bool) -> Result<Measure, Unmeasured> {
     let named = named(outcome);
     let (pass, text) = match outcome.verdict() {
         Verdict::NotProved { why } => return failed(format!("not proved: {why}")),
-        Verdict::Same => (true, format!("{} of {} the same, {}", count(same), counted(tables, "table"), counted(rows, "row"))),
+        Verdict::Same => (
+            true,
+            format!("{} of {} the same, {}", count(same), counted(tables, "table"), counted(rows, "row")),
+        ),
         Verdict::Different => (false, different(outcome, structure, &named)),
     };
     let equality: BTreeSet<String> = outcome.tables.iter().map(|t| t.equality.to_string()).collect();
-    let position = |stamp: &databases::snapshot::Stamp| stamp.position.as_ref().map_or_else(String::new, |p| p.0.clone());
+    let position = |stamp: &databases::snapshot::Stamp| {
+        stamp.position.as_ref().map_or_else(String::new, |p| p.0.clone())
+    };
     let facts = Facts::Compared(Compared {
         tables,
         same,
@@ -109,7 +111,8 @@ fn different(outcome: &Outcome, structure: u64, named: &[DifferenceSeen]) -> Str
         all.push(format!("{} {verb}", counted(outcome.different(), "row")));
     }
     let first = named.first().map_or_else(String::new, |d| {
-        let columns = if d.columns.is_empty() { String::new() } else { format!(" ({})", d.columns.join(", ")) };
+        let columns =
+            if d.columns.is_empty() { String::new() } else { format!(" ({})", d.columns.join(", ")) };
         format!(": {} {} {}{columns}", d.table, d.key, d.kind)
     });
     line(&format!("{}{first}", all.join(", ")), 160)
@@ -157,14 +160,21 @@ fn keep(look: &mut Look<'_>, table: &TableOutcome) {
         }
         Verdict::NotProved { why } => format!("not proved: {why}"),
     };
-    look.keep(&format!("{}: {verdict}; {} and {} rows; {}", table.name, rows(table.rows_source), rows(table.rows_target), table.equality));
+    look.keep(&format!(
+        "{}: {verdict}; {} and {} rows; {}",
+        table.name,
+        rows(table.rows_source),
+        rows(table.rows_target),
+        table.equality
+    ));
     for difference in &table.schema {
         look.keep(&format!("  {difference}"));
     }
     let side = |row: Option<&[(String, Value)]>| match row {
         None => "-".to_owned(),
         Some(values) => {
-            let all: Vec<String> = values.iter().map(|(name, v)| format!("{name}={}", line(&plain(v), 60))).collect();
+            let all: Vec<String> =
+                values.iter().map(|(name, v)| format!("{name}={}", line(&plain(v), 60))).collect();
             all.join(" ")
         }
     };

@@ -125,10 +125,9 @@ pub(super) fn refusal<'a>(why: &'a (dyn std::error::Error + 'static)) -> Option<
             return Some(refused);
         }
         // An `io::Error` hides what it carries from `source`.
-        if let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-            if let Some(found) = refusal(inner) {
-                return Some(found);
-            }
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(found) = inner.and_then(|inner| refusal(inner)) {
+            return Some(found);
         }
         next = error.source();
     }
@@ -157,7 +156,9 @@ pub(super) fn words(refused: &CertificateError, leaf: Option<&[u8]>) -> String {
             Some((issuer, subject)) if issuer == subject => {
                 "the certificate is self-signed and not trusted here".to_owned()
             }
-            Some((issuer, _)) => line(&format!("the certificate is signed by {issuer}, not trusted here"), 160),
+            Some((issuer, _)) => {
+                line(&format!("the certificate is signed by {issuer}, not trusted here"), 160)
+            }
             None => "the certificate is signed by nobody who is trusted here".to_owned(),
         },
         other => line(&format!("the certificate is not accepted: {other}"), 160),
@@ -183,9 +184,10 @@ fn not_after(der: &[u8]) -> Option<i64> {
 
 fn described(der: &[u8]) -> String {
     let Some(cert) = parsed(der) else { return "a certificate that cannot be read".to_owned() };
-    let names = cert.subject_alternative_name().ok().flatten().map(|ext| {
-        ext.value.general_names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-    });
+    let names =
+        cert.subject_alternative_name().ok().flatten().map(|ext| {
+            ext.value.general_names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        });
     format!(
         "subject  {}\nissuer   {}\nnames    {}\nfrom     {}\nuntil    {}\n",
         cert.subject(),

@@ -64,7 +64,13 @@ fn read(roots: &[PathBuf], known: Option<&Baseline>, now: i64, off: &Off) -> Res
 }
 
 /// What a file is now; `None` when it has gone meanwhile.
-fn stamp(path: &Path, meta: &Metadata, before: Option<&Stamp>, now: i64, off: &Off) -> Result<Option<Stamp>, Unmeasured> {
+fn stamp(
+    path: &Path,
+    meta: &Metadata,
+    before: Option<&Stamp>,
+    now: i64,
+    off: &Off,
+) -> Result<Option<Stamp>, Unmeasured> {
     let nanos = |s: i64, ns: i64| s.saturating_mul(1_000_000_000).saturating_add(ns);
     let changed = nanos(meta.ctime(), meta.ctime_nsec());
     let mut stamp = Stamp {
@@ -97,7 +103,14 @@ fn content(path: &Path, meta: &Metadata, off: &Off) -> std::io::Result<String> {
     }
     if !meta.is_file() {
         let kind = meta.file_type();
-        return Ok(if kind.is_fifo() { "a pipe" } else if kind.is_socket() { "a socket" } else { "a device" }.to_owned());
+        return Ok(if kind.is_fifo() {
+            "a pipe"
+        } else if kind.is_socket() {
+            "a socket"
+        } else {
+            "a device"
+        }
+        .to_owned());
     }
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
@@ -120,7 +133,9 @@ fn named(path: &str, change: &Change<'_>, accounts: &str) -> Finding {
     let (stamp, change) = match change {
         Change::Removed(_) => return super::baseline::finding(path, "removed"),
         Change::Added(object) => (object.stamp.as_ref(), "added".to_owned()),
-        Change::Altered { was, is } => (is.stamp.as_ref(), altered(was.stamp.as_ref(), is.stamp.as_ref(), accounts)),
+        Change::Altered { was, is } => {
+            (is.stamp.as_ref(), altered(was.stamp.as_ref(), is.stamp.as_ref(), accounts))
+        }
     };
     Finding {
         what: path.to_owned(),

@@ -26,7 +26,8 @@ pub(super) async fn look(look: &mut Look<'_>, command: &CommandLine) -> Result<M
         return failed("the output is longer than 256 KiB: have the command say less");
     }
     let lines = output.lines().enumerate();
-    let objects = lines.map(|(n, l)| (format!("line {:06}", n + 1), Object::of(sha256(l.as_bytes())))).collect();
+    let objects =
+        lines.map(|(n, l)| (format!("line {:06}", n + 1), Object::of(sha256(l.as_bytes())))).collect();
     let seen = Baseline { objects, text: Some(output.clone()), ..Baseline::default() };
     let baseline = look.against(&seen);
     let was = baseline.text.clone().unwrap_or_default();
@@ -48,7 +49,11 @@ pub(super) async fn look(look: &mut Look<'_>, command: &CommandLine) -> Result<M
     };
     // The digest makes every change a finding of its own: a waiver covers one and not the next.
     let digest = sha256(output.as_bytes());
-    Ok(still(&baseline, "line", vec![finding("the output", format!("{change} ({})", super::baseline::short(&digest)))]))
+    Ok(still(
+        &baseline,
+        "line",
+        vec![finding("the output", format!("{change} ({})", super::baseline::short(&digest)))],
+    ))
 }
 
 /// The lines of `of` that are not in `from`, as often as they are missing.

@@ -16,12 +16,12 @@ use super::executor::{Ended, Hand};
 use crate::clock;
 use crate::engine::event::{Outcome, OutputRef};
 use crate::plan::model::CommandLine;
+use crate::probes::words::line;
 use crate::process::step::{self, Claim, Exit, Found, StepError, output};
 use crate::process::{Env, Spec};
-use crate::probes::words::line;
 
 /// A command of a step without a timeout may take this long.
-const LONGEST: Duration = Duration::from_hours(7 * 24);
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// So much of the end of an output is looked at for its last line.
 const TAIL: u64 = 4096;
 /// In which boot a try was prepared.
@@ -51,7 +51,9 @@ pub(super) fn claim(run: &Path, attempt: &Attempt) -> Result<Claim, String> {
         .create(&steps)
         .map_err(|why| format!("could not create {}: {why}", steps.display()))?;
     let claim = match step::claim(&dir) {
-        Err(StepError::Taken(_)) if step::find(&dir, &boot(&dir)?).map_err(words)? == Found::NeverLaunched => {
+        Err(StepError::Taken(_))
+            if step::find(&dir, &boot(&dir)?).map_err(words)? == Found::NeverLaunched =>
+        {
             fs::remove_dir_all(&dir).map_err(|why| format!("could not clear {}: {why}", dir.display()))?;
             step::claim(&dir)
         }
@@ -75,7 +77,13 @@ fn boot(dir: &Path) -> Result<String, String> {
 }
 
 /// Starts a step's command and sees it to its end, or until the bell stops it.
-pub(super) async fn start(hand: &Hand, attempt: &Attempt, claim: Option<Claim>, order: &Order<'_>, bell: &Notify) -> Ended {
+pub(super) async fn start(
+    hand: &Hand,
+    attempt: &Attempt,
+    claim: Option<Claim>,
+    order: &Order<'_>,
+    bell: &Notify,
+) -> Ended {
     let not_started = |why: String| Ended::new(Outcome::NotStarted, why);
     let spec = match spec(hand, attempt, order) {
         Ok(spec) => spec,
@@ -146,8 +154,12 @@ fn ended(dir: &Path, found: Result<Found, StepError>) -> Ended {
 fn exited(dir: &Path, exit: Exit) -> Ended {
     let (outcome, mut detail) = match &exit.outcome {
         step::Outcome::Code(0) => (Outcome::Done, "exit 0".to_owned()),
-        step::Outcome::Code(code) => (Outcome::Failed { code: Some(*code) }, with_last_line(dir, format!("exit {code}"))),
-        step::Outcome::Signal(_) => (Outcome::Failed { code: None }, with_last_line(dir, exit.outcome.to_string())),
+        step::Outcome::Code(code) => {
+            (Outcome::Failed { code: Some(*code) }, with_last_line(dir, format!("exit {code}")))
+        }
+        step::Outcome::Signal(_) => {
+            (Outcome::Failed { code: None }, with_last_line(dir, exit.outcome.to_string()))
+        }
         step::Outcome::TimedOut => (Outcome::TimedOut, with_last_line(dir, exit.outcome.to_string())),
         step::Outcome::Stopped => (Outcome::Stopped, with_last_line(dir, exit.outcome.to_string())),
         step::Outcome::NotStarted(reason) => (Outcome::NotStarted, reason.clone()),

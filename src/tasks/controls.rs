@@ -4,9 +4,9 @@
 //! stands. A control is not enforced because its command said so, but because its verify command does.
 
 use super::executor::{Ended, Hand};
+use crate::engine::reading::Unmeasured;
 use crate::plan::ProbeId;
 use crate::plan::model::{Control, ProbeKind};
-use crate::engine::reading::Unmeasured;
 use crate::probes;
 
 /// How a control stands.
@@ -71,7 +71,11 @@ async fn verify(hand: &Hand, id: &ProbeId) -> Stands {
     if !matches!(probe.kind, ProbeKind::Control(_)) {
         return Stands::Unknown("it is no control".to_owned());
     }
-    match probes::measure(&hand.context, probe, None).await.result {
+    let began = hand.setup.clock.now();
+    let looked = probes::measure(&hand.context, probe, None).await;
+    // A look like any other: what the screen shows of it is then no older than the end of this step.
+    hand.read(id, began, looked.result.clone()).await;
+    match looked.result {
         Ok(measure) if measure.pass => Stands::Shut,
         Ok(_) => Stands::Open,
         Err(why @ (Unmeasured::Failed(_) | Unmeasured::NotReachable(_) | Unmeasured::TimedOut(_))) => {

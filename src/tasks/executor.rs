@@ -13,9 +13,11 @@ use tokio::task::JoinSet;
 
 use super::commands::Order;
 use super::{Attempt, Happened, Setup, commands, controls, notices, sides};
+use crate::clock::Now;
+use crate::databases::Database;
 use crate::engine::event::{Leg, Outcome, OutputRef};
 use crate::engine::input::Report;
-use crate::databases::Database;
+use crate::engine::reading::{Measure, Origin, Reading, Unmeasured};
 use crate::plan::model::{CommandLine, FenceTarget, NotifyBy, Step, StepKind, Undo};
 use crate::plan::secret::{Secret, Template};
 use crate::plan::{EndpointId, ProbeId};
@@ -27,7 +29,7 @@ use crate::probes::words::line;
 use crate::process::step::Claim;
 
 /// Statements of a step without a timeout may take this long.
-const STATEMENT: Duration = Duration::from_hours(1);
+const STATEMENT: Duration = Duration::from_secs(3600);
 
 /// A line of detail is cut here.
 const DETAIL: usize = 500;
@@ -74,10 +76,28 @@ impl Hand {
         self.scrub.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Says what was seen on the way.
+    pub(super) async fn read(&self, probe: &ProbeId, began: Now, result: Result<Measure, Unmeasured>) {
+        let took = self.setup.clock.now().boot.since(began.boot);
+        let reading = Reading {
+            probe: probe.clone(),
+            at: began.wall,
+            boot: began.boot,
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            source: Origin::Measured,
+            result,
+        };
+        self.pass_on(Happened::Reading(reading)).await;
+    }
+
     /// Says what has happened. Nobody listening means that the engine is gone: the next one will ask.
     pub(super) async fn say(&self, report: Report) {
-        if self.out.send(Happened::Report(report)).await.is_err() {
-            tracing::warn!("a report came after the engine had gone");
+        self.pass_on(Happened::Report(report)).await;
+    }
+
+    async fn pass_on(&self, happened: Happened) {
+        if self.out.send(happened).await.is_err() {
+            tracing::warn!("something came to its end after the engine had gone");
         }
     }
 }
@@ -157,7 +177,12 @@ impl<'a> Job<'a> {
 
 impl Executor {
     pub(super) fn new(setup: Arc<Setup>, context: Arc<Context>, out: mpsc::Sender<Happened>) -> Executor {
-        Executor { hand: Hand { setup, context, out, scrub: Arc::default() }, running: Running::default(), claims: Mutex::default(), tasks: Mutex::default() }
+        Executor {
+            hand: Hand { setup, context, out, scrub: Arc::default() },
+            running: Running::default(),
+            claims: Mutex::default(),
+            tasks: Mutex::default(),
+        }
     }
 
     /// Takes the lock of a try before its intent is recorded, where it will be a command's: so that a crash in
@@ -192,7 +217,8 @@ impl Executor {
     pub(super) fn end_session(&self, endpoint: EndpointId, session: String) {
         let hand = self.hand.fresh();
         self.spawn(async move {
-            let failed = sides::end_session(&hand, &endpoint, &session).await.err().map(|why| hand.clean(why));
+            let failed =
+                sides::end_session(&hand, &endpoint, &session).await.err().map(|why| hand.clean(why));
             hand.say(Report::Session { endpoint, session, failed }).await;
         });
     }
@@ -239,7 +265,13 @@ impl Executor {
     }
 }
 
-async fn see_through(hand: &Hand, attempt: &Attempt, claim: Option<Claim>, bell: &Notify, again: bool) -> Ended {
+async fn see_through(
+    hand: &Hand,
+    attempt: &Attempt,
+    claim: Option<Claim>,
+    bell: &Notify,
+    again: bool,
+) -> Ended {
     let plan = Arc::clone(&hand.setup.plan);
     let Some(step) = plan.step(&attempt.step) else {
         return Ended::new(Outcome::NotStarted, format!("the plan has no step {}", attempt.step));
@@ -247,13 +279,16 @@ async fn see_through(hand: &Hand, attempt: &Attempt, claim: Option<Claim>, bell:
     let job = match Job::of(step, attempt.leg) {
         Some(Job::Command(command, text)) => {
             let order = Order { command, text, timeout: step.timeout };
-            return match again {
-                true => commands::resume(hand, attempt, bell).await,
-                false => commands::start(hand, attempt, claim, &order, bell).await,
+            return if again {
+                commands::resume(hand, attempt, bell).await
+            } else {
+                commands::start(hand, attempt, claim, &order, bell).await
             };
         }
         Some(job) => job,
-        None => return Ended::new(Outcome::NotStarted, "there is nothing in this step that a machine could do"),
+        None => {
+            return Ended::new(Outcome::NotStarted, "there is nothing in this step that a machine could do");
+        }
     };
     let late = async {
         match step.timeout {
@@ -261,9 +296,7 @@ async fn see_through(hand: &Hand, attempt: &Attempt, claim: Option<Claim>, bell:
             None => std::future::pending().await,
         }
     };
-    let work = async {
-        if again { settle(hand, &job).await } else { work(hand, &job, step).await }
-    };
+    let work = async { if again { settle(hand, &job).await } else { work(hand, &job, step).await } };
     tokio::select! {
         ended = work => ended,
         () = late => Ended::new(Outcome::TimedOut, "not done in time; what it has changed nobody knows"),

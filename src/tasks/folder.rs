@@ -26,7 +26,11 @@ pub fn last_path(run: &Path, probe: &ProbeId) -> PathBuf {
 ///
 /// # Errors
 /// In words: it is gone, damaged, or not the one whose digest is on record.
-pub(super) fn load_baseline(run: &Path, probe: &ProbeId, recorded: Option<&str>) -> Result<Option<Baseline>, String> {
+pub(super) fn load_baseline(
+    run: &Path,
+    probe: &ProbeId,
+    recorded: Option<&str>,
+) -> Result<Option<Baseline>, String> {
     let path = baseline_path(run, probe);
     let text = match fs::read(&path) {
         Ok(text) => text,

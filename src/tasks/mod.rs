@@ -75,14 +75,19 @@ pub struct Known {
 impl Known {
     /// What a state says.
     pub fn of(plan: &Plan, state: &State) -> Known {
-        let done = state.steps.iter().enumerate().filter(|(_, s)| s.status == Status::Done && s.undo != UndoStatus::Done);
+        let done = state
+            .steps
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| s.status == Status::Done && s.undo != UndoStatus::Done);
         Known {
-            running: state
-                .running(plan)
-                .map(|(step, number, leg)| Attempt { step, number, leg })
-                .collect(),
+            running: state.running(plan).map(|(step, number, leg)| Attempt { step, number, leg }).collect(),
             baselines: state.baselines.clone(),
-            sides: state.sides.iter().map(|(id, side)| (id.clone(), (side.state, side.position.clone()))).collect(),
+            sides: state
+                .sides
+                .iter()
+                .map(|(id, side)| (id.clone(), (side.state, side.position.clone())))
+                .collect(),
             done: done.filter_map(|(slot, _)| plan.at_slot(slot)).map(|step| step.id.clone()).collect(),
         }
     }

@@ -33,10 +33,9 @@ pub(super) async fn webhook(hand: &Hand, url: &Template, text: &str) -> Ended {
 /// screen, and the log of the engine says why.
 pub(super) async fn alarm(hand: &Hand, text: &str) {
     let Some(notify) = &hand.setup.plan.alarm_notify else { return };
-    let text = if notify.text.is_empty() { text.to_owned() } else { format!("{}: {text}", notify.text) };
     let told = match &notify.by {
-        NotifyBy::Command(command) => run(hand, command, &[("CUTOVER_TEXT", &text)], MESSENGER).await,
-        NotifyBy::Webhook(url) => posted(hand, url, &text).await,
+        NotifyBy::Command(command) => run(hand, command, &[("CUTOVER_TEXT", text)], MESSENGER).await,
+        NotifyBy::Webhook(url) => posted(hand, url, text).await,
     };
     if let Err(why) = told {
         tracing::warn!(why = hand.clean(why), "an alarm could not be told");

@@ -23,7 +23,7 @@ use crate::probes::{self, Baseline, Context, Looked};
 /// What a step waits for is looked at again after this, when nothing else says how often.
 const AGAIN: Duration = Duration::from_secs(1);
 /// … and for this long, when the step has no timeout.
-const PATIENCE: Duration = Duration::from_mins(10);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Looks at everything that the plan measures.
 #[derive(Debug)]
@@ -49,10 +49,11 @@ impl Sampler {
         for probe in &setup.plan.probes {
             let bell = Arc::new(Bell::default());
             let recorded = setup.known.baselines.get(&probe.id).cloned();
-            let (baseline, damaged) = match folder::load_baseline(&setup.folder, &probe.id, recorded.as_deref()) {
-                Ok(baseline) => (baseline, None),
-                Err(why) => (None, Some(why)),
-            };
+            let (baseline, damaged) =
+                match folder::load_baseline(&setup.folder, &probe.id, recorded.as_deref()) {
+                    Ok(baseline) => (baseline, None),
+                    Err(why) => (None, Some(why)),
+                };
             let watch = Watch {
                 context: Arc::clone(context),
                 clock: setup.clock.clone(),
@@ -197,18 +198,19 @@ impl Watch {
     async fn measure(&mut self) -> Result<Result<Measure, Unmeasured>, Gone> {
         let mut looked = probes::measure(&self.context, &self.probe, self.baseline.as_ref()).await;
         if let Some(baseline) = looked.baseline.take() {
-            match self.aside(baseline.clone(), folder::keep_baseline).await {
-                // A baseline that is not on disk is none: the next look takes another.
-                Err(why) => return Ok(Err(Unmeasured::Failed(why))),
-                Ok(()) => {
-                    self.baseline = Some(baseline);
-                    self.unrecorded = true;
-                }
+            // A baseline that is not on disk is none: the next look takes another.
+            if let Err(why) = self.aside(baseline.clone(), folder::keep_baseline).await {
+                return Ok(Err(Unmeasured::Failed(why)));
             }
+            self.baseline = Some(baseline);
+            self.unrecorded = true;
         }
-        if self.unrecorded && let Some(baseline) = &self.baseline {
+        if self.unrecorded
+            && let Some(baseline) = &self.baseline
+        {
             let (digest, objects) = (baseline.digest(), baseline.objects.len() as u64);
-            self.say(Happened::Report(Report::Baseline { probe: self.probe.id.clone(), digest, objects })).await?;
+            self.say(Happened::Report(Report::Baseline { probe: self.probe.id.clone(), digest, objects }))
+                .await?;
             self.unrecorded = false;
         }
         let result = looked.result.clone();

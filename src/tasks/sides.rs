@@ -38,7 +38,9 @@ pub(super) async fn statement(hand: &Hand, endpoint: &EndpointId, sql: &str, tim
     match database.statement(sql).await {
         Ok(done) => Ended::done(format!("{} changed", counted(done.rows, "row"))),
         Err(why @ Error::TimedOut { .. }) => Ended::new(Outcome::TimedOut, why.to_string()),
-        Err(why @ Error::NotReachable { .. }) => Ended::unknown(format!("the connection was lost while it ran: {why}")),
+        Err(why @ Error::NotReachable { .. }) => {
+            Ended::unknown(format!("the connection was lost while it ran: {why}"))
+        }
         Err(why @ Error::Cancelled { .. }) => Ended::new(Outcome::Stopped, why.to_string()),
         Err(why @ (Error::Refused { .. } | Error::Broken { .. })) => Ended::failed(why.to_string()),
     }
@@ -78,7 +80,8 @@ pub(super) async fn fence(hand: &Hand, target: &FenceTarget) -> Ended {
 
 /// A probe write that fails before the fence is set would prove nothing after it.
 async fn writable(database: &dyn Database, target: &FenceTarget) -> Result<(), Ended> {
-    let stands = database.fence_state().await.map_err(|why| Ended::new(Outcome::NotStarted, why.to_string()))?;
+    let stands =
+        database.fence_state().await.map_err(|why| Ended::new(Outcome::NotStarted, why.to_string()))?;
     let (Fence::Open, Some(sql)) = (stands.fence, &target.probe_write) else { return Ok(()) };
     match database.probe_write(sql, fence::ACCOUNT).await {
         Ok(ProbeWrite::Succeeded) => Ok(()),

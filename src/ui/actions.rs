@@ -109,6 +109,7 @@ const FIELD: Contexts = any(&[C::GateField]);
 const TEXT: Contexts = any(&[C::Text]);
 const PALETTE: Contexts = any(&[C::Palette]);
 const FIND: Contexts = any(&[C::Find]);
+const VIEW: Contexts = any(&[C::View]);
 const START: Contexts = any(&[C::Start]);
 const QUIT: Contexts = any(&[C::Quit]);
 /// Where the cockpit or one of its panes has the keys.
@@ -148,6 +149,7 @@ pub enum Action {
     ViewValidation,
     ViewPeople,
     ViewJournal,
+    ViewEnding,
     Help,
     Quit,
     LeaveHeld,
@@ -170,6 +172,12 @@ pub enum Action {
     Abort,
     Note,
     TakeHelm,
+    AnswerAll,
+    Settle,
+    Fail,
+    Stop,
+    Measure,
+    EndSession,
 }
 
 /// A row of the table.
@@ -272,6 +280,16 @@ pub const TABLE: &[Binding] = &[
     row("helm", A::TakeHelm, READ, &[], "Takes the helm from whoever drives; the run is held.")
         .palette()
         .fixed(),
+    row("answer.all", A::AnswerAll, READ, &[], "Answers every alarm at once.").palette().fixed(),
+    row("settle", A::Settle, READ, &[], "Says whether a step happened that nobody knows the end of.")
+        .palette()
+        .fixed(),
+    row("fail", A::Fail, READ, &[], "Says that a manual step could not be done.").palette().fixed(),
+    row("stop", A::Stop, READ, &[], "Stops a step that runs.").palette().fixed(),
+    row("measure", A::Measure, READ, &[], "Looks at the selected thing now.").palette(),
+    row("session.end", A::EndSession, VIEW, &["x"], "Ends the selected session; its name is typed first.")
+        .label("end the session"),
+    row("follow", A::Back, MAIN, &["esc"], "Goes along with the run again."),
     row("note", A::Note, READ, &[], "Puts a note into the journal.").palette(),
     // Typing.
     row("text.done", A::Submit, TEXT, &["enter"], "Takes what was typed.").label("done"),
@@ -306,6 +324,7 @@ pub const TABLE: &[Binding] = &[
     row("view.validation", A::ViewValidation, PANES, &["5"], "Shows validation.").label("views").palette(),
     row("view.people", A::ViewPeople, PANES, &["6"], "Shows people and the poll.").label("views").palette(),
     row("view.journal", A::ViewJournal, PANES, &["7"], "Shows the journal.").label("views").palette(),
+    row("view.ending", A::ViewEnding, PANES, &["0"], "Shows what was measured, once the run is over.").palette(),
     row("back", A::Back, OVER, &["esc", "q"], "Closes this.").label("back"),
     row("view.back", A::Back, any(&[C::View, C::Journal]), &["esc"], "Goes back to the cockpit.")
         .label("back"),

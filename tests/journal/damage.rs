@@ -23,7 +23,7 @@ fn a_journal_cut_at_any_byte_is_truncated_when_it_was_acknowledged() {
 
 #[test]
 fn a_journal_cut_behind_its_head_is_mended_and_goes_on() {
-    let records = if long() { 100 } else { 12 };
+    let records = if long() { 60 } else { 8 };
     let (sample, mut judges) = (Sample::new(records), Judges::new());
     let acknowledged = 4;
     for cut in sample.starts[acknowledged + 1]..sample.journal.len() {

@@ -1,8 +1,9 @@
 //! A night on paper: a plan, and a run of it that the real engine decides, event by event, over a world that a
 //! test sets as it likes. Nothing is poked into the state: what screens and reports are tested on can happen.
 
-#![allow(dead_code, reason = "each test uses its own part of the night")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses its own part of the night")]
 
+pub mod hands;
 pub mod screen;
 
 use std::collections::BTreeMap;
@@ -195,8 +196,12 @@ impl Night {
     /// Starts it.
     pub fn begin(&mut self) -> &mut Self {
         let run = RunStarted {
-            run: if self.mode == Mode::Live { "L-20261205T2320Z-orders-7k3m" } else { "R-20261205T2320Z-orders-4q2p" }
-                .into(),
+            run: if self.mode == Mode::Live {
+                "L-20261205T2320Z-orders-7k3m"
+            } else {
+                "R-20261205T2320Z-orders-4q2p"
+            }
+            .into(),
             mode: self.mode,
             plan: self.plan.name.clone(),
             pins: self.plan.pins.clone(),
@@ -252,8 +257,18 @@ impl Night {
 
     /// Lets seconds pass: probes look when it is their time, and when they are asked.
     pub fn pass(&mut self, seconds: u64) -> &mut Self {
-        for _ in 0..seconds {
-            let second = Duration::from_secs(1);
+        self.pass_by(seconds, 1)
+    }
+
+    /// Lets time pass in which nothing happens: probes look only now and then.
+    pub fn doze(&mut self, time: &str) -> &mut Self {
+        let left = at(time).since(self.now.wall).as_secs();
+        self.pass_by(left / 30, 30).pass(left % 30)
+    }
+
+    fn pass_by(&mut self, steps: u64, seconds: u64) -> &mut Self {
+        for _ in 0..steps {
+            let second = Duration::from_secs(seconds);
             let speed = match self.mode {
                 Mode::Live => 1.0,
                 Mode::Rehearsal { speed, .. } => speed,
@@ -327,11 +342,7 @@ impl Night {
             _ => u64::MAX,
         };
         self.markers += 1;
-        let marker = MarkerSeen {
-            id: format!("m{}", self.markers),
-            sent: self.now.wall,
-            took_ms: Some(400),
-        };
+        let marker = MarkerSeen { id: format!("m{}", self.markers), sent: self.now.wall, took_ms: Some(400) };
         Measure {
             pass: behind <= warn,
             text: format!("{behind} rows behind"),
@@ -356,7 +367,8 @@ impl Night {
         let when = Some(self.now.wall.minus(Duration::from_secs(20)));
         let finding = Finding { what: what.into(), change: change.into(), when, who: None };
         let text = format!("{what} {change} {}", self.now.wall.hour_minute(self.plan.offset));
-        let facts = Facts::Still(Still { baseline: "9c1f4ab2d07e".into(), objects: 1_204, findings: vec![finding] });
+        let facts =
+            Facts::Still(Still { baseline: "9c1f4ab2d07e".into(), objects: 1_204, findings: vec![finding] });
         self.sees(probe, World::Says { pass: false, text, facts })
     }
 
@@ -396,7 +408,9 @@ impl Night {
         let attempt = at.attempts;
         let kind = self.plan.step(&step).map(|s| s.kind.clone());
         let fenced = match (kind, outcome) {
-            (Some(StepKind::Fence(fence)), Outcome::Done) => Some((fence.target.endpoint, FenceState::Sealed)),
+            (Some(StepKind::Fence(fence)), Outcome::Done) => {
+                Some((fence.target.endpoint, FenceState::Sealed))
+            }
             (Some(StepKind::Open { endpoint }), Outcome::Done) => Some((endpoint, FenceState::Open)),
             _ => None,
         };
@@ -468,15 +482,54 @@ impl Night {
 /// The night at 00:43:11, all well: writes are fenced, one link drains.
 pub fn quiet(mut night: Night) -> Night {
     night.begin();
-    night.until("00:21:00").confirm("roll-call").pass(2).pass(40).until("00:22:30");
+    night.doze("00:21:00").confirm("roll-call").pass(2).doze("00:22:30");
     night.done("lock", "pipelines locked").pass(3);
-    night.until("00:38:30").go("go-stop").pass(2);
-    night.until("00:39:40").confirm("tell").pass(3);
+    night.doze("00:38:25").until("00:38:30").go("go-stop").pass(2);
+    night.doze("00:39:40").confirm("tell").pass(3);
     night.until("00:40:07").sees("fence:source", sealed("fenced, 12 sessions ended, probe refused"));
     night.done("stop-writes", "12 sessions ended").pass(3);
     night.sees("orders", World::Behind { rows: 0, each_second: 0 });
     night.sees("audit", World::Behind { rows: 0, each_second: 0 });
     night.sees("billing", World::Behind { rows: 4_620, each_second: -23 });
     night.until("00:43:11");
+    night
+}
+
+/// The night at 00:47:02: everything stands, and the gate that moves users is open.
+pub fn at_the_gate(night: Night) -> Night {
+    let mut night = quiet(night);
+    night.sees("billing", World::Behind { rows: 0, each_second: 0 });
+    night.until("00:46:00");
+    night.done("sequences", "3 sequences, margin 1000").pass(1);
+    night.done("reverse", "").pass(3);
+    night.until("00:47:02");
+    night
+}
+
+/// The same night, with everything wrong that can be at once.
+pub fn wrong(night: Night) -> Night {
+    let mut night = quiet(night);
+    night.sees("audit", World::Behind { rows: 60, each_second: 240 });
+    night.breach("app-files", "srv/app/config.toml", "changed");
+    night.sees("backup", World::Fails(Unmeasured::TimedOut(5_000)));
+    night.sees("front-door", World::Fails(Unmeasured::NotReachable("connection refused".into())));
+    night.old_session("fence:source", "price-job", 118);
+    night.pass(60);
+    night
+}
+
+/// The night to its end: users are on the other side.
+pub fn over(night: Night) -> Night {
+    let mut night = at_the_gate(night);
+    night.go("go").pass(1);
+    night.done("switch", "").pass(7);
+    night.sees("fence:source", sealed("fenced"));
+    night.done("open-target", "").pass(3);
+    night.pass(5);
+    night.done("drained", "nobody is left").pass(1);
+    night.wants(Intent::StartStep { step: "reconcile".into() }).expect("it waits for its key");
+    night.doze("00:55:00").confirm("reconcile").pass(3);
+    night.go("go-announce").pass(1);
+    night.done("announce", "told").pass(2);
     night
 }

@@ -52,7 +52,8 @@ async fn whatever_is_no_value_is_no_measure() {
         assert!(matches!(looked.result, Err(Unmeasured::Failed(_))), "{script}: {looked:?}");
     }
     let kind = CommandLine { argv: vec!["./not-there".to_owned()], env: Vec::new() };
-    let why = world.unmeasured(ProbeKind::Command(CommandProbe { command: kind, expect: at_most(5.0) })).await;
+    let why =
+        world.unmeasured(ProbeKind::Command(CommandProbe { command: kind, expect: at_most(5.0) })).await;
     assert!(failed(&why).contains("not found"), "{why:?}");
     let seen = world.seen(command("echo ' 4.5 '", at_most(5.0))).await;
     assert_eq!((seen.pass, seen.facts), (true, Facts::Number { value: 4.5 }));
@@ -61,7 +62,8 @@ async fn whatever_is_no_value_is_no_measure() {
 #[tokio::test]
 async fn a_command_that_hangs_is_ended_with_everything_it_started() {
     let world = World::new();
-    let script = format!("sleep 300 & echo $! > {0}/child; echo $$ > {0}/parent; wait", world.path().display());
+    let script =
+        format!("sleep 300 & echo $! > {0}/child; echo $$ > {0}/parent; wait", world.path().display());
     let mut hangs = probe(command(&script, at_most(1.0)));
     hangs.timeout = Duration::from_millis(400);
     let began = Instant::now();
@@ -98,7 +100,9 @@ async fn a_secret_reaches_the_command_and_does_not_come_back() {
 async fn a_missing_secret_is_named_and_nothing_is_run() {
     let world = World::new();
     let mut command = line("touch ran");
-    command.env.push(("PW".to_owned(), Template::new(vec![Part::Env("CUTOVER_TEST_SURELY_UNSET".to_owned())])));
+    command
+        .env
+        .push(("PW".to_owned(), Template::new(vec![Part::Env("CUTOVER_TEST_SURELY_UNSET".to_owned())])));
     let why = world.unmeasured(ProbeKind::Command(CommandProbe { command, expect: Expect::default() })).await;
     assert!(failed(&why).contains("CUTOVER_TEST_SURELY_UNSET"), "{why:?}");
     assert!(!world.path().join("ran").exists());
@@ -123,7 +127,11 @@ async fn output_that_changes_is_a_breach_and_is_not_told() {
     std::fs::write(world.path().join("state"), "a\nc\nsecret address\nb2\n").unwrap();
     let looked = world.against(kind(), &baseline).await;
     let seen = looked.result.unwrap();
-    assert!(!seen.pass && seen.text.starts_with("the output has lost 1 line and has 2 lines new"), "{}", seen.text);
+    assert!(
+        !seen.pass && seen.text.starts_with("the output has lost 1 line and has 2 lines new"),
+        "{}",
+        seen.text
+    );
     assert!(looked.raw.contains("- b\n") && looked.raw.contains("+ secret address\n"), "{}", looked.raw);
     assert!(!format!("{seen:?}").contains("secret address"));
     std::fs::remove_file(world.path().join("state")).unwrap();
@@ -155,7 +163,10 @@ async fn a_ref_that_moves_is_named_with_who_moved_it() {
     git(&work, &["commit", "--quiet", "--allow-empty", "-m", "one"]);
     git(&work, &["push", "--quiet", "../origin.git", "main"]);
     let remote = world.path().join("origin.git").to_string_lossy().into_owned();
-    let kind = || ProbeKind::Git { remote: remote.clone(), refs: vec!["refs/heads/main".into(), "refs/tags/*".into()] };
+    let kind = || ProbeKind::Git {
+        remote: remote.clone(),
+        refs: vec!["refs/heads/main".into(), "refs/tags/*".into()],
+    };
     let (seen, baseline) = world.baseline(kind()).await;
     assert_eq!((seen.pass, seen.text.as_str()), (true, "unchanged, 1 ref"));
 
@@ -163,7 +174,8 @@ async fn a_ref_that_moves_is_named_with_who_moved_it() {
     git(&work, &["tag", "v2"]);
     git(&work, &["push", "--quiet", "../origin.git", "main", "v2"]);
     let seen = world.against(kind(), &baseline).await.result.unwrap();
-    let said: Vec<_> = findings(&seen).iter().map(|f| (f.what.as_str(), f.change.split(' ').next().unwrap())).collect();
+    let said: Vec<_> =
+        findings(&seen).iter().map(|f| (f.what.as_str(), f.change.split(' ').next().unwrap())).collect();
     assert_eq!(said, [("refs/heads/main", "moved"), ("refs/tags/v2", "created")]);
     for finding in findings(&seen) {
         assert_eq!(finding.who.as_deref(), Some("Jun <jun@example.net>"));
@@ -175,7 +187,8 @@ async fn a_ref_that_moves_is_named_with_who_moved_it() {
 async fn a_remote_is_no_option_and_no_program() {
     let world = World::new();
     for remote in ["--upload-pack=touch ran", "ext::sh -c 'touch ran'", "/nowhere/at/all.git"] {
-        let why = world.unmeasured(ProbeKind::Git { remote: remote.to_owned(), refs: vec!["main".into()] }).await;
+        let why =
+            world.unmeasured(ProbeKind::Git { remote: remote.to_owned(), refs: vec!["main".into()] }).await;
         assert!(failed(&why).starts_with("exit 1"), "{why:?}");
     }
     assert!(!world.path().join("ran").exists());

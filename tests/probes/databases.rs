@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cutover::databases::sqlite::convention::{self, Session};
 use cutover::databases::sqlite::Sqlite;
+use cutover::databases::sqlite::convention::{self, Session};
 use cutover::databases::{Database as _, FenceSpec};
 use cutover::engine::reading::{Compared, Facts, FenceFacts, FenceState, Lag, Measure, Unmeasured};
-use cutover::plan::model::{TablesProbe, Expect, FenceTarget, Identity, IdentityRow, Link, ProbeKind};
+use cutover::plan::model::{Expect, FenceTarget, Identity, IdentityRow, Link, ProbeKind, TablesProbe};
 use rusqlite::Connection;
 
 use crate::common::{World, failed, findings, sqlite};
@@ -156,6 +156,7 @@ fn link(marker: bool) -> Link {
         marker,
         warn: 2,
         zero_for: Duration::from_secs(1),
+        except: Vec::new(),
         reverse: false,
     }
 }
@@ -272,12 +273,19 @@ async fn an_old_session_that_writes_on_breaks_the_fence_until_it_has_gone() {
     job.write("prices", |tx| tx.execute("update orders set qty = 9", [])).unwrap();
     let seen = pair.world.seen(look()).await;
     assert!(!seen.pass);
-    assert_eq!(seen.text, format!("fenced, probe refused, yet 1 row moved by price-job (session {})", job.id().0));
+    assert_eq!(
+        seen.text,
+        format!("fenced, probe refused, yet 1 row moved by price-job (session {})", job.id().0)
+    );
     assert_eq!((facts(&seen).moved, facts(&seen).moved_named[0].as_str()), (1, "orders o1 update"));
 
     // Nobody spares it: it is named as still here.
     let seen = pair.world.seen(ProbeKind::Fence(fence(None))).await;
-    assert!(!seen.pass && seen.text.contains("price-job") && seen.text.contains("still here"), "{}", seen.text);
+    assert!(
+        !seen.pass && seen.text.contains("price-job") && seen.text.contains("still here"),
+        "{}",
+        seen.text
+    );
 
     // It ends: the side is sealed, and a write past the client library is refused too.
     job.close().unwrap();
@@ -296,7 +304,8 @@ async fn a_write_that_fails_for_another_reason_proves_nothing() {
     let pair = pair();
     let side = Sqlite::new(&pair.source, Duration::from_secs(5));
     side.fence(&FenceSpec::default()).await.unwrap();
-    let target = FenceTarget { probe_write: Some("insert into nowhere values (1)".to_owned()), ..fence(None) };
+    let target =
+        FenceTarget { probe_write: Some("insert into nowhere values (1)".to_owned()), ..fence(None) };
     let looked = pair.world.look(ProbeKind::Fence(target)).await;
     let seen = looked.result.unwrap();
     assert!(!seen.pass && seen.text.contains("another reason"), "{}", seen.text);

@@ -75,7 +75,10 @@ async fn records_are_compared_as_sets_and_the_ttl_has_a_limit() {
     let seen = world.seen(ask(&server, "A", Some(&["192.0.2.1"]), None)).await;
     assert_eq!((seen.pass, seen.text.as_str()), (false, "192.0.2.1 192.0.2.2, expected 192.0.2.1"));
     let seen = world.seen(ask(&server, "A", None, Some(30))).await;
-    assert_eq!((seen.pass, seen.text.as_str()), (false, "192.0.2.1 192.0.2.2, TTL 1m, at most 30s asked for"));
+    assert_eq!(
+        (seen.pass, seen.text.as_str()),
+        (false, "192.0.2.1 192.0.2.2, TTL 1m, at most 30s asked for")
+    );
     let seen = world.seen(ask(&server, "TXT", None, None)).await;
     assert_eq!((seen.pass, seen.text.as_str()), (false, "there is no TXT record"));
 }

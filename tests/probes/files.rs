@@ -40,7 +40,11 @@ async fn the_youngest_must_be_young_enough() {
     let before = file.metadata().unwrap().modified().unwrap() - Duration::from_secs(7300);
     file.set_modified(before).unwrap();
     let seen = world.seen(ProbeKind::Files(young)).await;
-    assert!(!seen.pass && seen.text.ends_with("the youngest 2h01m old: at most 1h asked for"), "{}", seen.text);
+    assert!(
+        !seen.pass && seen.text.ends_with("the youngest 2h01m old: at most 1h asked for"),
+        "{}",
+        seen.text
+    );
 }
 
 #[tokio::test]
@@ -78,7 +82,12 @@ async fn every_kind_of_change_in_a_tree_is_named() {
     fs::write(at("d"), "D").unwrap();
     fs::File::options().write(true).open(at("d")).unwrap().set_modified(times).unwrap();
     // Only touched: the same file.
-    fs::File::options().write(true).open(at("e")).unwrap().set_modified(times + Duration::from_secs(9)).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(at("e"))
+        .unwrap()
+        .set_modified(times + Duration::from_secs(9))
+        .unwrap();
 
     let looked = world.against(tree(), &baseline).await;
     let seen = looked.result.unwrap();
@@ -93,7 +102,14 @@ async fn every_kind_of_change_in_a_tree_is_named() {
     let said: Vec<(&str, &str)> = said.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     assert_eq!(
         said,
-        [("b", "removed"), ("c", "mode"), ("conf/a", "changed"), ("d", "changed"), ("link", "changed"), ("new", "added")]
+        [
+            ("b", "removed"),
+            ("c", "mode"),
+            ("conf/a", "changed"),
+            ("d", "changed"),
+            ("link", "changed"),
+            ("new", "added")
+        ]
     );
     assert!(findings(&seen).iter().all(|f| f.change == "removed" || (f.when.is_some() && f.who.is_some())));
     assert!(seen.text.ends_with("b removed, and 5 more"), "{}", seen.text);

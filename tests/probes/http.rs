@@ -180,14 +180,26 @@ async fn a_secret_is_sent_and_never_comes_back() {
     let part = |name: &str| Part::File(name.into());
     let kind = ProbeKind::Http(HttpProbe {
         method: "GET".to_owned(),
-        url: Template::new(vec![Part::Text("http://user:".to_owned()), part("pw"), Part::Text(format!("@{address}/"))]),
-        headers: vec![("authorization".to_owned(), Template::new(vec![Part::Text("Bearer ".to_owned()), part("token")]))],
+        url: Template::new(vec![
+            Part::Text("http://user:".to_owned()),
+            part("pw"),
+            Part::Text(format!("@{address}/")),
+        ]),
+        headers: vec![(
+            "authorization".to_owned(),
+            Template::new(vec![Part::Text("Bearer ".to_owned()), part("token")]),
+        )],
         body: None,
         ca: None,
         expect: Expect { is: Some("nothing like this".to_owned()), ..Expect::default() },
     });
     let looked = world.look(kind).await;
-    assert!(looked.raw.contains("true GET"), "{:?}, the secret did not reach the server: {}", looked.result, looked.raw);
+    assert!(
+        looked.raw.contains("true GET"),
+        "{:?}, the secret did not reach the server: {}",
+        looked.result,
+        looked.raw
+    );
     assert!(!looked.raw.contains("id=1"));
     let all = format!("{looked:?}");
     assert!(!all.contains("s3cr3t"), "{all}");

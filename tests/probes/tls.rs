@@ -23,13 +23,23 @@ fn authority() -> Authority {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::CommonName, format!("Test authority {:x}", key.public_key_raw().iter().fold(0_u64, |h, b| h.wrapping_mul(31).wrapping_add(u64::from(*b)))));
+    params.distinguished_name.push(
+        rcgen::DnType::CommonName,
+        format!(
+            "Test authority {:x}",
+            key.public_key_raw().iter().fold(0_u64, |h, b| h.wrapping_mul(31).wrapping_add(u64::from(*b)))
+        ),
+    );
     let pem = params.self_signed(&key).unwrap().pem();
     Authority { issuer: Issuer::new(params, key), pem }
 }
 
 /// A certificate for `name` that is good from and until so many days from now.
-fn leaf(by: Option<&Authority>, name: &str, days: (i64, i64)) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+fn leaf(
+    by: Option<&Authority>,
+    name: &str,
+    days: (i64, i64),
+) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     params.distinguished_name.push(rcgen::DnType::CommonName, name);
@@ -111,7 +121,10 @@ async fn expired_unknown_and_self_signed_are_said_as_such() {
 
     let own = serve(leaf(None, "orders.test", (-1, 61))).await;
     let seen = world.seen(cert(&own, "orders.test", ca, 14)).await;
-    assert_eq!((seen.pass, seen.text.as_str()), (false, "the certificate is self-signed and not trusted here"));
+    assert_eq!(
+        (seen.pass, seen.text.as_str()),
+        (false, "the certificate is self-signed and not trusted here")
+    );
 
     let stranger = self::authority();
     let ca = trust(&world, &stranger);

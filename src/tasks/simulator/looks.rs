@@ -94,7 +94,9 @@ impl World {
         let (state, position) = match self.sides.get(&target.endpoint) {
             None | Some((FenceState::Open, _)) => (FenceState::Open, None),
             // In this world nobody is left from before.
-            Some((FenceState::Fenced | FenceState::Sealed, position)) => (FenceState::Sealed, position.clone()),
+            Some((FenceState::Fenced | FenceState::Sealed, position)) => {
+                (FenceState::Sealed, position.clone())
+            }
         };
         let shut = state != FenceState::Open;
         let facts = FenceFacts {
@@ -111,11 +113,10 @@ impl World {
 
     /// As the steps have left it; one that no step enforces is there from the start.
     fn control(&self, id: &ProbeId) -> Measure {
-        let stepped = self
-            .plan
-            .steps
-            .iter()
-            .any(|step| matches!(&step.kind, StepKind::Freeze(f) if f.enforce && f.controls.contains(id)));
+        let stepped =
+            self.plan.steps.iter().any(
+                |step| matches!(&step.kind, StepKind::Freeze(f) if f.enforce && f.controls.contains(id)),
+            );
         let pass = !stepped || self.enforced.contains(id);
         let text = if pass { "refuses" } else { "does not refuse" };
         Measure { pass, text: text.to_owned(), facts: Facts::Plain }

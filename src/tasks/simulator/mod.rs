@@ -7,6 +7,9 @@
 mod looks;
 mod world;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
@@ -42,7 +45,7 @@ impl Simulator {
     /// Begins to let time pass.
     pub(super) fn begin(setup: Setup, out: mpsc::Sender<Happened>) -> Simulator {
         let Setup { plan, clock, known, .. } = setup;
-        let world = World::new(plan, &known, clock.now());
+        let world = World::new(&plan, &known, clock.now());
         let shared = Arc::new(Shared { world: Mutex::new(world), news: Notify::new() });
         let task = tokio::spawn(live(Arc::clone(&shared), clock.clone(), out));
         Simulator { world: shared, clock, task }

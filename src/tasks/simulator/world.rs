@@ -52,7 +52,7 @@ enum Due {
 
 impl World {
     /// The world as the record leaves it: what ran goes on from here.
-    pub(super) fn new(plan: Arc<Plan>, known: &Known, now: Now) -> World {
+    pub(super) fn new(plan: &Arc<Plan>, known: &Known, now: Now) -> World {
         let enforced = known
             .done
             .iter()
@@ -72,11 +72,14 @@ impl World {
             looking: HashMap::new(),
             baselines: known.baselines.keys().cloned().collect(),
             over: false,
-            plan: Arc::clone(&plan),
+            plan: Arc::clone(plan),
         };
         for probe in &plan.probes {
             if let Schedule::Every(every) = probe.schedule {
-                world.put(now.boot.plus(first_look(&probe.id, every)), Due::Scheduled(probe.id.clone(), every));
+                world.put(
+                    now.boot.plus(first_look(&probe.id, every)),
+                    Due::Scheduled(probe.id.clone(), every),
+                );
             }
         }
         for attempt in &known.running {
@@ -136,7 +139,7 @@ impl World {
                         self.measure(&probe, now);
                     }
                 }
-                Due::End(attempt) => all.extend(self.end(attempt, now).into_iter().map(Happened::Report)),
+                Due::End(attempt) => all.extend(self.end(attempt, now)),
                 Due::At(report) => all.push(Happened::Report(report)),
             }
         }
@@ -203,23 +206,28 @@ impl World {
     }
 
     /// A try has done what it should.
-    fn end(&mut self, attempt: Attempt, now: Now) -> Vec<Report> {
+    fn end(&mut self, attempt: Attempt, now: Now) -> Vec<Happened> {
         let plan = Arc::clone(&self.plan);
-        let mut reports = Vec::new();
-        if let Some(step) = plan.step(&attempt.step) {
-            match effect_of(step, attempt.leg) {
-                Changes::Nothing => {}
-                Changes::Side(endpoint, state) => {
-                    let position = (state != FenceState::Open).then(|| format!("s:{}", now.boot.0 / 1000));
-                    self.sides.insert(endpoint.clone(), (state, position.clone()));
-                    reports.push(Report::Fence { endpoint: endpoint.clone(), state, position, at: now.wall });
+        let mut all = Vec::new();
+        match plan.step(&attempt.step).map_or(Changes::Nothing, |step| effect_of(step, attempt.leg)) {
+            Changes::Nothing => {}
+            Changes::Side(endpoint, state) => {
+                let position = (state != FenceState::Open).then(|| format!("s:{}", now.boot.0 / 1000));
+                self.sides.insert(endpoint.clone(), (state, position.clone()));
+                let endpoint = endpoint.clone();
+                all.push(Happened::Report(Report::Fence { endpoint, state, position, at: now.wall }));
+            }
+            Changes::Controls(controls, shut) => {
+                self.enforced.retain(|id| !controls.contains(id));
+                if shut {
+                    self.enforced.extend(controls.iter().cloned());
                 }
-                Changes::Controls(controls, true) => self.enforced.extend(controls.iter().cloned()),
-                Changes::Controls(controls, false) => self.enforced.retain(|id| !controls.contains(id)),
+                // As really: each is verified before the step says that it is done.
+                all.extend(controls.iter().flat_map(|id| self.look(id, now, now)));
             }
         }
-        reports.push(step_report(attempt, Outcome::Done, "simulated"));
-        reports
+        all.push(Happened::Report(step_report(attempt, Outcome::Done, "simulated")));
+        all
     }
 }
 

@@ -1,0 +1,142 @@
+//! One thing with all its detail: what it is, what was measured or done, and what stands in no journal.
+//!
+//! A document is a list of lines that is built anew for each frame, so that it goes on being true while it is
+//! read. `document` writes them; this file owns scrolling and drawing.
+
+use ratatui::layout::Rect;
+
+use crate::ui::canvas::{Canvas, piece};
+use crate::ui::theme::Role;
+use crate::ui::widgets::{Move, spark};
+
+use super::item::Item;
+use super::row::{Words, words};
+
+/// Columns of a label before its text.
+const LABEL: usize = 14;
+
+/// A line of a document.
+#[derive(Clone, Debug)]
+pub(super) enum DocLine {
+    Text(Words<'static>),
+    /// The course of a value, as wide as there is room.
+    Course(Vec<Option<f64>>, Role),
+}
+
+/// Everything about one thing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Doc {
+    pub(super) title: String,
+    pub(super) note: Words<'static>,
+    pub(super) lines: Vec<DocLine>,
+}
+
+impl Doc {
+    pub(super) fn new(title: impl Into<String>) -> Doc {
+        Doc { title: title.into(), ..Doc::default() }
+    }
+
+    /// A line of words.
+    pub(super) fn say(&mut self, words: Words<'_>) {
+        self.lines.push(DocLine::Text(words.into_owned()));
+    }
+
+    /// A label and what is behind it; nothing where that is empty.
+    pub(super) fn fact(&mut self, label: &str, text: Words<'_>) {
+        if !text.is_empty() {
+            self.say(words(Role::Dim, format!("{label:<LABEL$}")).also(text.into_owned()));
+        }
+    }
+
+    /// The same in normal words.
+    pub(super) fn plain(&mut self, label: &str, text: impl Into<String>) {
+        self.fact(label, words(Role::Normal, text.into()));
+    }
+
+    /// A free line and a heading.
+    pub(super) fn head(&mut self, title: &str) {
+        if !self.lines.is_empty() {
+            self.say(Words::none());
+        }
+        self.say(words(Role::Title, title.to_owned()));
+    }
+
+    /// As it is copied.
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("{}\n", self.title);
+        for line in &self.lines {
+            if let DocLine::Text(words) = line {
+                text.push_str(words.plain().trim_end());
+                text.push('\n');
+            }
+        }
+        text
+    }
+}
+
+/// A detail that is open: of what, and how far it is scrolled.
+#[derive(Clone, Debug)]
+pub(super) struct Detail {
+    pub(super) item: Item,
+    top: usize,
+    height: usize,
+}
+
+impl Detail {
+    pub(super) fn new(item: Item) -> Detail {
+        Detail { item, top: 0, height: 0 }
+    }
+
+    /// Scrolls in a document of `len` lines.
+    pub(super) fn go(&mut self, step: Move, len: usize) {
+        let last = len.saturating_sub(self.height);
+        let page = self.height.saturating_sub(1).max(1);
+        let to = match step {
+            Move::Up => self.top.saturating_sub(1),
+            Move::Down => self.top + 1,
+            Move::PageUp => self.top.saturating_sub(page),
+            Move::PageDown => self.top + page,
+            Move::Top => 0,
+            Move::Bottom => last,
+        };
+        self.top = to.min(last);
+    }
+
+    /// Brings a line into view.
+    pub(super) fn show(&mut self, line: usize) {
+        self.top = line.saturating_sub(self.height / 3);
+    }
+
+    /// The first line that is seen.
+    pub(super) fn top(&self) -> usize {
+        self.top
+    }
+
+    /// Draws the lines that are seen.
+    pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, area: Rect, doc: &Doc) {
+        canvas.clear(Rect { width: area.width + 1, ..area });
+        self.height = usize::from(area.height.saturating_sub(1));
+        self.top = self.top.min(doc.lines.len().saturating_sub(self.height));
+        let mut note = doc.note.clone();
+        if doc.lines.len() > self.height {
+            let last = (self.top + self.height).min(doc.lines.len());
+            note.push(Role::Dim, format!("   {}-{} of {}", self.top + 1, last, doc.lines.len()));
+        }
+        canvas.head(area, &doc.title, &note.0, true);
+        let width = area.width.saturating_sub(3);
+        for (y, line) in (area.y + 1..area.bottom()).zip(doc.lines.iter().skip(self.top)) {
+            match line {
+                DocLine::Text(words) => {
+                    canvas.line(area.x + 2, y, width, &words.0);
+                }
+                DocLine::Course(values, role) => {
+                    let x = area.x + 2 + u16::try_from(LABEL).unwrap_or(0);
+                    canvas.line(area.x + 2, y, width, &[piece("course", Role::Dim)]);
+                    let columns = u16::try_from(values.len()).unwrap_or(u16::MAX);
+                    let room = columns.min(area.right().saturating_sub(x + 1));
+                    spark(canvas, Rect { x, y, width: room, height: 1 }, values, 0.0, *role);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! A decision: the only box on the screen.
+//!
+//! Owns what a person has in front of them at an open gate and what they have typed: [`Desk`]. The engine
+//! binds and judges a GO; the part of keys and eyes is here: nothing that was typed before the gate could be
+//! read, pasted, or held down becomes an answer, and the code is asked for only when the last row of evidence
+//! has been shown. `sheet` folds the evidence into rows, `entry` is the field, `draw` the box.
+
+mod draw;
+mod entry;
+mod sheet;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::clock::Boot;
+use crate::engine::State;
+use crate::engine::event::{Decision, SheetLine};
+use crate::engine::input::GateAnswer;
+use crate::engine::reading::Verdict;
+use crate::engine::rules::evidence::Evidence;
+use crate::engine::rules::gates;
+use crate::plan::StepId;
+use crate::ui::format;
+use crate::ui::input::KeyPress;
+use crate::ui::widgets::List;
+
+use super::press::blank_answer;
+use super::request::{Code, Request};
+use super::scene::Scene;
+
+pub(super) use draw::{GO_NEEDS, draw, is_large_enough, wrap};
+pub(super) use entry::{Entry, Fault};
+
+/// A key that comes sooner than this after the gate could be seen was meant for something else.
+const REACTION: Duration = Duration::from_millis(250);
+
+/// What a person has in front of them at an open gate.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    asked: Option<Asked>,
+    /// The evidence list: cursor and window over its rows.
+    list: List,
+    /// Groups of well evidence that were opened.
+    unfolded: Vec<sheet::Group>,
+    /// The person looks around; the gate stays open.
+    pub(super) aside: bool,
+    /// The field in which GO is said, while it is open.
+    pub(super) entry: Option<Entry>,
+    /// What the gate has to say to the person: why an entry was cleared, why a GO was refused.
+    pub(super) notice: Option<String>,
+}
+
+/// What is asked.
+#[derive(Debug)]
+struct Asked {
+    gate: StepId,
+    revision: u32,
+    sheet: u32,
+    digest: String,
+    lines: Vec<SheetLine>,
+    /// What each line was worth on the sheet before, where that differs.
+    was: BTreeMap<String, Option<Verdict>>,
+    /// When a frame with this sheet was first on the screen.
+    shown: Option<Instant>,
+    /// The last row was in a frame …
+    last_row_drawn: bool,
+    /// … and that frame was on the screen, so the code was asked for.
+    code_asked: bool,
+    code: Option<Code>,
+    /// When that was first drawn, in real boot time: for the seconds until it counts.
+    code_since: Option<Boot>,
+    /// A GO is on its way to the engine.
+    said: bool,
+}
+
+impl Desk {
+    /// Takes in what the engine asks now; says whether a gate has just opened.
+    pub(super) fn follow(&mut self, state: &State) -> bool {
+        let open = state.open_gate().and_then(|(id, gate)| Some((id, gate.revision, gate.sheet.as_ref()?)));
+        let Some((gate, revision, sheet)) = open else {
+            if self.asked.is_some() {
+                *self = Desk::default();
+            }
+            return false;
+        };
+        let new = |was| Asked {
+            gate: gate.clone(),
+            revision,
+            sheet: sheet.number,
+            digest: sheet.digest.clone(),
+            lines: sheet.lines.clone(),
+            was,
+            shown: None,
+            last_row_drawn: false,
+            code_asked: false,
+            code: None,
+            code_since: None,
+            said: false,
+        };
+        match &mut self.asked {
+            Some(asked) if asked.gate == *gate && asked.revision == revision => {
+                if asked.sheet != sheet.number {
+                    let was = differences(&asked.lines, &sheet.lines);
+                    self.notice = Some(format!("sheet {} is void, {} counts: {}", asked.sheet, sheet.number, in_words(&was)));
+                    self.entry = None;
+                    self.asked = Some(new(was));
+                } else if asked.digest != sheet.digest {
+                    asked.digest.clone_from(&sheet.digest);
+                    asked.lines.clone_from(&sheet.lines);
+                }
+                false
+            }
+            Some(_) | None => {
+                *self = Desk { asked: Some(new(BTreeMap::new())), ..Desk::default() };
+                true
+            }
+        }
+    }
+
+    /// Which gate is open.
+    pub(super) fn gate(&self) -> Option<&StepId> {
+        self.asked.as_ref().map(|asked| &asked.gate)
+    }
+
+    /// Whether the gate lies on the screen and takes the keys.
+    pub(super) fn is_up(&self) -> bool {
+        self.asked.is_some() && !self.aside
+    }
+
+    /// A code came.
+    pub(super) fn on_code(&mut self, code: Code) {
+        if let Some(asked) = &mut self.asked
+            && (&asked.gate, asked.revision, asked.sheet) == (&code.gate, code.revision, code.sheet)
+        {
+            asked.code = Some(code);
+            asked.code_since = None;
+        }
+    }
+
+    /// A GO was refused, or something else that was asked at the gate.
+    pub(super) fn on_refused(&mut self, why: String) {
+        if let Some(asked) = &mut self.asked {
+            asked.said = false;
+        }
+        if let Some(entry) = &mut self.entry {
+            entry.clear();
+        }
+        self.notice = Some(why);
+    }
+
+    /// Whether a code was given out for what is shown.
+    pub(super) fn has_code(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.code.is_some())
+    }
+
+    /// A NO-GO at the gate that is open, without its reason.
+    pub(super) fn no_go(&self) -> Option<GateAnswer> {
+        let asked = self.asked.as_ref()?;
+        Some(blank_answer(asked.gate.clone(), asked.revision, asked.sheet, asked.digest.clone()))
+    }
+
+    /// A GO with what was typed, or why it is none; what was typed stays where only time is missing.
+    pub(super) fn answer(&mut self, scene: &Scene<'_>, press: KeyPress) -> Result<GateAnswer, String> {
+        let (Some(asked), Some(entry)) = (&mut self.asked, &mut self.entry) else {
+            return Err("no gate is open".to_owned());
+        };
+        let Some(code) = &asked.code else {
+            return Err("the code has not come yet".to_owned());
+        };
+        let since = press.at.saturating_duration_since(code.at);
+        if let Some(left) = code.arms_in.checked_sub(since).filter(|left| !left.is_zero()) {
+            return Err(format!("too early: the gate arms in {}", format::span(left)));
+        }
+        let wants = gates::entry(scene.plan, &asked.gate);
+        let typed = match entry.parts(wants, draw::waivers(&scene.figures.evidence)) {
+            Ok(typed) => typed,
+            Err(why) => {
+                entry.clear();
+                return Err(why.to_owned());
+            }
+        };
+        asked.said = true;
+        let answer = blank_answer(asked.gate.clone(), asked.revision, asked.sheet, asked.digest.clone());
+        Ok(GateAnswer {
+            decision: Decision::Go,
+            code: typed.code,
+            word: typed.word,
+            waived: typed.waived,
+            ..answer
+        })
+    }
+
+    /// A frame is on the screen: asks for the code once its last row of evidence was in it.
+    pub(super) fn shown(&mut self, at: Instant) -> Option<Request> {
+        let up = !self.aside;
+        let asked = self.asked.as_mut().filter(|_| up)?;
+        asked.shown.get_or_insert(at);
+        if !asked.last_row_drawn || asked.code_asked {
+            return None;
+        }
+        asked.code_asked = true;
+        Some(Request::ShowGate {
+            gate: asked.gate.clone(),
+            revision: asked.revision,
+            sheet: asked.sheet,
+            digest: asked.digest.clone(),
+        })
+    }
+
+    /// The person was away (the program was stopped, the window lost the keyboard): what was armed is not any
+    /// more, and what was typed is gone.
+    pub(super) fn disarm(&mut self) {
+        self.entry = None;
+        if let Some(asked) = &mut self.asked {
+            asked.shown = None;
+            asked.last_row_drawn = false;
+            asked.code_asked = false;
+            asked.code = None;
+        }
+    }
+
+    /// Whether a key was pressed by somebody who could see this sheet.
+    pub(super) fn could_see(&self, pressed: Instant) -> bool {
+        let shown = self.asked.as_ref().and_then(|asked| asked.shown);
+        shown.is_some_and(|shown| pressed >= shown + REACTION)
+    }
+
+    /// Comes back to the gate, or leaves it for a look around.
+    pub(super) fn look_around(&mut self, aside: bool) {
+        self.aside = aside;
+        self.disarm();
+    }
+
+    /// The evidence under the cursor: one line, or the members of a folded group.
+    pub(super) fn selected<'e>(&self, scene: &Scene<'_>, evidence: &'e [Evidence]) -> Vec<&'e Evidence> {
+        let rows = sheet::rows(scene, evidence, &self.unfolded);
+        let at = self.list.selected(rows.len());
+        at.and_then(|at| rows.into_iter().nth(at)).map_or_else(Vec::new, |row| row.members)
+    }
+
+    /// Opens or folds the group under the cursor; says whether there was one.
+    pub(super) fn unfold(&mut self, scene: &Scene<'_>, evidence: &[Evidence]) -> bool {
+        let rows = sheet::rows(scene, evidence, &self.unfolded);
+        let group = self.list.selected(rows.len()).and_then(|at| rows.get(at)).and_then(|row| row.folded);
+        match group {
+            Some(group) => {
+                self.unfolded.push(group);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Moves the cursor over the evidence.
+    pub(super) fn go(&mut self, scene: &Scene<'_>, evidence: &[Evidence], step: crate::ui::widgets::Move) {
+        let len = sheet::rows(scene, evidence, &self.unfolded).len();
+        self.list.go(step, len);
+    }
+}
+
+/// What lines were worth before, where that is not what they are worth now; `None` for a line that is new.
+fn differences(before: &[SheetLine], now: &[SheetLine]) -> BTreeMap<String, Option<Verdict>> {
+    now.iter()
+        .filter_map(|line| match before.iter().find(|b| b.id == line.id) {
+            None => Some((line.id.clone(), None)),
+            Some(was) if was.verdict != line.verdict => Some((line.id.clone(), Some(was.verdict))),
+            Some(_) => None,
+        })
+        .collect()
+}
+
+fn in_words(was: &BTreeMap<String, Option<Verdict>>) -> String {
+    let mut words: Vec<String> = was
+        .iter()
+        .take(3)
+        .map(|(id, verdict)| match verdict {
+            Some(verdict) => format!("{id} was {}", verdict.word()),
+            None => format!("{id} is new"),
+        })
+        .collect();
+    if was.len() > 3 {
+        words.push(format!("{} more", was.len() - 3));
+    }
+    if words.is_empty() { "what it rests on has changed".to_owned() } else { words.join(", ") }
+}

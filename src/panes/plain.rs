@@ -1,0 +1,168 @@
+//! What a step does and how a probe looks, as the plan says it: labels and texts, secrets left as references.
+
+use crate::plan::model::{
+    CommandLine, Expect, NotifyBy, ProbeKind, Step, StepKind, Undo, WaitFor,
+};
+use crate::ui::format;
+
+type Facts = Vec<(String, String)>;
+
+fn fact(label: &str, text: impl Into<String>) -> (String, String) {
+    (label.to_owned(), text.into())
+}
+
+/// What a step does, and what takes it back.
+pub(super) fn step(step: &Step) -> Facts {
+    let mut facts = match &step.kind {
+        StepKind::Manual { ask } => vec![fact("asks", ask.as_str())],
+        StepKind::Command(command) => argv(command),
+        StepKind::Sql { endpoint, statement } => vec![fact("on", endpoint.as_str()), fact("runs", statement.as_str())],
+        StepKind::Wait(WaitFor::CaughtUp(links)) => vec![fact("waits for", format!("{} to be caught up", ids(links)))],
+        StepKind::Wait(WaitFor::Good { probes, lasting }) if lasting.is_zero() => {
+            vec![fact("waits for", format!("{} to be good", ids(probes)))]
+        }
+        StepKind::Wait(WaitFor::Good { probes, lasting }) => {
+            vec![fact("waits for", format!("{} to be good for {}", ids(probes), format::span(*lasting)))]
+        }
+        StepKind::Check(probes) => vec![fact("checks", ids(probes))],
+        StepKind::Gate(gate) => {
+            let mut facts = vec![fact("asks", "GO or NO-GO")];
+            facts.extend(gate.after.as_ref().map(|after| fact("after this", after.as_str())));
+            facts.extend(gate.leave_out.iter().map(|(id, why)| fact("leaves out", format!("{id}: {why}"))));
+            facts
+        }
+        StepKind::Fence(fence) => {
+            let target = &fence.target;
+            let mut facts = vec![fact("stops", format!("writes on {}", target.endpoint))];
+            facts.extend(target.probe_write.as_ref().map(|sql| fact("probe write", sql.as_str())));
+            facts.extend(target.spare.iter().map(|(who, why)| fact("spares", format!("{who}: {why}"))));
+            facts
+        }
+        StepKind::Open { endpoint } => vec![fact("opens", format!("writes on {endpoint}"))],
+        StepKind::Freeze(freeze) => {
+            vec![fact(if freeze.enforce { "enforces" } else { "lifts" }, ids(&freeze.controls))]
+        }
+        StepKind::Notify(notify) => {
+            let mut facts = match &notify.by {
+                NotifyBy::Command(command) => argv(command),
+                NotifyBy::Webhook(url) => vec![fact("posts to", url.to_string())],
+            };
+            facts.push(fact("text", notify.text.as_str()));
+            facts
+        }
+    };
+    if let Some(back) = &step.undo {
+        let text = undo(back).into_iter().map(|(label, text)| format!("{label} {text}")).collect::<Vec<_>>();
+        facts.push(fact("undo", text.join(", ")));
+    }
+    facts
+}
+
+/// What takes a step back.
+pub(super) fn undo(undo: &Undo) -> Facts {
+    match undo {
+        Undo::Command(command) => argv(command),
+        Undo::Sql { endpoint, statement } => vec![fact("on", endpoint.as_str()), fact("runs", statement.as_str())],
+        Undo::Manual { ask } => vec![fact("asks", ask.as_str())],
+        Undo::Open { endpoint } => vec![fact("opens", format!("writes on {endpoint}"))],
+        Undo::Lift { controls } => vec![fact("lifts", ids(controls))],
+    }
+}
+
+/// How a probe looks.
+pub(super) fn probe(kind: &ProbeKind) -> Facts {
+    match kind {
+        ProbeKind::Command(probe) => {
+            let mut facts = argv(&probe.command);
+            facts.extend(expect(&probe.expect));
+            facts
+        }
+        ProbeKind::Http(http) => {
+            let mut facts = vec![fact("asks", format!("{} {}", http.method, http.url))];
+            facts.extend(http.headers.iter().map(|(name, value)| fact("header", format!("{name}: {value}"))));
+            facts.extend(http.body.as_ref().map(|body| fact("body", body.to_string())));
+            facts.extend(expect(&http.expect));
+            facts
+        }
+        ProbeKind::Tcp { address } => vec![fact("connects to", address.as_str())],
+        ProbeKind::Tls(tls) => {
+            vec![fact("connects to", tls.address.as_str()), fact("name", tls.name.as_str()), fact("good for", format!("{} days more", tls.days_left))]
+        }
+        ProbeKind::Dns(dns) => {
+            let mut facts = vec![fact("asks", format!("{} for {} {}", dns.server, dns.record, dns.name))];
+            facts.extend(dns.is.as_ref().map(|is| fact("must give", is.join(", "))));
+            facts.extend(dns.ttl_at_most.map(|ttl| fact("TTL at most", format::span(ttl))));
+            facts
+        }
+        ProbeKind::Sql { endpoint, query, expect: wanted } => {
+            let mut facts = vec![fact("on", endpoint.as_str()), fact("asks", query.as_str())];
+            facts.extend(expect(wanted));
+            facts
+        }
+        ProbeKind::Files(files) => {
+            let mut facts = vec![fact("files", files.path.as_str()), fact("at least", format::counted(files.at_least, "file", "files"))];
+            facts.extend(files.younger_than.map(|age| fact("younger than", format::span(age))));
+            facts.extend(files.bytes_at_least.map(|size| fact("at least", format::bytes(size))));
+            facts
+        }
+        ProbeKind::Link(link) => vec![
+            fact("follows", format!("changes from {} to {}", link.from, link.to)),
+            fact("marker", if link.marker { "a row of ours, end to end" } else { "none: by position alone" }),
+            fact("alarm above", format::count(link.warn)),
+            fact("zero means", format!("zero for {}", format::span(link.zero_for))),
+        ],
+        ProbeKind::Schema { endpoint } => vec![fact("watches", format!("every object of {endpoint}"))],
+        ProbeKind::Writes { endpoint } => {
+            vec![fact("watches", format!("rows on {endpoint} that replication did not write"))]
+        }
+        ProbeKind::Tree { paths } => vec![fact("watches", paths.join(", "))],
+        ProbeKind::Git { remote, refs } => vec![fact("watches", format!("{} of {remote}", refs.join(", ")))],
+        ProbeKind::Unchanged(command) => argv(command),
+        ProbeKind::Control(command) => argv(command),
+        ProbeKind::Fence(target) => {
+            let mut facts = vec![fact("watches", format!("who can still write on {}", target.endpoint))];
+            facts.extend(target.probe_write.as_ref().map(|sql| fact("probe write", sql.as_str())));
+            facts.extend(target.spare.iter().map(|(who, why)| fact("spares", format!("{who}: {why}"))));
+            facts
+        }
+        ProbeKind::Identity { endpoint } => vec![fact("asks", format!("{endpoint} what it is"))],
+        ProbeKind::Marker { from, to } => vec![fact("sends", format!("a row of ours from {from}, and looks for it on {to}"))],
+        ProbeKind::Tables(tables) => {
+            let mut facts = vec![fact("compares", format!("every row of {} with {}", tables.from, tables.to))];
+            if !tables.include.is_empty() {
+                facts.push(fact("only", tables.include.join(", ")));
+            }
+            if !tables.exclude.is_empty() {
+                facts.push(fact("without", tables.exclude.join(", ")));
+            }
+            facts
+        }
+    }
+}
+
+/// The command as it stands in the plan; what its environment is given by name only.
+fn argv(command: &CommandLine) -> Facts {
+    let mut facts = vec![fact("runs", command.argv.join(" "))];
+    if !command.env.is_empty() {
+        let names: Vec<&str> = command.env.iter().map(|(name, _)| name.as_str()).collect();
+        facts.push(fact("with env", names.join(", ")));
+    }
+    facts
+}
+
+fn expect(expect: &Expect) -> Facts {
+    let mut facts = Facts::new();
+    facts.extend(expect.exit.map(|code| fact("must exit", code.to_string())));
+    facts.extend(expect.status.map(|status| fact("must answer", status.to_string())));
+    facts.extend(expect.text.as_ref().map(|text| fact("must hold", text.as_str())));
+    facts.extend(expect.is.as_ref().map(|is| fact("must be", is.as_str())));
+    facts.extend(expect.json.iter().map(|(at, value)| fact("must have", format!("{at} = {value}"))));
+    let number = expect.number.as_deref().unwrap_or("the answer");
+    facts.extend(expect.at_most.map(|most| fact("at most", format!("{number} {most}"))));
+    facts.extend(expect.at_least.map(|least| fact("at least", format!("{number} {least}"))));
+    facts
+}
+
+fn ids<I: std::fmt::Display>(ids: &[I]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

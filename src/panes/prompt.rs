@@ -1,0 +1,182 @@
+//! A question that wants a line of text: a reason, a note, a name that must be typed.
+//!
+//! Owns what is asked, what counts as an answer, and what the answer asks of the engine. What ends something
+//! for good wants a name typed, and takes no paste.
+
+use ratatui::layout::Rect;
+
+use crate::engine::event::Decision;
+use crate::engine::input::{GateAnswer, Intent};
+use crate::plan::{EndpointId, StepId};
+use crate::ui::canvas::{Canvas, piece};
+use crate::ui::input::KeyPress;
+use crate::ui::theme::Role;
+use crate::ui::widgets::Field;
+
+use super::request::Request;
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Why NO-GO: everything of the answer but the reason.
+    NoGo(Box<GateAnswer>),
+    /// Why to go on in spite of a finding.
+    Waive { gate: StepId, evidence: String, finding: String, title: String },
+    /// What was done; may be empty.
+    Confirm(StepId),
+    /// Why it could not be done.
+    Fail(StepId),
+    /// Why to leave it out.
+    Skip(StepId),
+    /// How one knows that it happened, or that it did not.
+    Settle { step: StepId, happened: Option<bool> },
+    /// The step's id, to stop it.
+    Stop(StepId),
+    /// Why to go back.
+    Rollback,
+    /// Why to give up.
+    Abort,
+    /// Anything.
+    Note,
+    /// The name of whoever drives.
+    TakeHelm(String),
+    /// The application's name, to end its session.
+    EndSession { endpoint: EndpointId, session: String, application: String },
+}
+
+/// A question and what was typed so far.
+#[derive(Debug)]
+pub(super) struct Prompt {
+    ask: Ask,
+    field: Field,
+    /// What is wrong with what was typed.
+    wrong: Option<&'static str>,
+}
+
+impl Prompt {
+    pub(super) fn new(ask: Ask) -> Prompt {
+        Prompt { ask, field: Field::default(), wrong: None }
+    }
+
+    /// A key that is text or editing.
+    pub(super) fn press(&mut self, press: KeyPress) {
+        self.wrong = None;
+        if self.is_typed() && press.burst {
+            self.field.clear();
+            self.wrong = Some("a paste confirms nothing: type it");
+            return;
+        }
+        self.field.press(press.key);
+    }
+
+    /// A paste: fine for a reason, never for a name that has to be typed.
+    pub(super) fn paste(&mut self, text: &str) {
+        self.wrong = None;
+        if self.is_typed() {
+            self.wrong = Some("a paste confirms nothing: type it");
+        } else {
+            self.field.paste(text);
+        }
+    }
+
+    /// Whether a given text has to be typed.
+    fn is_typed(&self) -> bool {
+        self.expected().is_some()
+    }
+
+    fn expected(&self) -> Option<&str> {
+        match &self.ask {
+            Ask::Stop(step) => Some(step.as_str()),
+            Ask::TakeHelm(name) => Some(name),
+            Ask::EndSession { application, .. } => Some(application),
+            _ => None,
+        }
+    }
+
+    /// What the answer asks for; nothing while it is none.
+    pub(super) fn submit(&mut self) -> Option<Request> {
+        let text = self.field.text().trim().to_owned();
+        if let Some(expected) = self.expected() {
+            if text != expected {
+                self.wrong = Some("that is not what stands there");
+                return None;
+            }
+        } else if text.is_empty() && !matches!(self.ask, Ask::Confirm(_)) {
+            self.wrong = Some("it goes on the record: write a few words");
+            return None;
+        }
+        Some(match self.ask.clone() {
+            Ask::NoGo(answer) => {
+                Request::Intent(Intent::DecideGate(GateAnswer { reason: text, decision: Decision::NoGo, ..*answer }))
+            }
+            Ask::Waive { gate, evidence, finding, .. } => {
+                Request::Intent(Intent::Waive { gate, evidence, finding, reason: text })
+            }
+            Ask::Confirm(step) => Request::Intent(Intent::ConfirmStep { step, note: text }),
+            Ask::Fail(step) => Request::Intent(Intent::FailStep { step, reason: text }),
+            Ask::Skip(step) => Request::Intent(Intent::SkipStep { step, reason: text }),
+            Ask::Settle { step, happened: Some(happened) } => {
+                Request::Intent(Intent::SettleStep { step, happened, reason: text })
+            }
+            Ask::Settle { step, happened: None } => {
+                let happened = match text.as_str() {
+                    "yes" => true,
+                    "no" => false,
+                    _ => {
+                        self.wrong = Some("type yes or no");
+                        return None;
+                    }
+                };
+                *self = Prompt::new(Ask::Settle { step, happened: Some(happened) });
+                return None;
+            }
+            Ask::Stop(step) => Request::Intent(Intent::StopStep { step }),
+            Ask::Rollback => Request::Intent(Intent::AskRollback { reason: text }),
+            Ask::Abort => Request::Intent(Intent::Abort { reason: text }),
+            Ask::Note => Request::Intent(Intent::Note { text }),
+            Ask::TakeHelm(_) => Request::TakeHelm,
+            Ask::EndSession { endpoint, session, application } => {
+                Request::Intent(Intent::EndSession { endpoint, session, application })
+            }
+        })
+    }
+
+    /// What is asked, in a sentence, and what stands in the empty field.
+    fn question(&self) -> (String, &'static str) {
+        match &self.ask {
+            Ask::NoGo(answer) => (format!("NO-GO at {}: why?", answer.gate), "goes on the record; the run is held"),
+            Ask::Waive { title, .. } => {
+                (format!("Go on in spite of {title}: why?"), "counts for exactly this finding, at this gate")
+            }
+            Ask::Confirm(step) => (format!("{step} is done. A note?"), "may stay empty"),
+            Ask::Fail(step) => (format!("{step} could not be done: why?"), "goes on the record"),
+            Ask::Skip(step) => (format!("Skip {step}: why?"), "goes on the record"),
+            Ask::Settle { step, happened: None } => (format!("Did {step} happen? yes or no"), "look first; nobody else knows"),
+            Ask::Settle { step, happened: Some(true) } => (format!("{step} happened: how do you know?"), "goes on the record"),
+            Ask::Settle { step, happened: Some(false) } => {
+                (format!("{step} did not happen: how do you know?"), "goes on the record")
+            }
+            Ask::Stop(step) => (format!("Type {step} to stop it"), "what it has changed stays changed"),
+            Ask::Rollback => ("Go back: why?".to_owned(), "its own gate opens; nothing is done before GO"),
+            Ask::Abort => ("Abort the run: why?".to_owned(), "what runs is stopped, what was frozen is lifted, nothing is undone"),
+            Ask::Note => ("A note for the journal".to_owned(), "goes on the record"),
+            Ask::TakeHelm(name) => (format!("Type {name} to take the helm from them"), "they are disconnected, the run is held"),
+            Ask::EndSession { application, session, .. } => {
+                (format!("Type {application} to end its session {session}"), "it is told to end, and looked at again")
+            }
+        }
+    }
+
+    /// Draws the question and the field over the rows above `last`.
+    pub(super) fn draw(&self, canvas: &mut Canvas<'_>, last: Rect) {
+        let area = Rect { y: last.y.saturating_sub(3), height: 3, ..last };
+        canvas.clear(area);
+        let (question, hint) = self.question();
+        let note = match self.wrong {
+            Some(wrong) => piece(wrong, Role::Caution),
+            None => piece("", Role::Dim),
+        };
+        canvas.head(Rect { width: area.width.saturating_sub(1), ..area }, &question, &[note], true);
+        self.field.draw(canvas, Rect { x: area.x + 2, y: area.y + 1, width: area.width.saturating_sub(4), height: 1 }, hint);
+    }
+}

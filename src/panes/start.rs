@@ -1,0 +1,239 @@
+//! The page on which a run begins: what it will do to what, who drives, when this very plan was last
+//! rehearsed. Typing the target's word starts it, and nothing else does.
+
+use std::sync::Arc;
+
+use ratatui::layout::Rect;
+
+use crate::clock::{Now, Timestamp};
+use crate::plan::model::Window;
+use crate::plan::{EndpointId, Plan, StepId};
+use crate::ui::canvas::Canvas;
+use crate::ui::format;
+use crate::ui::glyphs::Glyphs;
+use crate::ui::input::KeyPress;
+use crate::ui::theme::Role;
+use crate::ui::widgets::Field;
+
+use super::gate::wrap;
+use super::row::{Words, words};
+use super::words::{grouped, zoned};
+
+/// What stands on the page. The caller sends it anew as systems answer.
+#[derive(Clone, Debug)]
+pub struct StartPage {
+    /// What should happen.
+    pub plan: Arc<Plan>,
+    /// Where the plan stands.
+    pub path: String,
+    /// What each system says it is: nothing while it is asked, else whether it is what it should be.
+    pub endpoints: Vec<(EndpointId, Option<Result<String, String>>)>,
+    /// Who drives, as they say.
+    pub operator: String,
+    /// … and as the machine says.
+    pub account: String,
+    /// When this very plan was last rehearsed.
+    pub rehearsed: Option<Rehearsed>,
+    /// What the lint and the machine warn of.
+    pub cautions: Vec<String>,
+    /// What has to be mended before it can start.
+    pub blocks: Vec<String>,
+}
+
+/// The last rehearsal of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rehearsed {
+    /// Which rehearsal it was.
+    pub number: u32,
+    /// What it can teach: `simulated`, …
+    pub grade: String,
+    /// When it ended.
+    pub at: Timestamp,
+    /// Steps that are not what they were then.
+    pub changed: Vec<StepId>,
+}
+
+/// The page while it is open.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) page: StartPage,
+    field: Field,
+    wrong: Option<&'static str>,
+    /// The word was typed; the run is being made.
+    pub(super) begun: bool,
+}
+
+impl Start {
+    pub(super) fn new(page: StartPage) -> Start {
+        Start { page, field: Field::default(), wrong: None, begun: false }
+    }
+
+    pub(super) fn press(&mut self, press: KeyPress) {
+        self.wrong = None;
+        if press.burst {
+            self.paste();
+        } else if !self.begun {
+            self.field.press(press.key);
+        }
+    }
+
+    /// A paste starts nothing.
+    pub(super) fn paste(&mut self) {
+        self.field.clear();
+        self.wrong = Some("a paste starts nothing: type the word");
+    }
+
+    /// The word as typed, where it is the right one and nothing is in the way.
+    pub(super) fn submit(&mut self) -> Option<String> {
+        let typed = self.field.text().trim().to_owned();
+        if self.begun {
+            return None;
+        }
+        if typed != self.page.plan.target {
+            self.wrong = Some("that is not the target's word");
+            self.field.clear();
+            return None;
+        }
+        if !self.page.blocks.is_empty() {
+            self.wrong = Some("something has to be mended first");
+            return None;
+        }
+        self.begun = true;
+        Some(typed)
+    }
+
+    /// The engine said no.
+    pub(super) fn on_refused(&mut self) {
+        self.begun = false;
+        self.field.clear();
+    }
+
+    pub(super) fn draw(&self, canvas: &mut Canvas<'_>, now: Now) {
+        let screen = canvas.area();
+        let mode = canvas.mode();
+        let glyphs = canvas.glyphs();
+        let width = screen.width.saturating_sub(1);
+        let badge = format!(" {} ", mode.word());
+        let x = canvas.text(0, 0, width, badge, mode.word_role());
+        let (time, zone) = zoned(now.wall, self.page.plan.offset);
+        let first = words(Role::Bright, self.page.plan.name.as_str());
+        canvas.line(x + 2, 0, width.saturating_sub(x + 26), &first.0);
+        let clock = words(Role::Bright, time).and(Role::Normal, format!(" {zone}"));
+        canvas.line_right(width, 0, 22, &clock.0);
+
+        let area = Rect { x: 0, y: 2, width, height: screen.height.saturating_sub(6) };
+        let narrow = screen.height < 24;
+        let mut y = area.y;
+        for (title, lines) in self.parts(glyphs) {
+            if lines.is_empty() || y >= area.bottom() {
+                continue;
+            }
+            canvas.head(Rect { y, height: 1, ..area }, title, &[], false);
+            y += 1;
+            for line in lines {
+                for part in wrap(&line.0, area.width.saturating_sub(3), 2) {
+                    if y < area.bottom() {
+                        canvas.line(area.x + 2, y, area.width.saturating_sub(3), &part.0);
+                        y += 1;
+                    }
+                }
+            }
+            y += u16::from(!narrow);
+        }
+        self.draw_entry(canvas, screen);
+    }
+
+    fn draw_entry(&self, canvas: &mut Canvas<'_>, screen: Rect) {
+        let y = screen.height.saturating_sub(4);
+        let width = screen.width.saturating_sub(2);
+        let line = if self.begun {
+            words(Role::Bright, "The run is being made …")
+        } else if self.page.blocks.is_empty() {
+            words(Role::Bright, "Type ").and(Role::GateCode, self.page.plan.target.as_str()).and(Role::Bright, " to start. ").and(Role::Dim, "Until then nothing is touched.")
+        } else {
+            words(Role::Caution, "It cannot start yet: mend what stands above first.")
+        };
+        canvas.line(1, y, width, &line.0);
+        if !self.begun {
+            self.field.draw(canvas, Rect { x: 1, y: y + 1, width: 30, height: 1 }, "");
+        }
+        if let Some(wrong) = self.wrong {
+            canvas.text(34, y + 1, width.saturating_sub(34), wrong, Role::Caution);
+        }
+    }
+
+    fn parts<'a>(&'a self, glyphs: &Glyphs) -> Vec<(&'static str, Vec<Words<'a>>)> {
+        let page = &self.page;
+        let plan = &page.plan;
+        let label = |label: &str| words(Role::Dim, format!("{label:<16}"));
+        let mut moves = vec![
+            label("plan").and(Role::Normal, page.path.as_str()).and(Role::Dim, "  ").and(Role::Figure, grouped(&plan.pins.resolved)),
+            label("moves users").and(Role::Bright, plan.source.as_str()).and(Role::Normal, " to ").and(Role::Bright, plan.target.as_str()),
+        ];
+        moves.push(label("window").also(window(plan)));
+        if let Some(budget) = plan.outage_budget {
+            moves.push(label("users read-only").and(Role::Normal, "at most ").and(Role::Figure, format::clock(budget)));
+        }
+        if let Some(impact) = &plan.impact {
+            moves.push(label("impact").and(Role::Normal, impact.as_str()));
+        }
+        let steps = format::counted(plan.steps.len() as u64, "step", "steps");
+        let phases = format::counted(plan.phases.len() as u64, "phase", "phases");
+        moves.push(label("checklist").and(Role::Normal, format!("{steps} in {phases}")));
+
+        let systems = page.endpoints.iter().map(|(id, says)| {
+            let name = label(id.as_str());
+            match says {
+                None => name.and(Role::Dim, "is being asked what it is"),
+                Some(Ok(text)) => name.and(Role::Proved, format!("{} ", glyphs.proved)).and(Role::Normal, text.as_str()),
+                Some(Err(text)) => name.and(Role::Warning, format!("{} ", glyphs.alarm)).and(Role::Warning, text.as_str()),
+            }
+        });
+
+        let mut people = vec![label("you").and(Role::Bright, page.operator.as_str()).and(Role::Dim, format!(", as {}", page.account))];
+        people.extend(plan.people.iter().map(|person| {
+            let contact = person.contact.as_deref().unwrap_or("the plan does not say how to reach them");
+            label(&person.role).and(Role::Normal, person.id.as_str()).and(Role::Dim, "  ").and(Role::Dim, contact)
+        }));
+
+        let rehearsed = match &page.rehearsed {
+            None => vec![words(Role::Caution, "this very plan has never been rehearsed")],
+            Some(last) => {
+                let when = format!("{} {}", date(last.at, plan.offset), last.at.hour_minute(plan.offset));
+                let mut lines = vec![words(Role::Normal, format!("rehearsal {}, {}, on ", last.number, last.grade)).and(Role::Figure, when)];
+                if last.changed.is_empty() {
+                    lines.push(words(Role::Normal, "no step has changed since"));
+                } else {
+                    let ids = last.changed.iter().map(StepId::as_str).collect::<Vec<_>>().join(", ");
+                    lines.push(words(Role::Caution, "changed since: ").and(Role::Caution, ids));
+                }
+                lines
+            }
+        };
+        let sign = |sign: &str, role, text: &'a String| words(role, format!("{sign} ")).and(role, text);
+        let mut minds: Vec<Words<'a>> = page.blocks.iter().map(|text| sign(glyphs.alarm, Role::Warning, text)).collect();
+        minds.extend(page.cautions.iter().map(|text| sign(glyphs.unknown, Role::Caution, text)));
+        vec![
+            ("What", moves),
+            ("Systems", systems.collect()),
+            ("Mind", minds),
+            ("Rehearsed", rehearsed),
+            ("People", people),
+        ]
+    }
+}
+
+fn window(plan: &Plan) -> Words<'static> {
+    match plan.window {
+        Window::Fixed { opens, closes } => words(Role::Figure, opens.hour_minute(plan.offset))
+            .and(Role::Normal, " to ")
+            .and(Role::Figure, closes.hour_minute(plan.offset))
+            .and(Role::Dim, format!(" on {}", date(opens, plan.offset))),
+        Window::FromStart { length } => words(Role::Figure, format::span(length)).and(Role::Normal, " from the start"),
+    }
+}
+
+/// A day as people write it: `5 Dec 2026`.
+pub(super) fn date(at: Timestamp, offset: i32) -> String {
+    at.at(offset).map_or_else(|| "?".to_owned(), |t| t.format("%-d %b %Y").to_string())
+}

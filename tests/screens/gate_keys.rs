@@ -1,0 +1,338 @@
+//! What passes a gate and what never does: typed ahead, pasted, held down, bursts, a sheet that changes.
+
+use std::time::Duration;
+
+use cutover::engine::event::{Decision, Event as Happened};
+use cutover::panes::Request;
+use cutover::ui::input::Event;
+
+use crate::night::hands::Hands;
+use crate::night::{self, Night, World};
+
+const LARGE: (u16, u16) = (120, 36);
+
+fn hands() -> Hands {
+    Hands::on(night::at_the_gate(Night::live()), LARGE)
+}
+
+fn decisions(hands: &Hands) -> Vec<Decision> {
+    let events = hands.night.journal.iter().flat_map(|record| &record.events);
+    let decided = events.filter_map(|event| match event {
+        Happened::GateDecided { gate, decision, .. } if gate.as_str() == "go" => Some(*decision),
+        _ => None,
+    });
+    decided.collect()
+}
+
+fn says_go(hands: &Hands) -> bool {
+    decisions(hands).contains(&Decision::Go)
+}
+
+#[test]
+fn a_go_is_typed_word_and_code() {
+    let mut hands = hands();
+    hands.press("g");
+    hands.types("azure 7k3m");
+    assert!(hands.reads().contains("azure 7k3m"));
+    hands.press("enter");
+    assert_eq!(decisions(&hands), [Decision::Go]);
+}
+
+#[test]
+fn a_wrong_word_a_wrong_code_and_half_an_answer_are_refused_and_cleared() {
+    for (typed, why) in [
+        ("azul 7k3m", "not the target's word"),
+        ("azure 7k3n", "not the code on the gate"),
+        ("7k3m", "two things are wanted"),
+        ("azure 1 7k3m", "two things are wanted"),
+    ] {
+        let mut hands = hands();
+        hands.press("g");
+        hands.types(typed);
+        hands.press("enter");
+        assert!(hands.reads().contains(why), "{typed}: {}", hands.reads());
+        assert!(!says_go(&hands), "{typed}");
+        hands.types("azure 7k3m");
+        hands.press("enter");
+        assert!(says_go(&hands), "the next try counts by itself");
+    }
+}
+
+#[test]
+fn enter_alone_never_says_go() {
+    let mut hands = hands();
+    hands.press("g");
+    for _ in 0..20 {
+        hands.press("enter");
+    }
+    hands.press("esc");
+    for _ in 0..20 {
+        hands.press("enter");
+        hands.press("esc");
+    }
+    assert!(!says_go(&hands));
+}
+
+#[test]
+fn keys_from_before_the_gate_could_be_seen_are_dropped() {
+    let mut night = night::at_the_gate(Night::live());
+    night.pass(1);
+    let mut hands = Hands::on(night, LARGE);
+    // The gate comes anew, and the keys were on their way.
+    hands.event(&Event::Resumed);
+    let on_their_way = hands.at;
+    for key in ["g", "a", "z", "u", "r", "e", "space", "7", "k", "3", "m", "enter"] {
+        hands.at = on_their_way + Duration::from_millis(20);
+        hands.key(key, false, false);
+    }
+    assert!(!says_go(&hands));
+    assert!(hands.reads().contains("dropped"), "{}", hands.reads());
+}
+
+#[test]
+fn a_paste_says_nothing_marked_or_not() {
+    let mut hands = hands();
+    hands.press("g");
+    hands.event(&Event::Paste("azure 7k3m\r".into()));
+    assert!(hands.reads().contains("a paste says nothing here"), "{}", hands.reads());
+    for key in ["a", "z", "u", "r", "e", "space", "7", "k", "3", "m", "enter"] {
+        hands.key(key, false, true);
+    }
+    hands.press("enter");
+    assert!(!says_go(&hands));
+    hands.types("azure 7k3m");
+    hands.press("enter");
+    assert!(says_go(&hands), "honest keys that a slow link bundled cost one more try, and nothing else");
+}
+
+#[test]
+fn a_whole_answer_pasted_at_the_gate_opens_nothing() {
+    let mut hands = hands();
+    for key in ["g", "a", "z", "u", "r", "e", "space", "7", "k", "3", "m", "enter"] {
+        hands.key(key, false, true);
+    }
+    assert!(!says_go(&hands));
+    assert!(!hands.reads().contains("then enter"), "the field stays shut");
+}
+
+#[test]
+fn a_key_held_down_types_nothing() {
+    let mut hands = hands();
+    hands.press("g");
+    for _ in 0..60 {
+        hands.at += Duration::from_millis(33);
+        hands.key("g", false, false);
+    }
+    assert!(hands.reads().contains("held down"), "{}", hands.reads());
+    for _ in 0..60 {
+        hands.at += Duration::from_millis(33);
+        hands.key("enter", true, false);
+    }
+    assert!(!says_go(&hands));
+}
+
+#[test]
+fn too_early_keeps_what_was_typed() {
+    let mut hands = hands();
+    hands.event(&Event::Resumed);
+    hands.wait(Duration::from_millis(300));
+    hands.press("g");
+    hands.types("azure 7k3m");
+    // Whoever types this fast has not waited for the gate to arm.
+    hands.at -= Duration::from_millis(900);
+    hands.key("enter", false, false);
+    assert!(hands.reads().contains("too early"), "{}", hands.reads());
+    assert!(!says_go(&hands));
+    hands.wait(Duration::from_secs(2));
+    hands.press("enter");
+    assert!(says_go(&hands), "{}", hands.reads());
+}
+
+#[test]
+fn a_sheet_that_worsens_clears_what_was_typed_and_says_what_changed() {
+    let mut hands = hands();
+    hands.press("g");
+    hands.types("azure 7k");
+    hands.night.sees("backup", World::Says { pass: false, text: "no file".into(), facts: cutover::engine::reading::Facts::Plain });
+    hands.night.pass(11);
+    hands.feed();
+    let screen = hands.reads();
+    assert!(screen.contains("sheet 1 is void, 2 counts: backup was good"), "{screen}");
+    assert!(screen.contains("Not yet: backup is not well"), "{screen}");
+    hands.types("3m");
+    hands.press("enter");
+    assert!(!says_go(&hands));
+}
+
+#[test]
+fn a_sheet_that_only_improves_keeps_what_was_typed() {
+    let mut night = night::at_the_gate(Night::live());
+    night.sees("backup", World::Fails(cutover::engine::reading::Unmeasured::TimedOut(5_000)));
+    night.pass(12);
+    let mut hands = Hands::on(night, LARGE);
+    hands.press("g");
+    hands.types("azure 7k");
+    hands.night.sees("backup", World::Says { pass: true, text: "of 21:30".into(), facts: cutover::engine::reading::Facts::Plain });
+    hands.night.pass(11);
+    hands.feed();
+    hands.types("3m");
+    hands.press("enter");
+    assert!(says_go(&hands), "{}", hands.reads());
+}
+
+#[test]
+fn a_waiver_has_a_reason_and_its_number_is_typed() {
+    let mut night = night::at_the_gate(Night::live());
+    night.breach("app-files", "srv/app/config.toml", "changed");
+    night.pass(16);
+    let mut hands = Hands::on(night, LARGE);
+    hands.press("w");
+    assert!(hands.reads().contains("Go on in spite of app files: why?"), "{}", hands.reads());
+    hands.press("enter");
+    assert!(hands.reads().contains("write a few words"), "{}", hands.reads());
+    hands.types("log level only");
+    hands.press("enter");
+    hands.night.pass(1);
+    hands.feed();
+    // The breach has raised a warning too: it is answered by name before anybody can go on.
+    hands.press("esc");
+    hands.press("a");
+    hands.press("b");
+    hands.night.pass(1);
+    hands.feed();
+    hands.wait(Duration::from_secs(2));
+    let screen = hands.reads();
+    assert!(screen.contains("waived by maria: log level only"), "{screen}");
+    assert!(screen.contains("azure 1 7k3m"), "{screen}");
+    hands.press("g");
+    hands.types("azure 7k3m");
+    hands.press("enter");
+    assert!(hands.reads().contains("three things are wanted"), "{}", hands.reads());
+    hands.types("azure 1 7k3m");
+    hands.press("enter");
+    assert!(says_go(&hands), "{}", hands.reads());
+}
+
+#[test]
+fn no_go_and_hold_are_one_key_away_also_out_of_the_field() {
+    let mut hands = hands();
+    hands.press("g");
+    hands.types("azu");
+    hands.press("f8");
+    assert!(hands.reads().contains("NO-GO at go: why?"), "{}", hands.reads());
+    hands.types("lag in the report");
+    hands.press("enter");
+    assert_eq!(decisions(&hands), [Decision::NoGo]);
+    assert!(hands.night.state.hold.is_some());
+
+    let mut hands = self::hands();
+    hands.press("g");
+    hands.press("f9");
+    assert!(hands.night.state.hold.is_some());
+    assert!(decisions(&hands).is_empty(), "a hold is no decision");
+    assert!(hands.reads().contains("Not yet: the run is held by maria"), "{}", hands.reads());
+}
+
+#[test]
+fn looking_around_leaves_the_gate_open_and_says_how_to_come_back() {
+    let mut hands = hands();
+    hands.press("esc");
+    let screen = hands.reads();
+    assert!(screen.contains("GO / NO-GO waits: Send users to Azure   b back to the gate"), "{screen}");
+    assert!(screen.contains("Cut over ─"), "{screen}");
+    hands.press("g");
+    hands.types("azure 7k3m");
+    hands.press("enter");
+    assert!(!says_go(&hands), "outside the gate its keys mean other things");
+    let mut hands = self::hands();
+    hands.press("esc");
+    hands.press("b");
+    hands.wait(Duration::from_secs(2));
+    assert!(hands.reads().contains("┏━ GO / NO-GO"), "{}", hands.reads());
+    hands.press("g");
+    hands.types("azure 7k3m");
+    hands.press("enter");
+    assert!(says_go(&hands));
+}
+
+#[test]
+fn an_evidence_opens_over_the_gate_and_comes_back() {
+    let mut hands = hands();
+    hands.press("down");
+    hands.press("enter");
+    let screen = hands.reads();
+    assert!(screen.contains("on the sheet  good"), "{screen}");
+    assert!(hands.asked.iter().any(|r| matches!(r, Request::Look(_))), "{:?}", hands.asked);
+    hands.press("esc");
+    assert!(hands.reads().contains("┏━ GO / NO-GO"), "{}", hands.reads());
+}
+
+#[test]
+fn the_code_waits_until_the_last_row_has_been_seen() {
+    let mut night = night::at_the_gate(Night::live());
+    for probe in ["orders", "billing", "audit", "app-files", "schema", "quiet-target", "backup", "front-door"] {
+        night.sees(probe, World::Fails(cutover::engine::reading::Unmeasured::TimedOut(1_000)));
+    }
+    night.pass(70);
+    let mut hands = Hands::on(night, (80, 24));
+    let screen = hands.reads();
+    assert!(!screen.contains(night::CODE), "{screen}");
+    assert!(screen.contains("its code comes when the last row has been seen"), "{screen}");
+    hands.press("pgdn");
+    hands.press("pgdn");
+    hands.press("pgdn");
+    assert!(hands.reads().contains(night::CODE), "{}", hands.reads());
+}
+
+#[test]
+fn on_a_small_screen_only_no_go_and_hold_work() {
+    let mut hands = Hands::on(night::at_the_gate(Night::live()), (60, 16));
+    let screen = hands.reads();
+    assert!(screen.contains("needs a screen of 80x24"), "{screen}");
+    assert!(screen.contains("n NO-GO  h HOLD"), "{screen}");
+    assert!(!screen.contains("g GO"), "{screen}");
+    hands.press("g");
+    hands.types("azure 7k3m");
+    hands.press("enter");
+    assert!(!says_go(&hands));
+    hands.press("h");
+    assert!(hands.night.state.hold.is_some());
+}
+
+#[test]
+fn the_way_back_is_said_by_code_alone_also_while_the_run_is_held() {
+    let mut night = night::at_the_gate(Night::live());
+    night.go("go").pass(1);
+    night.done("switch", "").pass(7);
+    let mut hands = Hands::on(night, LARGE);
+    hands.press("H");
+    hands.press(":");
+    hands.types("rollback");
+    hands.press("enter");
+    hands.types("orders are missing");
+    hands.press("enter");
+    hands.wait(Duration::from_secs(2));
+    let screen = hands.reads();
+    assert!(screen.contains("GO / NO-GO   Roll back"), "{screen}");
+    hands.press("g");
+    hands.types("7k3m");
+    hands.press("enter");
+    assert!(matches!(hands.night.state.stage, cutover::engine::state::Stage::Back(_)), "{}", hands.reads());
+}
+
+#[test]
+fn whoever_watches_has_no_code_and_no_keys() {
+    use cutover::panes::{Cockpit, Seat};
+    use cutover::ui::keymap::Keymap;
+    let mut hands = hands();
+    hands.cockpit = Cockpit::new(Seat::Watcher, Keymap::default());
+    hands.feed();
+    hands.wait(Duration::from_secs(2));
+    let screen = hands.reads();
+    assert!(screen.contains("WATCH LIVE"), "{screen}");
+    assert!(!screen.contains(night::CODE) && !screen.contains("g GO"), "{screen}");
+    hands.press("g");
+    hands.press("n");
+    assert!(hands.reads().contains("maria has the keys"), "{}", hands.reads());
+    assert!(decisions(&hands).is_empty());
+}
