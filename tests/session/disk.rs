@@ -23,8 +23,9 @@ fn a_full_disk_halts_the_run_on_record_and_says_so() {
     );
     let done = Command::new("unshare").args(["-Urm", "sh", "-c", &script]).output().unwrap();
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    if said.contains("Operation not permitted") || said.contains("mount:") {
-        eprintln!("this machine does not let us mount: {said}");
+    let cannot = said.contains("unshare:") || said.contains("mount:");
+    if cannot && std::env::var_os("CUTOVER_REAL_PARTS").is_none() {
+        eprintln!("not tried, since this machine lets nobody mount: {said}");
         return;
     }
     assert!(done.status.success(), "{said}\n{}", String::from_utf8_lossy(&done.stdout));
@@ -63,6 +64,7 @@ fn on_a_small_disk() {
     let again = Command::new(exe()).arg("__engine").arg(&run.path).output().unwrap();
     assert_eq!(again.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&again.stderr).contains("MiB free"), "{again:?}");
+    drop(fill);
     std::fs::remove_file(run.tmp.path().join("fill")).unwrap();
     let _engine = run.engine();
     let mut maria = run.drive("maria");
