@@ -47,9 +47,10 @@ fn note(seen: &[(&AlarmId, &Alarm)]) -> Words<'static> {
         seen.iter().filter(|(_, alarm)| wants_answer(alarm)).map(|(_, alarm)| alarm.severity).collect();
     let raised = seen.iter().filter(|(_, alarm)| alarm.cleared.is_none()).count();
     match (open.iter().max(), raised) {
-        (Some(loudest), _) => {
-            words(Call::from(*loudest).role(Role::Normal), format!("{} to answer", format::count(open.len() as u64)))
-        }
+        (Some(loudest), _) => words(
+            Call::from(*loudest).role(Role::Normal),
+            format!("{} to answer", format::count(open.len() as u64)),
+        ),
         (None, 0) => words(Role::Dim, "none"),
         (None, raised) => words(Role::Normal, format!("{} answered", format::count(raised as u64))),
     }

@@ -28,12 +28,10 @@ impl View {
         let of = |slot: usize| {
             figures.parts.iter().enumerate().rev().find_map(|(i, part)| Some((i, part.slots.place(slot)?)))
         };
-        self.chosen
-            .and_then(of)
-            .unwrap_or_else(|| {
-                let place = figures.front.and_then(|slot| figures.parts.get(figures.current)?.slots.place(slot));
-                (figures.current, place.unwrap_or(0))
-            })
+        self.chosen.and_then(of).unwrap_or_else(|| {
+            let place = figures.front.and_then(|slot| figures.parts.get(figures.current)?.slots.place(slot));
+            (figures.current, place.unwrap_or(0))
+        })
     }
 }
 
@@ -89,7 +87,13 @@ pub(super) fn draw(
 
 /// The places of a part that are seen. What steps say below their titles takes rows too, so the window is
 /// made smaller by as much.
-fn window(scene: &Scene<'_>, part: &Part, list: &mut List, place: usize, room: u16) -> std::ops::Range<usize> {
+fn window(
+    scene: &Scene<'_>,
+    part: &Part,
+    list: &mut List,
+    place: usize,
+    room: u16,
+) -> std::ops::Range<usize> {
     let room = usize::from(room);
     let len = part.slots.len();
     let telling = scene.figures.telling.iter().filter(|slot| part.slots.place(**slot).is_some()).count();
@@ -116,7 +120,8 @@ fn folded(scene: &Scene<'_>, part: &Part, rows: usize) -> Vec<usize> {
         .filter(|&slot| scene.plan.at_slot(slot).is_some_and(|s| s.gate().is_some() || s.point_of_no_return))
         .take(rows)
         .collect();
-    let mut rest = (from..to).filter(|slot| !chosen.contains(slot)).take(rows - chosen.len().min(rows)).collect();
+    let mut rest =
+        (from..to).filter(|slot| !chosen.contains(slot)).take(rows - chosen.len().min(rows)).collect();
     chosen.append(&mut rest);
     chosen.sort_unstable();
     chosen

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Boot, Now, Timestamp};
+use crate::engine::State;
 use crate::engine::event::Event;
 use crate::engine::readings::Readings;
-use crate::engine::State;
 use crate::plan::Plan;
 
 /// A heartbeat older than this: nobody vouches for what is shown.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::clock::{Now, Timestamp};
 use crate::engine::State;
 use crate::engine::event::Way;
-use crate::engine::rules::evidence::{self, Evidence};
 use crate::engine::rules::countdown::{self, Clocks};
+use crate::engine::rules::evidence::{self, Evidence};
 use crate::engine::rules::forecast::{self, Forecast};
 use crate::engine::rules::wayback::{self, WayBack};
 use crate::engine::state::{Stage, Status, StepState, UndoStatus};
@@ -133,7 +133,11 @@ impl Figures {
 }
 
 fn lines(journal: &[Arc<Recorded>]) -> Vec<(usize, usize)> {
-    journal.iter().enumerate().flat_map(|(at, record)| (0..record.events.len()).map(move |n| (at, n))).collect()
+    journal
+        .iter()
+        .enumerate()
+        .flat_map(|(at, record)| (0..record.events.len()).map(move |n| (at, n)))
+        .collect()
 }
 
 fn parts(plan: &Plan, state: &State) -> Vec<Part> {
@@ -164,8 +168,7 @@ fn parts(plan: &Plan, state: &State) -> Vec<Part> {
         }
         Stage::Back(Way::Undo) | Stage::Aborting => {
             let undone = |slot: &usize| state.at_slot(*slot).is_some_and(|at| at.undo == UndoStatus::Done);
-            let mut slots: Vec<usize> =
-                (0..plan.steps.len()).filter(undone).collect();
+            let mut slots: Vec<usize> = (0..plan.steps.len()).filter(undone).collect();
             slots.sort_by_key(|slot| state.at_slot(*slot).and_then(|at| at.ended).map_or(0, |at| at.seq));
             let done = slots.len();
             slots.extend(wayback::to_undo(plan, state).filter_map(|step| plan.slot(&step.id)));
@@ -177,7 +180,15 @@ fn parts(plan: &Plan, state: &State) -> Vec<Part> {
 }
 
 fn back(title: &str, slots: Slots, done: usize) -> Part {
-    Part { title: title.to_owned(), slots, done, planned: Duration::ZERO, started: None, finished: None, phase: None }
+    Part {
+        title: title.to_owned(),
+        slots,
+        done,
+        planned: Duration::ZERO,
+        started: None,
+        finished: None,
+        phase: None,
+    }
 }
 
 fn planned(plan: &Plan, slots: std::ops::Range<usize>) -> Duration {

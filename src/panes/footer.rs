@@ -12,7 +12,13 @@ use super::scene::Scene;
 use super::words::short;
 
 /// Draws keys and beat.
-pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, context: Context, usable: impl Fn(Action) -> bool) {
+pub(super) fn draw(
+    canvas: &mut Canvas<'_>,
+    scene: &Scene<'_>,
+    area: Rect,
+    context: Context,
+    usable: impl Fn(Action) -> bool,
+) {
     let beat = beat(scene);
     let end = area.x + area.width.saturating_sub(1);
     canvas.line_right(end, area.y, beat.width(), &beat.0);

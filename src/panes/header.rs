@@ -1,7 +1,7 @@
 //! The first two lines: how real it is, which plan, whose hands, the clocks; where we are and until when.
 
-use crate::engine::rules::forecast::Forecast;
 use crate::engine::event::{Grade, Mode as RunMode};
+use crate::engine::rules::forecast::Forecast;
 use crate::ui::canvas::Canvas;
 use crate::ui::format;
 use crate::ui::layout::Regions;
@@ -29,7 +29,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, regions: &Regions
     let badge = format!(" {} ", badge(scene));
     let x = canvas.text(0, y1, end, badge, scene.mode.word_role());
     if let Some(lost) = lost(scene) {
-        canvas.line(x + 2, y1, end.saturating_sub(x + 2), &lost.0);
+        let room = if wide { outage_at } else { end };
+        canvas.line(x + 2, y1, room.saturating_sub(x + 3), &lost.0);
+        if wide {
+            // The clock that users feel runs on, whoever vouches for the rest.
+            canvas.line(outage_at, y1, OUTAGE, &outage(scene).0);
+            canvas.line(window_at, y1, WINDOW, &window(scene).0);
+        }
     } else if wide {
         let room = outage_at.saturating_sub(x + 3);
         // What does not fit is left out whole; plan and clock never are.
@@ -89,16 +95,22 @@ fn lost(scene: &Scene<'_>) -> Option<Words<'static>> {
     let time = scene.time(scene.now.wall);
     let (what, old) = match scene.feed.contact.pulse(scene.now) {
         Pulse::Fresh => return None,
-        Pulse::Stale(age) => ("STALE: the engine is silent for ", age),
-        Pulse::None(age) => ("NO CONTACT with the engine for ", age),
+        Pulse::Stale(age) => ("STALE, the engine is silent for ", age),
+        Pulse::None(age) => ("NO CONTACT for ", age),
     };
     let mut line = match &contact.gone {
         Some(why) => words(Role::Warning, format!("NO CONTACT: {why}")),
-        None => words(Role::Warning, format!("{what}{}", format::span(std::time::Duration::from_secs(old.as_secs())))),
+        None => words(
+            Role::Warning,
+            format!("{what}{}", format::span(std::time::Duration::from_secs(old.as_secs()))),
+        ),
     };
     line.push(Role::Bright, format!("   {time}"));
     if scene.drives && matches!(scene.feed.contact.pulse(scene.now), Pulse::None(_)) {
-        line = line.and(Role::Bright, "   ").also(scene.key(crate::ui::actions::Action::Resume)).and(Role::Bright, " takes the run up again");
+        line = line
+            .and(Role::Bright, "   ")
+            .also(scene.key(crate::ui::actions::Action::Resume))
+            .and(Role::Bright, " takes it up again");
     }
     Some(line)
 }
@@ -141,7 +153,8 @@ fn outage(scene: &Scene<'_>) -> Words<'static> {
     let clocks = &scene.figures.clocks;
     let Some(outage) = clocks.outage else { return Words::none() };
     let call = scene.figures.outage_call();
-    let line = words(call.role(Role::Normal), "users read-only ").and(call.role(Role::Bright), format::clock(outage));
+    let line = words(call.role(Role::Normal), "users read-only ")
+        .and(call.role(Role::Bright), format::clock(outage));
     match clocks.budget {
         Some(budget) => line.and(call.role(Role::Dim), format!(" of {}", format::clock(budget))),
         None => line,
@@ -149,7 +162,7 @@ fn outage(scene: &Scene<'_>) -> Words<'static> {
 }
 
 fn window(scene: &Scene<'_>) -> Words<'static> {
-    match scene.figures.clocks.window_left {
+    match scene.figures.clocks.window_left.filter(|_| !scene.state.is_over()) {
         Some(left) if left.is_zero() => words(Role::Warning, "window is over"),
         Some(left) => words(Role::Normal, "window ").and(Role::Figure, format::span(left)),
         None => Words::none(),
@@ -166,7 +179,7 @@ fn phases<'a>(scene: &Scene<'a>, room: u16) -> Words<'a> {
     for skipped in 0..=current {
         let mut line = Words::none();
         if skipped > 0 {
-            line.push(Role::Dim, format!("{} done  ", skipped));
+            line.push(Role::Dim, format!("{skipped} done  "));
         }
         for (i, part) in figures.parts.iter().enumerate().skip(skipped) {
             if i > skipped {
@@ -184,10 +197,15 @@ fn phases<'a>(scene: &Scene<'a>, room: u16) -> Words<'a> {
 fn phase<'a>(scene: &Scene<'a>, i: usize, part: &'a Part) -> Words<'a> {
     let all = part.slots.len();
     if i == scene.figures.current && !scene.state.is_over() {
-        return words(Role::Bright, part.title.as_str()).and(Role::Bright, format!(" {} of {all}", part.done));
+        return words(Role::Bright, part.title.as_str())
+            .and(Role::Bright, format!(" {} of {all}", part.done));
     }
     let title = words(Role::Dim, part.title.as_str());
-    if part.done == all && all > 0 { title.and(Role::Proved, format!(" {}", scene.glyphs.proved)) } else { title }
+    if part.done == all && all > 0 {
+        title.and(Role::Proved, format!(" {}", scene.glyphs.proved))
+    } else {
+        title
+    }
 }
 
 /// The phase that runs, for a line without room for all.
@@ -215,7 +233,10 @@ fn held<'a>(scene: &Scene<'a>) -> Option<Words<'a>> {
         line.push(Role::Caution, format!(": {why}"));
     }
     if scene.drives {
-        line = line.and(Role::Normal, "  ").also(scene.key(crate::ui::actions::Action::Resume)).and(Role::KeyLabel, " go on");
+        line = line
+            .and(Role::Normal, "  ")
+            .also(scene.key(crate::ui::actions::Action::Resume))
+            .and(Role::KeyLabel, " go on");
     }
     Some(line)
 }

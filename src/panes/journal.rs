@@ -64,7 +64,12 @@ fn says(scene: &Scene<'_>, event: &crate::engine::Event) -> bool {
 }
 
 /// One event as a line.
-pub(super) fn row<'a>(scene: &Scene<'a>, record: &'a Recorded, n: usize, columns: Columns) -> Option<Row<'a>> {
+pub(super) fn row<'a>(
+    scene: &Scene<'a>,
+    record: &'a Recorded,
+    n: usize,
+    columns: Columns,
+) -> Option<Row<'a>> {
     let event = record.events.get(n)?;
     let line = say::of(scene.plan, event);
     let role = match line.weight {

@@ -6,17 +6,15 @@ use ratatui::layout::Rect;
 
 use crate::clock::{Now, Timestamp};
 use crate::engine::State;
-use crate::engine::reading::Verdict;
 use crate::engine::readings::Readings;
-use crate::plan::{Plan, ProbeId};
 use crate::plan::model::Section;
+use crate::plan::{Plan, ProbeId};
 use crate::ui::actions::{Action, Context};
-use crate::ui::format;
+use crate::ui::glyphs::Glyphs;
 use crate::ui::keymap::Keymap;
 use crate::ui::layout::{self, Column, Slot};
-use crate::ui::safe::SafeText;
-use crate::ui::glyphs::Glyphs;
 use crate::ui::mode::Mode;
+use crate::ui::safe::SafeText;
 use crate::ui::theme::Role;
 
 use super::feed::{Feed, Recorded};
@@ -112,14 +110,6 @@ impl<'a> Scene<'a> {
         Some(Seen { probe, evidence: &kept.evidence, standing: kept.standing })
     }
 
-    /// How old a look is, or that it is too old.
-    pub(crate) fn age(&self, seen: &Seen<'_>) -> Words<'static> {
-        match seen.evidence.verdict {
-            Verdict::Stale if seen.standing == Standing::Unknown => words(Role::Caution, "stale"),
-            _ => seen.evidence.age.map_or_else(Words::none, |age| words(Role::Dim, format::age(age))),
-        }
-    }
-
     /// The key of an action at a gate.
     pub(crate) fn key_at_gate(&self, action: Action) -> Words<'static> {
         let key = self.keys.key_for(Context::Gate, action);
@@ -128,6 +118,8 @@ impl<'a> Scene<'a> {
 
     /// The key of an action, as the last line names it.
     pub(crate) fn key(&self, action: Action) -> Words<'static> {
-        self.keys.key_for(Context::Main, action).map_or_else(Words::none, |key| words(Role::KeyName, key.to_string()))
+        self.keys
+            .key_for(Context::Main, action)
+            .map_or_else(Words::none, |key| words(Role::KeyName, key.to_string()))
     }
 }

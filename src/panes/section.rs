@@ -76,7 +76,9 @@ pub(super) enum Line<'a> {
 impl<'a> Line<'a> {
     pub(super) fn call(&self, scene: &Scene<'_>) -> Call {
         match self {
-            Line::Probe(seen) if seen.probe.section == Section::Replication => replication::call(scene, *seen),
+            Line::Probe(seen) if seen.probe.section == Section::Replication => {
+                replication::call(scene, *seen)
+            }
             Line::Probe(seen) => seen.standing.call(),
             Line::Alarm(_, alarm) if alarms::wants_answer(alarm) => alarm.severity.into(),
             Line::Alarm(..) => Call::None,
@@ -105,9 +107,11 @@ impl<'a> Line<'a> {
 
     fn brief(&self, scene: &Scene<'a>) -> Words<'a> {
         match *self {
-            Line::Probe(seen) if seen.probe.section == Section::Replication => replication::brief(scene, seen),
+            Line::Probe(seen) if seen.probe.section == Section::Replication => {
+                replication::brief(scene, seen)
+            }
             Line::Probe(seen) => {
-                let role = seen.standing.call().role(Role::Normal);
+                let role = seen.role();
                 let text = match seen.standing {
                     Standing::Waived => waived_text(scene, seen),
                     _ => text_of(seen, role),
@@ -148,13 +152,16 @@ impl Pane {
         let room = usize::from(area.height - 1);
         let (shown, hidden) = fit(scene, &gathered.lines, room, selection.item);
         let mut y = area.y + 1;
-        let means = selection.item.map_or(0, |item| gathered.lines.iter().position(|l| l.item() == *item).unwrap_or(0));
+        let means = selection
+            .item
+            .map_or(0, |item| gathered.lines.iter().position(|l| l.item() == *item).unwrap_or(0));
         for (at, line) in shown.iter().filter_map(|at| Some((*at, gathered.lines.get(*at)?))) {
             selection.draw(canvas, area, y, &line.row(scene, columns, at == means));
             y += 1;
         }
         if !hidden.is_empty() && y < area.bottom() {
-            let rest: Vec<Line<'_>> = hidden.iter().filter_map(|at| gathered.lines.get(*at).copied()).collect();
+            let rest: Vec<Line<'_>> =
+                hidden.iter().filter_map(|at| gathered.lines.get(*at).copied()).collect();
             Row::new().left(columns.all, sum(scene, &rest)).draw(canvas, y);
         }
     }
@@ -188,12 +195,14 @@ impl Pane {
             canvas.text(area.x, area.y, 1, canvas.glyphs().focus, Role::Focus);
         }
     }
+}
 
-    /// How many rows it wants.
-    pub(super) fn wants(&self, scene: &Scene<'_>, gathered: &Gathered<'_>) -> Want {
+impl Gathered<'_> {
+    /// How many rows the pane wants.
+    pub(super) fn wants(&self, scene: &Scene<'_>) -> Want {
         let rows = |n: usize| u16::try_from(n).unwrap_or(u16::MAX).saturating_add(1);
-        let calls = gathered.lines.iter().filter(|line| line.call(scene) > Call::None).count();
-        Want { least: rows(calls.clamp(1, 3).min(gathered.lines.len())), all: rows(gathered.lines.len()) }
+        let calls = self.lines.iter().filter(|line| line.call(scene) > Call::None).count();
+        Want { least: rows(calls.clamp(1, 3).min(self.lines.len())), all: rows(self.lines.len()) }
     }
 }
 
@@ -216,7 +225,12 @@ pub(super) fn brief_line(
 
 /// Which lines have room, in their order, and which have not: the selected one and what calls loudest come
 /// before what is well.
-fn fit(scene: &Scene<'_>, lines: &[Line<'_>], room: usize, selected: Option<&Item>) -> (Vec<usize>, Vec<usize>) {
+fn fit(
+    scene: &Scene<'_>,
+    lines: &[Line<'_>],
+    room: usize,
+    selected: Option<&Item>,
+) -> (Vec<usize>, Vec<usize>) {
     if lines.len() <= room {
         return ((0..lines.len()).collect(), Vec::new());
     }
@@ -245,11 +259,11 @@ fn sum<'a>(scene: &Scene<'_>, rest: &[Line<'_>]) -> Words<'a> {
         })
         .collect();
     let loudest = rest.iter().map(|line| line.call(scene)).max().unwrap_or(Call::None);
-    let what = if !alarms.is_empty() {
-        alarms::sum(&alarms)
-    } else {
-        let wrong = rest.iter().filter(|line| line.call(scene) > Call::None).count() as u64;
-        if wrong == 0 { "quiet".to_owned() } else { format!("{} not well", format::count(wrong)) }
+    let wrong = rest.iter().filter(|line| line.call(scene) > Call::None).count() as u64;
+    let what = match wrong {
+        _ if !alarms.is_empty() => alarms::sum(&alarms),
+        0 => "quiet".to_owned(),
+        wrong => format!("{} not well", format::count(wrong)),
     };
     words(loudest.role(Role::Dim), format!("{more}, {what}"))
 }
@@ -277,7 +291,9 @@ pub(super) fn waived_text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
     let waiver = waivers.filter(|w| w.evidence == seen.evidence.id).max_by_key(|w| w.at);
     let text = words(role, seen.evidence.text.as_str());
     match waiver {
-        Some(waiver) => text.and(role, format!(", waived by {}: ", waiver.by)).and(role, waiver.reason.as_str()),
+        Some(waiver) => {
+            text.and(role, format!(", waived by {}: ", waiver.by)).and(role, waiver.reason.as_str())
+        }
         None => text,
     }
 }

@@ -29,17 +29,14 @@ fn note(seen: &[Seen<'_>]) -> Words<'static> {
 }
 
 pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {
-    let role = seen.standing.call().role(Role::Normal);
+    let role = seen.role();
     let row = match seen.standing {
-        Standing::Well => {
-            section::probe_row(scene, seen, columns, role).left(columns.sign, words(Role::Proved, scene.glyphs.proved))
-        }
-        Standing::NotYet => {
-            section::probe_row(scene, seen, columns, role).left(columns.sign, words(Role::Dim, scene.glyphs.to_come))
-        }
-        Standing::Past => {
-            section::probe_row(scene, seen, columns, Role::Dim).left(columns.sign, words(Role::Dim, scene.glyphs.proved))
-        }
+        Standing::Well => section::probe_row(scene, seen, columns, role)
+            .left(columns.sign, words(Role::Proved, scene.glyphs.proved)),
+        Standing::NotYet => section::probe_row(scene, seen, columns, role)
+            .left(columns.sign, words(Role::Dim, scene.glyphs.to_come)),
+        Standing::Past => section::probe_row(scene, seen, columns, Role::Dim)
+            .left(columns.sign, words(Role::Dim, scene.glyphs.proved)),
         Standing::Out | Standing::Waived | Standing::Wrong(_) | Standing::Unknown => {
             section::probe_row(scene, seen, columns, role)
         }
@@ -67,6 +64,6 @@ fn when(scene: &Scene<'_>, seen: Seen<'_>) -> Words<'static> {
             words(Role::Caution, "stale")
         }
         (Schedule::OnDemand, _, Some(last)) => words(Role::Dim, scene.hour_minute(last.at)),
-        _ => scene.age(&seen),
+        _ => seen.age(),
     }
 }

@@ -22,7 +22,9 @@ fn word(scene: &Scene<'_>) -> (Call, String) {
     match &scene.figures.way_back.cost {
         Cost::Free => (Call::None, "free".to_owned()),
         Cost::Lossless { .. } => (Call::None, "lossless".to_owned()),
-        Cost::Rows { behind, .. } => (Call::Caution, format!("costs {}", format::counted(*behind, "row", "rows"))),
+        Cost::Rows { behind, .. } => {
+            (Call::Caution, format!("costs {}", format::counted(*behind, "row", "rows")))
+        }
         Cost::Unknown { .. } => (Call::Caution, "unknown".to_owned()),
         Cost::Closed { .. } => (Call::None, "closed".to_owned()),
     }
@@ -65,10 +67,13 @@ fn meaning<'a>(scene: &Scene<'a>) -> Words<'a> {
         };
     }
     let mut line = match &way.cost {
-        Cost::Free if steps == 0 => return words(Role::Normal, "nothing has moved yet, and there is nothing to undo"),
-        Cost::Free => {
-            words(Role::Normal, format!("nothing has moved yet; undo of {}", format::counted(steps, "step", "steps")))
+        Cost::Free if steps == 0 => {
+            return words(Role::Normal, "nothing has moved yet, and there is nothing to undo");
         }
+        Cost::Free => words(
+            Role::Normal,
+            format!("nothing has moved yet; undo of {}", format::counted(steps, "step", "steps")),
+        ),
         Cost::Lossless { link } => words(
             Role::Normal,
             format!("{} carries every row back; {}", title(link), format::counted(steps, "step", "steps")),
@@ -77,7 +82,9 @@ fn meaning<'a>(scene: &Scene<'a>) -> Words<'a> {
             let rows = format::counted(*behind, "row", "rows");
             words(Role::Caution, format!("{rows} of {} are not on the source", title(link)))
         }
-        Cost::Unknown { because } => words(Role::Caution, "nobody knows what it costs: ").and(Role::Caution, because.clone()),
+        Cost::Unknown { because } => {
+            words(Role::Caution, "nobody knows what it costs: ").and(Role::Caution, because.clone())
+        }
         Cost::Closed { because } => return words(Role::Normal, because.clone()),
     };
     match way.takes {
@@ -98,5 +105,7 @@ fn until<'a>(scene: &Scene<'a>) -> Option<Words<'a>> {
     let late = last_safe <= scene.now.wall;
     let (role, bright) = if late { (Role::Caution, Role::Caution) } else { (Role::Normal, Role::Figure) };
     let words = words(role, if late { "was last safe at " } else { "last safe at " });
-    Some(words.and(bright, scene.hour_minute(last_safe)).and(Role::Dim, ", so that it ends within the window"))
+    Some(
+        words.and(bright, scene.hour_minute(last_safe)).and(Role::Dim, ", so that it ends within the window"),
+    )
 }

@@ -57,7 +57,9 @@ pub(super) fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
         Event::RunStarted(run) => {
             let what = match run.mode {
                 Mode::Live => format!("started, {} drives", run.operator),
-                Mode::Rehearsal { number, .. } => format!("rehearsal {number} started, {} drives", run.operator),
+                Mode::Rehearsal { number, .. } => {
+                    format!("rehearsal {number} started, {} drives", run.operator)
+                }
             };
             line(Normal, "run", what, format!("{}, plan {}", run.run, short(&run.pins.resolved)))
         }
@@ -74,8 +76,12 @@ pub(super) fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
             line(Caution, "operator", format!("{name} took the helm from {from}"), account.as_str())
         }
         Event::OperatorLost { name } => line(Caution, "operator", format!("{name} is not connected"), ""),
-        Event::PhaseStarted { phase } => line(Quiet, phase.as_str(), "phase begins", title_of_phase(plan, phase)),
-        Event::PhaseFinished { phase } => line(Quiet, phase.as_str(), "phase done", title_of_phase(plan, phase)),
+        Event::PhaseStarted { phase } => {
+            line(Quiet, phase.as_str(), "phase begins", title_of_phase(plan, phase))
+        }
+        Event::PhaseFinished { phase } => {
+            line(Quiet, phase.as_str(), "phase done", title_of_phase(plan, phase))
+        }
 
         Event::StepStarted { step, attempt, leg, by } => {
             let what = match (leg, attempt) {
@@ -193,9 +199,10 @@ pub(super) fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
 
         Event::Held { cause, by, reason } => {
             let what = match (cause, by) {
-                (HoldCause::Asked | HoldCause::NoGo | HoldCause::HelmTaken | HoldCause::AbortAfterSwitch, Some(by)) => {
-                    format!("held by {by}").into()
-                }
+                (
+                    HoldCause::Asked | HoldCause::NoGo | HoldCause::HelmTaken | HoldCause::AbortAfterSwitch,
+                    Some(by),
+                ) => format!("held by {by}").into(),
                 _ => Cow::from("held"),
             };
             line(Caution, "run", what, hold_in_words(*cause, reason))
@@ -265,9 +272,9 @@ pub(super) fn hold_in_words(cause: HoldCause, reason: &str) -> Cow<'_, str> {
     let word = match cause {
         HoldCause::Asked if reason.is_empty() => "",
         HoldCause::NoGo if reason.is_empty() => "NO-GO",
-        HoldCause::NoGo => return format!("NO-GO: {reason}").into(),
         HoldCause::AbortAfterSwitch => return "an abort after the switch is a hold".into(),
         HoldCause::Asked
+        | HoldCause::NoGo
         | HoldCause::NoOperator
         | HoldCause::Resumed
         | HoldCause::HelmTaken
@@ -292,7 +299,8 @@ pub(super) fn short(hash: &str) -> String {
 
 /// The first eight characters of a digest, in two groups that can be read aloud.
 pub(super) fn grouped(digest: &str) -> String {
-    let (first, rest): (String, String) = (digest.chars().take(4).collect(), digest.chars().skip(4).take(4).collect());
+    let (first, rest): (String, String) =
+        (digest.chars().take(4).collect(), digest.chars().skip(4).take(4).collect());
     if rest.is_empty() { first } else { format!("{first} {rest}") }
 }
 

@@ -196,8 +196,12 @@ impl Night {
     /// Starts it.
     pub fn begin(&mut self) -> &mut Self {
         let run = RunStarted {
-            run: if self.mode == Mode::Live { "L-20261205T2320Z-orders-7k3m" } else { "R-20261205T2320Z-orders-4q2p" }
-                .into(),
+            run: if self.mode == Mode::Live {
+                "L-20261205T2320Z-orders-7k3m"
+            } else {
+                "R-20261205T2320Z-orders-4q2p"
+            }
+            .into(),
             mode: self.mode,
             plan: self.plan.name.clone(),
             pins: self.plan.pins.clone(),
@@ -338,11 +342,7 @@ impl Night {
             _ => u64::MAX,
         };
         self.markers += 1;
-        let marker = MarkerSeen {
-            id: format!("m{}", self.markers),
-            sent: self.now.wall,
-            took_ms: Some(400),
-        };
+        let marker = MarkerSeen { id: format!("m{}", self.markers), sent: self.now.wall, took_ms: Some(400) };
         Measure {
             pass: behind <= warn,
             text: format!("{behind} rows behind"),
@@ -367,7 +367,8 @@ impl Night {
         let when = Some(self.now.wall.minus(Duration::from_secs(20)));
         let finding = Finding { what: what.into(), change: change.into(), when, who: None };
         let text = format!("{what} {change} {}", self.now.wall.hour_minute(self.plan.offset));
-        let facts = Facts::Still(Still { baseline: "9c1f4ab2d07e".into(), objects: 1_204, findings: vec![finding] });
+        let facts =
+            Facts::Still(Still { baseline: "9c1f4ab2d07e".into(), objects: 1_204, findings: vec![finding] });
         self.sees(probe, World::Says { pass: false, text, facts })
     }
 
@@ -407,7 +408,9 @@ impl Night {
         let attempt = at.attempts;
         let kind = self.plan.step(&step).map(|s| s.kind.clone());
         let fenced = match (kind, outcome) {
-            (Some(StepKind::Fence(fence)), Outcome::Done) => Some((fence.target.endpoint, FenceState::Sealed)),
+            (Some(StepKind::Fence(fence)), Outcome::Done) => {
+                Some((fence.target.endpoint, FenceState::Sealed))
+            }
             (Some(StepKind::Open { endpoint }), Outcome::Done) => Some((endpoint, FenceState::Open)),
             _ => None,
         };
