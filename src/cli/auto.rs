@@ -21,7 +21,7 @@ use crate::plan::model::{Severity, Start, StepKind, Undo};
 use crate::plan::{Plan, StepId};
 use crate::process::Detached;
 use crate::session::client::{Client, FromEngine, Hello, NotSent};
-use crate::session::feed::{FeedError, Following, Snapshot};
+use crate::session::feed::{Feed, FeedError, Following, Snapshot};
 use crate::session::protocol::{Answer, Ask};
 
 /// How often it is looked at what is to be done when nothing wakes us.
@@ -90,7 +90,7 @@ pub(super) fn drive(run: &Path, mut engine: Detached, name: &str, answers: Answe
         missing_since: None,
         printed: 0,
     };
-    let exit = driver.follow(&feed, &woken, &mut engine)?;
+    let exit = driver.follow(run, &feed, &woken, &mut engine)?;
     if exit == Exit::LeftHeld {
         engine.terminate().map_err(|error| {
             Failure::new(Exit::NotProved, format!("the engine cannot be stopped: {error}"))
@@ -102,11 +102,11 @@ pub(super) fn drive(run: &Path, mut engine: Detached, name: &str, answers: Answe
 impl Driver {
     fn follow(
         &mut self,
+        run: &Path,
         feed: &Following,
         woken: &Receiver<Woken>,
         engine: &mut Detached,
     ) -> Result<Exit, Failure> {
-        let mut closed = None;
         loop {
             let nap = self
                 .due
@@ -120,44 +120,51 @@ impl Driver {
                     feed.nudge();
                 }
                 Ok(Woken::Engine(FromEngine::Closed { why })) => {
-                    closed = Some(why.unwrap_or_else(|| "the engine is gone".to_owned()));
+                    return self.parted(run, engine, why.as_deref().unwrap_or("the engine is gone"));
                 }
-                Err(RecvTimeoutError::Disconnected) => closed = Some("the engine is gone".to_owned()),
-            }
-            let seen = feed.take();
-            if let Some(seen) = &seen {
-                self.print(seen)?;
-                if let Stage::Over(ending) = seen.state.stage {
-                    return Ok(ending.into());
-                }
-                if let Some(damage) = &seen.damage {
-                    return Err(Failure::new(Exit::Journal, damage.clone()));
+                Err(RecvTimeoutError::Disconnected) => {
+                    return self.parted(run, engine, "the engine is gone");
                 }
             }
-            match (&closed, &seen) {
-                (None, Some(seen)) => {
-                    if let Some(why) = stuck(seen).or_else(|| self.waits_in_vain(seen)) {
-                        print::out(&format!("left as it is: {why}"))?;
-                        return Ok(Exit::LeftHeld);
-                    }
-                    self.act(seen)?;
+            if let Some(seen) = feed.take() {
+                if let Some(exit) = self.see(&seen)? {
+                    return Ok(exit);
                 }
-                (None, None) => {}
-                // What the engine wrote last has been looked for once more by then.
-                (Some(why), _) => {
-                    if let Ok(Some(ended)) = engine.ended()
-                        && seen.is_none()
-                    {
-                        let exit = ended.code().and_then(Exit::of_code).filter(|exit| *exit != Exit::Done);
-                        return Err(Failure::new(exit.unwrap_or(Exit::LeftHeld), why.clone()));
-                    }
+                if let Some(why) = stuck(&seen).or_else(|| self.waits_in_vain(&seen)) {
+                    print::out(&format!("left as it is: {why}"))?;
+                    return Ok(Exit::LeftHeld);
                 }
+                self.act(&seen)?;
             }
             if let Some((_, answer)) = self.due.take_if(|(at, _)| *at <= Instant::now()) {
                 let key = Asked::Gate(answer.gate.clone(), answer.revision);
                 self.intend(key, Intent::DecideGate(answer))?;
             }
         }
+    }
+
+    /// The engine has closed the connection. What it wrote is on disk by then.
+    fn parted(&mut self, run: &Path, engine: &mut Detached, why: &str) -> Result<Exit, Failure> {
+        let mut feed = Feed::open(run)?;
+        feed.poll();
+        if let Some(exit) = self.see(&feed.snapshot())? {
+            return Ok(exit);
+        }
+        let ended = engine.ended().ok().flatten().and_then(|status| status.code());
+        let exit = ended.and_then(Exit::of_code).filter(|exit| *exit != Exit::Done);
+        Err(Failure::new(exit.unwrap_or(Exit::LeftHeld), why))
+    }
+
+    /// Prints what is new; says how the program ends when the run is over.
+    fn see(&mut self, seen: &Snapshot) -> Result<Option<Exit>, Failure> {
+        self.print(seen)?;
+        if let Some(damage) = &seen.damage {
+            return Err(Failure::new(Exit::Journal, damage.clone()));
+        }
+        Ok(match seen.state.stage {
+            Stage::Over(ending) => Some(ending.into()),
+            Stage::Forward | Stage::Back(_) | Stage::Aborting => None,
+        })
     }
 
     fn print(&mut self, seen: &Snapshot) -> Result<(), Failure> {

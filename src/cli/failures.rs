@@ -65,7 +65,9 @@ impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Failure {
         let exit = match &error {
             EngineError::Lock(LockError::Held { .. }) => Exit::Held,
-            EngineError::Run(RunError::NotARun { .. }) | EngineError::Missing(_) => Exit::Usage,
+            EngineError::Run(RunError::NotARun { .. })
+            | EngineError::Missing(_)
+            | EngineError::Fatal(Fatal::Over) => Exit::Usage,
             EngineError::Run(_)
             | EngineError::Lock(LockError::Folder(_))
             | EngineError::Plan(_)

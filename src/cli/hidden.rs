@@ -3,12 +3,11 @@
 //! They are no part of what is promised to people, so they stand outside of clap and of the help.
 
 use std::ffi::OsString;
-use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::exit::{Exit, Failure};
-use super::print;
+use super::{open, print};
 use crate::session::engine;
 
 /// Runs the hidden command that these words name, program's name left out; `None` when they name none.
@@ -47,7 +46,8 @@ fn engine(words: &[OsString]) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::NotProved, format!("the engine has no threads: {error}")))?;
-    let exe = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
-    runtime.block_on(engine::run(Path::new(run), exe))?;
+    // Somebody else's choice before ours would be as good; there is nobody else.
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
+    runtime.block_on(engine::run(Path::new(run), open::exe()))?;
     Ok(Exit::Done)
 }

@@ -28,7 +28,7 @@ pub(super) struct Commands {
     field: Field,
     list: List,
     entries: Vec<Entry>,
-    commands: Vec<Command>,
+    does: Vec<Command>,
     keys: Vec<String>,
     search: Palette,
     found: Vec<Found>,
@@ -46,13 +46,14 @@ impl Commands {
             field: Field::default(),
             list: List::default(),
             entries: Vec::new(),
-            commands: Vec::new(),
+            does: Vec::new(),
             keys: Vec::new(),
             search: Palette::default(),
             found: Vec::new(),
         };
         for row in TABLE.iter().filter(|row| row.in_palette && usable(row.action)) {
-            let key = keymap.key_for(Context::Main, row.action).map_or_else(String::new, |key| key.to_string());
+            let key =
+                keymap.key_for(Context::Main, row.action).map_or_else(String::new, |key| key.to_string());
             all.add(row.id, row.help, key, Command::Act(row.action));
         }
         for extra in extras {
@@ -69,7 +70,7 @@ impl Commands {
 
     fn add(&mut self, id: &str, title: &str, key: String, command: Command) {
         self.entries.push(Entry { title: title.to_owned(), id: id.to_owned() });
-        self.commands.push(command);
+        self.does.push(command);
         self.keys.push(key);
     }
 
@@ -96,7 +97,7 @@ impl Commands {
     /// The command under the cursor.
     pub(super) fn chosen(&self) -> Option<Command> {
         let found = self.found.get(self.list.selected(self.found.len())?)?;
-        self.commands.get(found.entry).cloned()
+        self.does.get(found.entry).cloned()
     }
 
     /// Draws field and list over the body.

@@ -10,14 +10,13 @@ use crate::ui::canvas::Canvas;
 use crate::ui::format;
 use crate::ui::theme::Role;
 
-use super::gate::wrap;
-use super::row::{Words, words};
+use super::row::{Words, hang, words};
 use super::scene::Scene;
 use super::timeline;
 use super::words::ending_in_words;
 
 /// Columns of a label before its figure.
-const LABEL: usize = 22;
+const LABEL: u16 = 20;
 
 /// Draws what was measured; `extra` is what the caller knows beside it.
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, extra: &[(String, String)]) {
@@ -30,19 +29,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, extra
     canvas.head(area, &format!("The run is {ending}"), &note.0, true);
     let mut y = area.y + 2;
     let width = area.width.saturating_sub(3);
-    let mut put = |canvas: &mut Canvas<'_>, line: &Words<'_>| {
-        for part in wrap(&line.0, width, 2) {
+    let extra = extra.iter().map(|(label, text)| (label.as_str(), words(Role::Bright, text.as_str())));
+    for (label, text) in measured(scene).into_iter().chain(extra) {
+        for line in hang(label, LABEL, &text, width, 2) {
             if y < area.bottom() {
-                canvas.line(area.x + 2, y, width, &part.0);
+                canvas.line(area.x + 2, y, width, &line.0);
             }
             y += 1;
         }
-    };
-    for line in measured(scene) {
-        put(canvas, &line);
-    }
-    for (label, text) in extra {
-        put(canvas, &words(Role::Normal, format!("{label:<LABEL$}")).and(Role::Bright, text.as_str()));
     }
     if y + 3 < area.bottom() {
         y += 1;
@@ -51,43 +45,43 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, extra
         for part in scene.figures.parts.iter().filter(|part| part.started.is_some()) {
             y += 1;
             if y < area.bottom() {
-                timeline::phase_row(scene, part, Rect { y, height: 1, ..area }, longest.phase).draw(canvas, y);
+                timeline::phase_row(scene, part, Rect { y, height: 1, ..area }, longest.phase)
+                    .draw(canvas, y);
             }
         }
     }
 }
 
-fn measured<'a>(scene: &Scene<'a>) -> Vec<Words<'a>> {
-    let label = |label: &str| words(Role::Normal, format!("{label:<LABEL$}"));
+fn measured<'a>(scene: &Scene<'a>) -> Vec<(&'static str, Words<'a>)> {
     let mut lines = Vec::new();
     let totals = scene.state.outages.iter().fold((Duration::ZERO, Duration::ZERO), |(all, human), outage| {
         (all + outage.to.unwrap_or(scene.end()).since(outage.from), human + outage.human)
     });
     let (all, human) = totals;
     if scene.state.outages.is_empty() {
-        lines.push(label("users read-only").and(Role::Bright, "never"));
+        lines.push(("users read-only", words(Role::Bright, "never")));
     } else {
         let late = scene.figures.clocks.budget.is_some_and(|budget| all > budget);
         let role = if late { Role::Caution } else { Role::Bright };
-        let mut line = label("users read-only").and(role, format::span(all));
+        let mut line = words(role, format::span(all));
         if let Some(budget) = scene.figures.clocks.budget {
             line.push(Role::Dim, format!(" of {}", format::clock(budget)));
         }
-        lines.push(line);
+        lines.push(("users read-only", line));
         let machine = all.saturating_sub(human);
-        lines.push(label("  by machines").and(Role::Figure, format::span(machine)));
-        lines.push(label("  by people").and(Role::Figure, format::span(human)));
+        lines.push(("  by machines", words(Role::Figure, format::span(machine))));
+        lines.push(("  by people", words(Role::Figure, format::span(human))));
     }
     let mut counts = Counts::default();
     for event in scene.journal.iter().flat_map(|record| &record.events) {
         counts.take(event);
     }
-    lines.push(label("decisions").and(Role::Figure, format!("{} GO, {} NO-GO", counts.go, counts.no_go)));
-    lines.push(label("waived").and(Role::Figure, format::counted(counts.waived, "finding", "findings")));
-    lines.push(label("alarms").and(Role::Figure, counts.alarms.to_string()));
-    lines.push(label("held").and(Role::Figure, format::counted(counts.holds, "time", "times")));
+    lines.push(("decisions", words(Role::Figure, format!("{} GO, {} NO-GO", counts.go, counts.no_go))));
+    lines.push(("waived", words(Role::Figure, format::counted(counts.waived, "finding", "findings"))));
+    lines.push(("alarms", words(Role::Figure, counts.alarms.to_string())));
+    lines.push(("held", words(Role::Figure, format::counted(counts.holds, "time", "times"))));
     if let Some(fallback) = &scene.plan.fallback {
-        lines.push(label("from here on").and(Role::Normal, fallback.as_str()));
+        lines.push(("from here on", words(Role::Normal, fallback.as_str())));
     }
     lines
 }

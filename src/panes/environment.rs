@@ -29,13 +29,13 @@ fn note(seen: &[Seen<'_>]) -> Words<'static> {
 }
 
 pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {
-    let role = seen.standing.call().role(Role::Normal);
+    let role = seen.role();
     let text = match seen.standing {
         Standing::Waived => section::waived_text(scene, seen),
         _ => section::text_of(seen, role),
     };
     section::probe_row(scene, seen, columns, role)
         .left(columns.text, text)
-        .right(columns.age, scene.age(&seen))
+        .right(columns.age, seen.age())
         .of(Item::Probe(seen.probe.id.clone()))
 }

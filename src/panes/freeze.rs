@@ -27,16 +27,16 @@ fn note(scene: &Scene<'_>) -> Words<'static> {
 }
 
 pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {
-    let role = seen.standing.call().role(Role::Normal);
+    let role = seen.role();
     section::probe_row(scene, seen, columns, role)
         .left(columns.text, text(scene, seen))
-        .right(columns.age, scene.age(&seen))
+        .right(columns.age, seen.age())
         .of(Item::Probe(seen.probe.id.clone()))
 }
 
 /// What stands beside the name.
 pub(super) fn text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
-    let role = seen.standing.call().role(Role::Normal);
+    let role = seen.role();
     match (&seen.probe.kind, seen.standing) {
         (ProbeKind::Fence(_), Standing::NotYet) => words(Role::Dim, "takes writes"),
         (ProbeKind::Control(_), Standing::NotYet) => words(Role::Dim, "not locked yet"),

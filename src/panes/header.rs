@@ -29,7 +29,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, regions: &Regions
     let badge = format!(" {} ", badge(scene));
     let x = canvas.text(0, y1, end, badge, scene.mode.word_role());
     if let Some(lost) = lost(scene) {
-        canvas.line(x + 2, y1, end.saturating_sub(x + 2), &lost.0);
+        let room = if wide { outage_at } else { end };
+        canvas.line(x + 2, y1, room.saturating_sub(x + 3), &lost.0);
+        if wide {
+            // The clock that users feel runs on, whoever vouches for the rest.
+            canvas.line(outage_at, y1, OUTAGE, &outage(scene).0);
+            canvas.line(window_at, y1, WINDOW, &window(scene).0);
+        }
     } else if wide {
         let room = outage_at.saturating_sub(x + 3);
         // What does not fit is left out whole; plan and clock never are.
@@ -89,8 +95,8 @@ fn lost(scene: &Scene<'_>) -> Option<Words<'static>> {
     let time = scene.time(scene.now.wall);
     let (what, old) = match scene.feed.contact.pulse(scene.now) {
         Pulse::Fresh => return None,
-        Pulse::Stale(age) => ("STALE: the engine is silent for ", age),
-        Pulse::None(age) => ("NO CONTACT with the engine for ", age),
+        Pulse::Stale(age) => ("STALE, the engine is silent for ", age),
+        Pulse::None(age) => ("NO CONTACT for ", age),
     };
     let mut line = match &contact.gone {
         Some(why) => words(Role::Warning, format!("NO CONTACT: {why}")),
@@ -104,7 +110,7 @@ fn lost(scene: &Scene<'_>) -> Option<Words<'static>> {
         line = line
             .and(Role::Bright, "   ")
             .also(scene.key(crate::ui::actions::Action::Resume))
-            .and(Role::Bright, " takes the run up again");
+            .and(Role::Bright, " takes it up again");
     }
     Some(line)
 }
@@ -156,7 +162,7 @@ fn outage(scene: &Scene<'_>) -> Words<'static> {
 }
 
 fn window(scene: &Scene<'_>) -> Words<'static> {
-    match scene.figures.clocks.window_left {
+    match scene.figures.clocks.window_left.filter(|_| !scene.state.is_over()) {
         Some(left) if left.is_zero() => words(Role::Warning, "window is over"),
         Some(left) => words(Role::Normal, "window ").and(Role::Figure, format::span(left)),
         None => Words::none(),
@@ -173,7 +179,7 @@ fn phases<'a>(scene: &Scene<'a>, room: u16) -> Words<'a> {
     for skipped in 0..=current {
         let mut line = Words::none();
         if skipped > 0 {
-            line.push(Role::Dim, format!("{} done  ", skipped));
+            line.push(Role::Dim, format!("{skipped} done  "));
         }
         for (i, part) in figures.parts.iter().enumerate().skip(skipped) {
             if i > skipped {

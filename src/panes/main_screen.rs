@@ -65,7 +65,7 @@ fn left_column(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, view: &mu
 
 fn right_column(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, view: &Main) {
     let gathered: Vec<Gathered<'_>> = PANES.iter().map(|pane| pane.gather(scene)).collect();
-    let wants: Vec<Want> = PANES.iter().zip(&gathered).map(|(pane, g)| pane.wants(scene, g)).collect();
+    let wants: Vec<Want> = gathered.iter().map(|g| g.wants(scene)).collect();
     for ((pane, g), place) in PANES.iter().zip(&gathered).zip(layout::stack(area, &wants)) {
         pane.draw(canvas, scene, g, place, view.focus.selection(pane.id));
     }

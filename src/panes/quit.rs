@@ -13,13 +13,8 @@ use super::scene::Scene;
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect) {
     canvas.clear(Rect { width: area.width + 1, ..area });
     canvas.head(area, "Leave?", &[piece("a run goes on only with an operator", Role::Dim)], true);
-    let mut y = area.y + 2;
-    for line in lines(scene) {
-        if y >= area.bottom() {
-            return;
-        }
+    for (y, line) in (area.y + 2..area.bottom()).zip(lines(scene)) {
         canvas.line(area.x + 2, y, area.width.saturating_sub(3), &line.0);
-        y += 1;
     }
 }
 
@@ -27,15 +22,19 @@ fn lines<'a>(scene: &Scene<'a>) -> Vec<Words<'a>> {
     let running = scene.state.running(scene.plan).count() as u64;
     let mut lines = vec![words(Role::Title, "Meanwhile")];
     lines.push(match running {
-        0 => words(Role::Normal, "nothing new starts, and nothing runs"),
-        n => words(Role::Normal, format!("nothing new starts; {} to the end", format::counted(n, "step runs", "steps run"))),
+        0 => words(Role::Normal, "nothing new starts"),
+        n => words(
+            Role::Normal,
+            format!("nothing new starts; {} to the end", format::counted(n, "step runs", "steps run")),
+        ),
     });
     lines.push(words(Role::Normal, "everything goes on being measured and recorded"));
     if let Some(outage) = scene.figures.clocks.outage {
         lines.push(
-            words(Role::Caution, "users stay read-only: ")
-                .and(Role::Caution, format::clock(outage))
-                .and(Role::Caution, scene.figures.clocks.budget.map_or_else(String::new, |b| format!(" of {}", format::clock(b)))),
+            words(Role::Caution, "users stay read-only: ").and(Role::Caution, format::clock(outage)).and(
+                Role::Caution,
+                scene.figures.clocks.budget.map_or_else(String::new, |b| format!(" of {}", format::clock(b))),
+            ),
         );
     }
     if scene.state.open_gate().is_some() {

@@ -44,9 +44,9 @@ fn note(scene: &Scene<'_>, seen: &[Seen<'_>]) -> Words<'static> {
 
 pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {
     let call = call(scene, seen);
-    let name = call.role(Role::Normal);
+    let name = call.role(seen.role());
     let row = section::probe_row(scene, seen, columns, name)
-        .right(columns.age, scene.age(&seen))
+        .right(columns.age, seen.age())
         .of(Item::Probe(seen.probe.id.clone()));
     if !matches!(seen.probe.kind, ProbeKind::Link(_)) {
         return row.left(columns.text, section::text_of(seen, name));
@@ -139,7 +139,7 @@ fn trend<'a>(scene: &Scene<'a>, seen: Seen<'a>, call: Call) -> Words<'a> {
             words(role, "growing ").and(bright, rate_of(rate, lag.unit))
         }
         Trend::Steady => words(role, "steady"),
-        Trend::Unclear => words(call.role(Role::Dim), "too few looks for a trend"),
+        Trend::Unclear => words(call.role(Role::Dim), "no trend yet"),
     }
 }
 

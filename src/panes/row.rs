@@ -151,3 +151,43 @@ impl<'a> Row<'a> {
 pub(crate) const fn slot(x: u16, width: u16) -> Slot {
     Slot { x, width }
 }
+
+/// Breaks words into at most so many lines; what is left over is cut in the last one where it is drawn.
+pub(crate) fn wrap<'a>(pieces: &[Piece<'a>], width: u16, most: usize) -> Vec<Words<'a>> {
+    let width = usize::from(width.max(1));
+    let mut lines: Vec<Words<'a>> = vec![Words::none()];
+    let mut used = 0;
+    for piece in pieces {
+        for word in piece.text.as_str().split_inclusive(' ') {
+            let columns = SafeText::from(word.trim_end()).width();
+            let breaks = used > 0 && used + columns > width && lines.len() < most;
+            if breaks {
+                lines.push(Words::none());
+                used = 0;
+            }
+            let text = if used == 0 { word.trim_start().to_owned() } else { word.to_owned() };
+            used += SafeText::from(&text).width();
+            if let Some(line) = lines.last_mut() {
+                line.push(piece.role, text);
+            }
+        }
+    }
+    lines
+}
+
+/// A label, and what is behind it broken into at most so many lines that hang below each other.
+pub(crate) fn hang<'a>(
+    label: &str,
+    columns: u16,
+    text: &Words<'a>,
+    width: u16,
+    most: usize,
+) -> Vec<Words<'a>> {
+    let mut label = format!("{label:<0$}", usize::from(columns));
+    let mut lines = Vec::new();
+    for line in wrap(&text.0, width.saturating_sub(columns), most) {
+        lines.push(words(Role::Dim, std::mem::take(&mut label)).also(line));
+        label = " ".repeat(usize::from(columns));
+    }
+    lines
+}

@@ -6,12 +6,10 @@ use ratatui::layout::Rect;
 
 use crate::clock::{Now, Timestamp};
 use crate::engine::State;
-use crate::engine::reading::Verdict;
 use crate::engine::readings::Readings;
 use crate::plan::model::Section;
 use crate::plan::{Plan, ProbeId};
 use crate::ui::actions::{Action, Context};
-use crate::ui::format;
 use crate::ui::glyphs::Glyphs;
 use crate::ui::keymap::Keymap;
 use crate::ui::layout::{self, Column, Slot};
@@ -110,14 +108,6 @@ impl<'a> Scene<'a> {
     fn kept(&self, kept: &'a Kept) -> Option<Seen<'a>> {
         let probe = self.plan.probes.get(kept.probe)?;
         Some(Seen { probe, evidence: &kept.evidence, standing: kept.standing })
-    }
-
-    /// How old a look is, or that it is too old.
-    pub(crate) fn age(&self, seen: &Seen<'_>) -> Words<'static> {
-        match seen.evidence.verdict {
-            Verdict::Stale if seen.standing == Standing::Unknown => words(Role::Caution, "stale"),
-            _ => seen.evidence.age.map_or_else(Words::none, |age| words(Role::Dim, format::age(age))),
-        }
     }
 
     /// The key of an action at a gate.

@@ -111,7 +111,7 @@ impl<'a> Line<'a> {
                 replication::brief(scene, seen)
             }
             Line::Probe(seen) => {
-                let role = seen.standing.call().role(Role::Normal);
+                let role = seen.role();
                 let text = match seen.standing {
                     Standing::Waived => waived_text(scene, seen),
                     _ => text_of(seen, role),
@@ -152,7 +152,9 @@ impl Pane {
         let room = usize::from(area.height - 1);
         let (shown, hidden) = fit(scene, &gathered.lines, room, selection.item);
         let mut y = area.y + 1;
-        let means = selection.item.map_or(0, |item| gathered.lines.iter().position(|l| l.item() == *item).unwrap_or(0));
+        let means = selection
+            .item
+            .map_or(0, |item| gathered.lines.iter().position(|l| l.item() == *item).unwrap_or(0));
         for (at, line) in shown.iter().filter_map(|at| Some((*at, gathered.lines.get(*at)?))) {
             selection.draw(canvas, area, y, &line.row(scene, columns, at == means));
             y += 1;
@@ -193,12 +195,14 @@ impl Pane {
             canvas.text(area.x, area.y, 1, canvas.glyphs().focus, Role::Focus);
         }
     }
+}
 
-    /// How many rows it wants.
-    pub(super) fn wants(&self, scene: &Scene<'_>, gathered: &Gathered<'_>) -> Want {
+impl Gathered<'_> {
+    /// How many rows the pane wants.
+    pub(super) fn wants(&self, scene: &Scene<'_>) -> Want {
         let rows = |n: usize| u16::try_from(n).unwrap_or(u16::MAX).saturating_add(1);
-        let calls = gathered.lines.iter().filter(|line| line.call(scene) > Call::None).count();
-        Want { least: rows(calls.clamp(1, 3).min(gathered.lines.len())), all: rows(gathered.lines.len()) }
+        let calls = self.lines.iter().filter(|line| line.call(scene) > Call::None).count();
+        Want { least: rows(calls.clamp(1, 3).min(self.lines.len())), all: rows(self.lines.len()) }
     }
 }
 
@@ -255,11 +259,11 @@ fn sum<'a>(scene: &Scene<'_>, rest: &[Line<'_>]) -> Words<'a> {
         })
         .collect();
     let loudest = rest.iter().map(|line| line.call(scene)).max().unwrap_or(Call::None);
-    let what = if !alarms.is_empty() {
-        alarms::sum(&alarms)
-    } else {
-        let wrong = rest.iter().filter(|line| line.call(scene) > Call::None).count() as u64;
-        if wrong == 0 { "quiet".to_owned() } else { format!("{} not well", format::count(wrong)) }
+    let wrong = rest.iter().filter(|line| line.call(scene) > Call::None).count() as u64;
+    let what = match wrong {
+        _ if !alarms.is_empty() => alarms::sum(&alarms),
+        0 => "quiet".to_owned(),
+        wrong => format!("{} not well", format::count(wrong)),
     };
     words(loudest.role(Role::Dim), format!("{more}, {what}"))
 }

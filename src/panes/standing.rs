@@ -12,8 +12,11 @@ use crate::engine::rules::validation;
 use crate::engine::state::{Status, UndoStatus};
 use crate::plan::model::{Probe, ProbeKind, Schedule, Severity, StepKind, WaitFor};
 use crate::plan::{Plan, ProbeId};
+use crate::ui::format;
 use crate::ui::glyphs::Glyphs;
 use crate::ui::theme::Role;
+
+use super::row::{Words, words};
 
 /// How much something calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +64,26 @@ pub(crate) struct Kept {
     pub(crate) probe: usize,
     pub(crate) evidence: Evidence,
     pub(crate) standing: Standing,
+}
+
+impl Seen<'_> {
+    /// What its name and its words are drawn in.
+    pub(crate) fn role(&self) -> Role {
+        match self.standing {
+            Standing::Past | Standing::Out => Role::Dim,
+            standing => standing.call().role(Role::Normal),
+        }
+    }
+}
+
+impl Seen<'_> {
+    /// How old the look is, or that it is too old.
+    pub(crate) fn age(&self) -> Words<'static> {
+        match self.evidence.verdict {
+            Verdict::Stale if self.standing == Standing::Unknown => words(Role::Caution, "stale"),
+            _ => self.evidence.age.map_or_else(Words::none, |age| words(Role::Dim, format::age(age))),
+        }
+    }
 }
 
 impl Standing {

@@ -15,8 +15,7 @@ use crate::ui::input::KeyPress;
 use crate::ui::theme::Role;
 use crate::ui::widgets::Field;
 
-use super::gate::wrap;
-use super::row::{Words, words};
+use super::row::{Words, hang, words};
 use super::words::{grouped, zoned};
 
 /// What stands on the page. The caller sends it anew as systems answer.
@@ -123,17 +122,23 @@ impl Start {
 
         let area = Rect { x: 0, y: 2, width, height: screen.height.saturating_sub(6) };
         let narrow = screen.height < 24;
+        let room = area.width.saturating_sub(3);
         let mut y = area.y;
-        for (title, lines) in self.parts(glyphs) {
-            if lines.is_empty() || y >= area.bottom() {
+        for Part { title, lines, weighs } in self.parts(glyphs) {
+            if lines.is_empty() || (narrow && !weighs) {
                 continue;
             }
-            canvas.head(Rect { y, height: 1, ..area }, title, &[], false);
-            y += 1;
-            for line in lines {
-                for part in wrap(&line.0, area.width.saturating_sub(3), 2) {
+            // Where there is little room, only what may stop somebody is said, without heads.
+            if !narrow && y < area.bottom() {
+                canvas.head(Rect { y, height: 1, ..area }, title, &[], false);
+                y += 1;
+            }
+            for (label, text) in
+                lines.iter().filter(|(label, _)| !narrow || !SMALL_PRINT.contains(&label.as_str()))
+            {
+                for line in hang(label, LABEL, text, room, if narrow { 1 } else { 2 }) {
                     if y < area.bottom() {
-                        canvas.line(area.x + 2, y, area.width.saturating_sub(3), &part.0);
+                        canvas.line(area.x + 2, y, room, &line.0);
                         y += 1;
                     }
                 }
@@ -149,7 +154,10 @@ impl Start {
         let line = if self.begun {
             words(Role::Bright, "The run is being made …")
         } else if self.page.blocks.is_empty() {
-            words(Role::Bright, "Type ").and(Role::GateCode, self.page.plan.target.as_str()).and(Role::Bright, " to start. ").and(Role::Dim, "Until then nothing is touched.")
+            words(Role::Bright, "Type ")
+                .and(Role::GateCode, self.page.plan.target.as_str())
+                .and(Role::Bright, " to start. ")
+                .and(Role::Dim, "Until then nothing is touched.")
         } else {
             words(Role::Caution, "It cannot start yet: mend what stands above first.")
         };
@@ -162,66 +170,110 @@ impl Start {
         }
     }
 
-    fn parts<'a>(&'a self, glyphs: &Glyphs) -> Vec<(&'static str, Vec<Words<'a>>)> {
+    fn parts<'a>(&'a self, glyphs: &Glyphs) -> Vec<Part<'a>> {
         let page = &self.page;
-        let plan = &page.plan;
-        let label = |label: &str| words(Role::Dim, format!("{label:<16}"));
-        let mut moves = vec![
-            label("plan").and(Role::Normal, page.path.as_str()).and(Role::Dim, "  ").and(Role::Figure, grouped(&plan.pins.resolved)),
-            label("moves users").and(Role::Bright, plan.source.as_str()).and(Role::Normal, " to ").and(Role::Bright, plan.target.as_str()),
+        let minds = page.blocks.iter().map(|text| (glyphs.alarm, Role::Warning, text));
+        let minds = minds.chain(page.cautions.iter().map(|text| (glyphs.unknown, Role::Caution, text)));
+        let minds =
+            minds.map(|(sign, role, text)| (String::new(), words(role, format!("{sign} ")).and(role, text)));
+        vec![
+            Part { title: "What", lines: self.what(), weighs: true },
+            Part { title: "Systems", lines: self.systems(glyphs), weighs: true },
+            Part { title: "Before you start", lines: minds.collect(), weighs: true },
+            Part { title: "Rehearsed", lines: self.rehearsed(), weighs: true },
+            Part { title: "People", lines: self.people(), weighs: false },
+        ]
+    }
+
+    fn what(&self) -> Vec<(String, Words<'_>)> {
+        let plan = &self.page.plan;
+        let hash = grouped(&plan.pins.resolved);
+        let mut lines = vec![
+            (
+                "plan",
+                words(Role::Normal, self.page.path.as_str()).and(Role::Dim, "  ").and(Role::Figure, hash),
+            ),
+            (
+                "moves users",
+                words(Role::Normal, "from ")
+                    .and(Role::Bright, plan.source.as_str())
+                    .and(Role::Normal, " to ")
+                    .and(Role::Bright, plan.target.as_str()),
+            ),
+            ("window", window(plan)),
         ];
-        moves.push(label("window").also(window(plan)));
         if let Some(budget) = plan.outage_budget {
-            moves.push(label("users read-only").and(Role::Normal, "at most ").and(Role::Figure, format::clock(budget)));
+            lines.push((
+                "read-only",
+                words(Role::Normal, "at most ").and(Role::Figure, format::clock(budget)),
+            ));
         }
         if let Some(impact) = &plan.impact {
-            moves.push(label("impact").and(Role::Normal, impact.as_str()));
+            lines.push(("impact", words(Role::Normal, impact.as_str())));
         }
         let steps = format::counted(plan.steps.len() as u64, "step", "steps");
         let phases = format::counted(plan.phases.len() as u64, "phase", "phases");
-        moves.push(label("checklist").and(Role::Normal, format!("{steps} in {phases}")));
+        lines.push(("checklist", words(Role::Normal, format!("{steps} in {phases}"))));
+        lines.into_iter().map(|(label, text)| (label.to_owned(), text)).collect()
+    }
 
-        let systems = page.endpoints.iter().map(|(id, says)| {
-            let name = label(id.as_str());
-            match says {
-                None => name.and(Role::Dim, "is being asked what it is"),
-                Some(Ok(text)) => name.and(Role::Proved, format!("{} ", glyphs.proved)).and(Role::Normal, text.as_str()),
-                Some(Err(text)) => name.and(Role::Warning, format!("{} ", glyphs.alarm)).and(Role::Warning, text.as_str()),
-            }
-        });
-
-        let mut people = vec![label("you").and(Role::Bright, page.operator.as_str()).and(Role::Dim, format!(", as {}", page.account))];
-        people.extend(plan.people.iter().map(|person| {
-            let contact = person.contact.as_deref().unwrap_or("the plan does not say how to reach them");
-            label(&person.role).and(Role::Normal, person.id.as_str()).and(Role::Dim, "  ").and(Role::Dim, contact)
-        }));
-
-        let rehearsed = match &page.rehearsed {
-            None => vec![words(Role::Caution, "this very plan has never been rehearsed")],
-            Some(last) => {
-                let when = format!("{} {}", date(last.at, plan.offset), last.at.hour_minute(plan.offset));
-                let mut lines = vec![words(Role::Normal, format!("rehearsal {}, {}, on ", last.number, last.grade)).and(Role::Figure, when)];
-                if last.changed.is_empty() {
-                    lines.push(words(Role::Normal, "no step has changed since"));
-                } else {
-                    let ids = last.changed.iter().map(StepId::as_str).collect::<Vec<_>>().join(", ");
-                    lines.push(words(Role::Caution, "changed since: ").and(Role::Caution, ids));
+    fn systems(&self, glyphs: &Glyphs) -> Vec<(String, Words<'_>)> {
+        let says = self.page.endpoints.iter().map(|(id, says)| {
+            let text = match says {
+                None => words(Role::Dim, "is being asked what it is"),
+                Some(Ok(text)) => {
+                    words(Role::Proved, format!("{} ", glyphs.proved)).and(Role::Normal, text.as_str())
                 }
-                lines
-            }
+                Some(Err(text)) => {
+                    words(Role::Warning, format!("{} ", glyphs.alarm)).and(Role::Warning, text.as_str())
+                }
+            };
+            (id.to_string(), text)
+        });
+        says.collect()
+    }
+
+    fn rehearsed(&self) -> Vec<(String, Words<'_>)> {
+        let label = "rehearsed".to_owned();
+        let Some(last) = &self.page.rehearsed else {
+            return vec![(label, words(Role::Caution, "never: nobody knows how long this very plan takes"))];
         };
-        let sign = |sign: &str, role, text: &'a String| words(role, format!("{sign} ")).and(role, text);
-        let mut minds: Vec<Words<'a>> = page.blocks.iter().map(|text| sign(glyphs.alarm, Role::Warning, text)).collect();
-        minds.extend(page.cautions.iter().map(|text| sign(glyphs.unknown, Role::Caution, text)));
-        vec![
-            ("What", moves),
-            ("Systems", systems.collect()),
-            ("Mind", minds),
-            ("Rehearsed", rehearsed),
-            ("People", people),
-        ]
+        let offset = self.page.plan.offset;
+        let when = format!("{} {}", date(last.at, offset), last.at.hour_minute(offset));
+        let what = words(Role::Normal, format!("number {}, {}, on ", last.number, last.grade))
+            .and(Role::Figure, when);
+        let changed = if last.changed.is_empty() {
+            words(Role::Normal, "nothing")
+        } else {
+            words(Role::Caution, last.changed.iter().map(StepId::as_str).collect::<Vec<_>>().join(", "))
+        };
+        vec![(label, what), ("changed since".to_owned(), changed)]
+    }
+
+    fn people(&self) -> Vec<(String, Words<'_>)> {
+        let page = &self.page;
+        let you =
+            words(Role::Bright, page.operator.as_str()).and(Role::Dim, format!(", as {}", page.account));
+        let roster = page.plan.people.iter().map(|person| {
+            let contact = person.contact.as_deref().unwrap_or("the plan does not say how to reach them");
+            let text = words(Role::Normal, person.id.as_str()).and(Role::Dim, "  ").and(Role::Dim, contact);
+            (person.role.clone(), text)
+        });
+        std::iter::once(("you".to_owned(), you)).chain(roster).collect()
     }
 }
+
+/// A part of the page: its head, its lines by label, and whether it may stop somebody.
+struct Part<'a> {
+    title: &'static str,
+    lines: Vec<(String, Words<'a>)>,
+    weighs: bool,
+}
+
+/// Columns of a label before its text.
+const LABEL: u16 = 16;
+/// What is left out on a small screen.
+const SMALL_PRINT: [&str; 3] = ["impact", "checklist", "read-only"];
 
 fn window(plan: &Plan) -> Words<'static> {
     match plan.window {
@@ -229,7 +281,9 @@ fn window(plan: &Plan) -> Words<'static> {
             .and(Role::Normal, " to ")
             .and(Role::Figure, closes.hour_minute(plan.offset))
             .and(Role::Dim, format!(" on {}", date(opens, plan.offset))),
-        Window::FromStart { length } => words(Role::Figure, format::span(length)).and(Role::Normal, " from the start"),
+        Window::FromStart { length } => {
+            words(Role::Figure, format::span(length)).and(Role::Normal, " from the start")
+        }
     }
 }
 

@@ -96,32 +96,24 @@ struct Look {
 
 fn look(scene: &Scene<'_>, step: &Step, at: &StepState) -> Look {
     let glyphs = scene.glyphs;
+    let all_in = |sign, role| Look { sign, sign_role: role, title: role };
     let is = |sign, sign_role, title| Look { sign, sign_role, title };
+    let gate = step.gate().is_some();
     match (at.undo, at.status) {
-        (UndoStatus::Running, _) => is(glyphs.running, Role::StepRunning, Role::StepRunning),
         (UndoStatus::Done, _) => is(glyphs.proved, Role::Dim, Role::StepDone),
-        (UndoStatus::Stuck, _) => is(glyphs.alarm, Role::Warning, Role::Warning),
-        (UndoStatus::Unknown, _) => is(glyphs.unknown, Role::Warning, Role::Warning),
-        (UndoStatus::None, Status::Done) if scene.is_undoing() => {
-            is(glyphs.to_come, Role::StepToCome, Role::StepToCome)
+        (UndoStatus::Stuck, _) | (UndoStatus::None, Status::Failed) => all_in(glyphs.alarm, Role::Warning),
+        (UndoStatus::Unknown, _) | (UndoStatus::None, Status::Unknown) => {
+            all_in(glyphs.unknown, Role::Warning)
         }
+        (UndoStatus::None, Status::Done) if scene.is_undoing() => all_in(glyphs.to_come, Role::StepToCome),
         (UndoStatus::None, Status::Done) => is(glyphs.proved, Role::Proved, Role::StepDone),
         (UndoStatus::None, Status::Skipped) => is(glyphs.waived, Role::Dim, Role::StepDone),
-        (UndoStatus::None, Status::Failed) => is(glyphs.alarm, Role::Warning, Role::Warning),
-        (UndoStatus::None, Status::Unknown) => is(glyphs.unknown, Role::Warning, Role::Warning),
-        (UndoStatus::None, Status::Proving) if at.reopened.is_some() => {
-            is(glyphs.alarm, Role::Warning, Role::Warning)
-        }
-        (UndoStatus::None, Status::Running) if step.gate().is_some() => {
-            is(glyphs.gate, Role::StepGate, Role::StepGate)
-        }
-        (UndoStatus::None, Status::Running | Status::Proving) => {
-            is(glyphs.running, Role::StepRunning, Role::StepRunning)
+        (UndoStatus::None, Status::Proving) if at.reopened.is_some() => all_in(glyphs.alarm, Role::Warning),
+        (UndoStatus::None, Status::Running | Status::Pending) if gate => all_in(glyphs.gate, Role::StepGate),
+        (UndoStatus::Running, _) | (UndoStatus::None, Status::Running | Status::Proving) => {
+            all_in(glyphs.running, Role::StepRunning)
         }
         (UndoStatus::None, Status::RetryAt(_)) => is(glyphs.alarm, Role::Caution, Role::StepRunning),
-        (UndoStatus::None, Status::Pending) if step.gate().is_some() => {
-            is(glyphs.gate, Role::StepGate, Role::StepGate)
-        }
         (UndoStatus::None, Status::Pending) if step.point_of_no_return => {
             is(glyphs.no_return, Role::Normal, Role::StepToCome)
         }
@@ -258,12 +250,12 @@ fn running<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, lines: &mut
     }
 }
 
-fn proving<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, lines: &mut Vec<Words<'a>>) {
+fn proving<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, said: &mut Vec<Words<'a>>) {
     if let Some(why) = &at.reopened {
-        lines.push(words(Role::Warning, "no longer true: ").and(Role::Warning, why.as_str()));
+        said.push(words(Role::Warning, "no longer true: ").and(Role::Warning, why.as_str()));
     }
-    let mut line = match &step.kind {
-        StepKind::Wait(WaitFor::CaughtUp(links)) => zero_wait(scene, links),
+    let mut waits = match &step.kind {
+        StepKind::Wait(WaitFor::CaughtUp(all)) => zero_wait(scene, all),
         _ => match sensed::proof(scene.plan, scene.state, scene.readings, step, at, scene.now) {
             Proof::NotYet(why) | Proof::Fails(why) if at.reopened.is_none() => {
                 let call = proof_probes(step).map(|id| probe_call(scene, id)).max().unwrap_or(Call::None);
@@ -273,11 +265,11 @@ fn proving<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, lines: &mut
         },
     };
     if let Some(over) = late(scene, step, at) {
-        let sep = if line.is_empty() { "" } else { ", " };
-        line.push(Role::Caution, format!("{sep}late by {}", format::span(whole(over))));
+        let comma = if waits.is_empty() { "" } else { ", " };
+        waits.push(Role::Caution, format!("{comma}late by {}", format::span(whole(over))));
     }
-    if !line.is_empty() {
-        lines.push(line);
+    if !waits.is_empty() {
+        said.push(waits);
     }
 }
 
@@ -297,7 +289,7 @@ fn probe_call(scene: &Scene<'_>, id: &ProbeId) -> Call {
 
 /// `waits for 30s of zero on billing, audit, about 48s`: which links are not there yet, and when they are.
 fn zero_wait<'a>(scene: &Scene<'a>, links: &'a [ProbeId]) -> Words<'a> {
-    let mut line = Words::none();
+    let mut said = Words::none();
     let mut left = Some(Duration::ZERO);
     let mut other = None;
     for id in links {
@@ -312,7 +304,8 @@ fn zero_wait<'a>(scene: &Scene<'a>, links: &'a [ProbeId]) -> Words<'a> {
         let held =
             track.and_then(|t| Some(t.last.as_ref()?.boot.since(t.zero_since?))).unwrap_or(Duration::ZERO);
         let needs = match (seen.evidence.verdict, trend) {
-            (Verdict::Stale | Verdict::Unknown, _) => None,
+            (Verdict::Stale | Verdict::Unknown, _)
+            | (_, Trend::Growing(_) | Trend::Steady | Trend::Unclear) => None,
             (_, Trend::Zero) if held >= link.zero_for => {
                 // At zero for long enough: something else is missing, and only words tell what.
                 other = Some((seen.standing.call(), format!("{}: {why}", probe.title)));
@@ -320,27 +313,26 @@ fn zero_wait<'a>(scene: &Scene<'a>, links: &'a [ProbeId]) -> Words<'a> {
             }
             (_, Trend::Zero) => Some(link.zero_for.saturating_sub(held)),
             (_, Trend::Draining(drains)) => Some(drains + link.zero_for),
-            (_, Trend::Growing(_) | Trend::Steady | Trend::Unclear) => None,
         };
         left = left.zip(needs).map(|(a, b)| a.max(b));
         let role = super::replication::call(scene, seen).role(Role::Normal);
-        if line.is_empty() {
-            line.push(Role::Normal, "waits for ");
-            line.push(Role::Figure, format::span(link.zero_for));
-            line.push(Role::Normal, " of zero on ");
+        if said.is_empty() {
+            said.push(Role::Normal, "waits for ");
+            said.push(Role::Figure, format::span(link.zero_for));
+            said.push(Role::Normal, " of zero on ");
         } else {
-            line.push(Role::Normal, ", ");
+            said.push(Role::Normal, ", ");
         }
-        line.push(role, probe.title.as_str());
+        said.push(role, probe.title.as_str());
     }
     if let Some((call, why)) = other {
         return words(Role::Normal, "waits: ").and(call.role(Role::Normal), why);
     }
-    if let Some(left) = left.filter(|_| !line.is_empty()) {
-        line.push(Role::Normal, ", about ");
-        line.push(Role::Figure, format::span(whole(left)));
+    if let Some(left) = left.filter(|_| !said.is_empty()) {
+        said.push(Role::Normal, ", about ");
+        said.push(Role::Figure, format::span(whole(left)));
     }
-    line
+    said
 }
 
 /// What only a person can know is a question to that person.

@@ -29,7 +29,7 @@ fn note(seen: &[Seen<'_>]) -> Words<'static> {
 }
 
 pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {
-    let role = seen.standing.call().role(Role::Normal);
+    let role = seen.role();
     let row = match seen.standing {
         Standing::Well => section::probe_row(scene, seen, columns, role)
             .left(columns.sign, words(Role::Proved, scene.glyphs.proved)),
@@ -64,6 +64,6 @@ fn when(scene: &Scene<'_>, seen: Seen<'_>) -> Words<'static> {
             words(Role::Caution, "stale")
         }
         (Schedule::OnDemand, _, Some(last)) => words(Role::Dim, scene.hour_minute(last.at)),
-        _ => scene.age(&seen),
+        _ => seen.age(),
     }
 }

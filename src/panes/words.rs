@@ -272,9 +272,9 @@ pub(super) fn hold_in_words(cause: HoldCause, reason: &str) -> Cow<'_, str> {
     let word = match cause {
         HoldCause::Asked if reason.is_empty() => "",
         HoldCause::NoGo if reason.is_empty() => "NO-GO",
-        HoldCause::NoGo => return format!("NO-GO: {reason}").into(),
         HoldCause::AbortAfterSwitch => return "an abort after the switch is a hold".into(),
         HoldCause::Asked
+        | HoldCause::NoGo
         | HoldCause::NoOperator
         | HoldCause::Resumed
         | HoldCause::HelmTaken

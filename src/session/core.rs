@@ -51,6 +51,8 @@ pub enum Fatal {
     Record(RecordError),
     /// The journal's first record is not that of a run of this plan.
     NotThisPlan(String),
+    /// The run is over.
+    Over,
     /// The rules never came to rest: a fault of this program.
     Restless(Box<Event>),
 }
@@ -65,6 +67,7 @@ impl fmt::Display for Fatal {
                 f,
                 "the run's copy of the plan is not the one that its record pins: {why}. Put the copy back as it was"
             ),
+            Fatal::Over => f.write_str("the run is over: watch it, or begin another"),
             Fatal::Restless(event) => write!(
                 f,
                 "the rules did not come to rest within {MOST_AT_ONCE} events; the last was {event:?}. This is a fault of the program: hold the run and report it"
@@ -130,6 +133,7 @@ impl Core {
                 let (is, was) = (&plan.pins.resolved, &before.pins.resolved);
                 return Err(Fatal::NotThisPlan(format!("it has {is}, the record says {was}")));
             }
+            Some(_) if state.is_over() => return Err(Fatal::Over),
             Some(_) => {
                 Input::Resume { boot_id: started.boot_id.clone(), torn_bytes: mended.map_or(0, |m| m.bytes) }
             }
@@ -197,6 +201,11 @@ impl Core {
             }
         }
         self.write_down(at, now, &all)
+    }
+
+    /// What the next commit will set going.
+    pub fn pending(&self) -> &[Effect] {
+        &self.effects
     }
 
     /// Puts everything that was decided on disk with one write and one sync, and hands out what it sets going.

@@ -29,7 +29,8 @@ use crate::engine::input::Input;
 use crate::journal::{Lock, LockError, RunFolder};
 use crate::plan::Plan;
 use crate::plan::model::Window;
-use crate::tasks::{Happened, Known, Performer, Setup};
+use crate::process::signal::survive_file_size_limit;
+use crate::tasks::{Attempt, Happened, Known, Performer, Setup};
 
 /// So much may wait to be decided; then whoever sends waits.
 const QUEUE: usize = 1024;
@@ -42,6 +43,8 @@ const FASTEST: Duration = Duration::from_millis(20);
 /// … and while nobody has the keys.
 const ASLEEP: Duration = Duration::from_secs(1);
 const BEAT_EVERY: Duration = Duration::from_secs(1);
+/// An engine of a rehearsal that nobody has had the keys of for so long goes: nothing real waits for it.
+const ALONE: Duration = Duration::from_secs(15 * 60);
 /// So long a run that is over waits for what is still on its way out, an announcement for one.
 const SETTLE: Duration = Duration::from_secs(10);
 
@@ -95,6 +98,8 @@ pub enum Ended {
     Over,
     /// It was asked to go; the run can be resumed.
     Asked,
+    /// It is a rehearsal, and nobody has had the keys for a long time; the run can be resumed.
+    Alone,
 }
 
 /// Runs the engine of a run until the run is over. `exe` is this program, the shim of its steps.
@@ -102,7 +107,11 @@ pub async fn run(run: &Path, exe: PathBuf) -> Result<Ended, EngineError> {
     let start = folder::read_start(run).map_err(EngineError::Run)?;
     let folder = RunFolder::open(run).map_err(|error| EngineError::Run(error.into()))?;
     let lock = Lock::take(&folder, Clock::system().now()).map_err(EngineError::Lock)?;
-    let plan = plan_of(run, &start).map_err(EngineError::Plan)?;
+    let (plan, missing) = plan_of(run, &start).map_err(EngineError::Plan)?;
+    if start.mode == Mode::Live && !missing.is_empty() {
+        return Err(EngineError::Missing(missing.iter().map(ToString::to_string).collect()));
+    }
+    survive_file_size_limit().map_err(EngineError::Machine)?;
     let started = started(&start).map_err(EngineError::Machine)?;
     let speed = match start.mode {
         Mode::Live => 1.0,
@@ -141,35 +150,35 @@ struct Engine {
     interrupt: Signal,
     hang_up: Signal,
     beat: Instant,
+    manned: Instant,
     over: bool,
 }
 
 impl Opened {
     /// What was decided at the opening is put on disk before anybody can connect or anything is set going.
     async fn serve(mut self) -> Result<Ended, EngineError> {
-        // Before anything new begins: what runs already is taken up, what begins now is set going.
-        let known = Known::of(self.core.plan(), self.core.state());
-        self.core.settle()?;
-        let first = self.core.commit()?;
         let run = self.core.run().to_owned();
-        let since = first.seq;
-        let samples = samples::Engine { since, speed: self.speed, origin: self.origin };
-        let samples = samples::Writer::begin(&run, samples).map_err(EngineError::Machine)?;
-        let (to_messages, messages) = mpsc::channel(QUEUE);
-        let control = Control::serve(run.clone(), to_messages).map_err(EngineError::Socket)?;
         let setup = Setup {
             plan: Arc::new(self.core.plan().clone()),
             run: self.start.run.to_string(),
             root: self.start.root.clone(),
-            folder: run,
+            folder: run.clone(),
             exe: self.exe,
             clock: self.core.clock().clone(),
-            known,
+            // What runs already is taken up; what begins now is set going below.
+            known: Known::of(self.core.plan(), self.core.state()),
         };
         let (performer, happened) = match self.start.mode {
             Mode::Live => Performer::real(setup),
             Mode::Rehearsal { .. } => Performer::simulated(setup),
         };
+        self.core.settle()?;
+        prepare(&performer, self.core.pending());
+        let first = self.core.commit()?;
+        let samples = samples::Engine { since: first.seq, speed: self.speed, origin: self.origin };
+        let samples = samples::Writer::begin(&run, samples).map_err(EngineError::Machine)?;
+        let (to_messages, messages) = mpsc::channel(QUEUE);
+        let control = Control::serve(run, to_messages).map_err(EngineError::Socket)?;
         let on = |kind| signal(kind).map_err(EngineError::Machine);
         let mut engine = Engine {
             desk: Desk::new(self.core.clock().now().real),
@@ -183,6 +192,7 @@ impl Opened {
             interrupt: on(SignalKind::interrupt())?,
             hang_up: on(SignalKind::hangup())?,
             beat: Instant::now() + BEAT_EVERY,
+            manned: Instant::now(),
             over: false,
         };
         tracing::info!(run = %self.start.run, seq = first.seq, "the engine runs");
@@ -191,6 +201,7 @@ impl Opened {
             Ok(ended) => {
                 let why = match ended {
                     Ended::Over => "the run is over",
+                    Ended::Alone => "nobody came back: resume the rehearsal to go on with it",
                     Ended::Asked => {
                         "the engine was asked to stop: what runs goes on, resume the run to go on with it"
                     }
@@ -219,6 +230,11 @@ impl Engine {
             if self.over {
                 return Ok(Ended::Over);
             }
+            if self.core.state().operator.is_some() || self.core.state().is_live() {
+                self.manned = Instant::now();
+            } else if self.manned.elapsed() > ALONE {
+                return Ok(Ended::Alone);
+            }
         }
     }
 
@@ -234,6 +250,7 @@ impl Engine {
         }
         self.desk.look(&mut self.core)?;
         self.core.settle()?;
+        prepare(&self.performer, self.core.pending());
         let committed = self.core.commit()?;
         self.desk.deliver();
         self.act(committed.effects);
@@ -301,6 +318,16 @@ impl Engine {
         drop(self.messages);
         self.control.close().await;
         EngineError::Fatal(fatal)
+    }
+}
+
+/// Takes the lock of every try whose intent is about to be recorded, so that a crash right after the record is
+/// known to have started nothing.
+fn prepare(performer: &Performer, effects: &[Effect]) {
+    for effect in effects {
+        if let Effect::Perform { step, attempt, leg } = effect {
+            performer.prepare(&Attempt { step: step.clone(), number: *attempt, leg: *leg });
+        }
     }
 }
 

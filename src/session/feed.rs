@@ -19,6 +19,7 @@ use crate::engine::event::Mode;
 use crate::engine::readings::Readings;
 use crate::journal::record::{self, Entry};
 use crate::journal::{Contact, Follower, Head, Lock, LockState, RunFolder, Verdict};
+use crate::plan::secret::Missing;
 use crate::plan::{Environment, Plan, load_copy};
 
 /// How often the files are looked at: the reading of one short line.
@@ -102,7 +103,7 @@ impl Feed {
     /// Begins before the first record.
     pub fn open(run: &Path) -> Result<Feed, FeedError> {
         let start = folder::read_start(run).map_err(FeedError::Run)?;
-        let plan = plan_of(run, &start)?;
+        let (plan, _) = plan_of(run, &start)?;
         let follower = Follower::open(run).map_err(FeedError::Journal)?;
         Ok(Feed {
             run: run.to_owned(),
@@ -224,7 +225,9 @@ pub fn clock_of(engine: samples::Engine, rehearsal: bool) -> Clock {
 const FRESH_AT_LEAST: Duration = Duration::from_secs(1);
 
 /// The plan that a run executes, as its record pins it.
-pub fn plan_of(run: &Path, start: &folder::Start) -> Result<Plan, FeedError> {
+///
+/// Beside it, the references in it that lead nowhere for this process: only an engine follows them.
+pub fn plan_of(run: &Path, start: &folder::Start) -> Result<(Plan, Vec<Missing>), FeedError> {
     let path = folder::resolved_path(run);
     match load_copy(&path, &start.root, &Environment::of_process()) {
         Ok(loaded) if loaded.plan.pins.resolved == start.pins.resolved => {
@@ -235,7 +238,7 @@ pub fn plan_of(run: &Path, start: &folder::Start) -> Result<Plan, FeedError> {
                     probe.max_age = probe.max_age.max(FRESH_AT_LEAST.mul_f64(speed));
                 }
             }
-            Ok(plan)
+            Ok((plan, loaded.missing))
         }
         Ok(_) => Err(FeedError::Plan { path, why: "it was changed since the run began".to_owned() }),
         Err(wrong) => Err(FeedError::Plan { path, why: wrong.summary() }),

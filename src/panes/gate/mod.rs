@@ -28,7 +28,7 @@ use super::press::blank_answer;
 use super::request::{Code, Request};
 use super::scene::Scene;
 
-pub(super) use draw::{GO_NEEDS, draw, is_large_enough, wrap};
+pub(super) use draw::{GO_NEEDS, draw, is_large_enough};
 pub(super) use entry::{Entry, Fault};
 
 /// A key that comes sooner than this after the gate could be seen was meant for something else.
@@ -50,6 +50,15 @@ pub(super) struct Desk {
     pub(super) notice: Option<String>,
 }
 
+/// What a line of the sheet was on the sheet before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Was {
+    /// It was not on it.
+    Absent,
+    /// It was worth this.
+    Worth(Verdict),
+}
+
 /// What is asked.
 #[derive(Debug)]
 struct Asked {
@@ -59,13 +68,13 @@ struct Asked {
     digest: String,
     lines: Vec<SheetLine>,
     /// What each line was worth on the sheet before, where that differs.
-    was: BTreeMap<String, Option<Verdict>>,
+    was: BTreeMap<String, Was>,
     /// When a frame with this sheet was first on the screen.
     shown: Option<Instant>,
     /// The last row was in a frame …
     last_row_drawn: bool,
     /// … and that frame was on the screen, so the code was asked for.
-    code_asked: bool,
+    requested: bool,
     code: Option<Code>,
     /// When that was first drawn, in real boot time: for the seconds until it counts.
     code_since: Option<Boot>,
@@ -92,7 +101,7 @@ impl Desk {
             was,
             shown: None,
             last_row_drawn: false,
-            code_asked: false,
+            requested: false,
             code: None,
             code_since: None,
             said: false,
@@ -101,7 +110,12 @@ impl Desk {
             Some(asked) if asked.gate == *gate && asked.revision == revision => {
                 if asked.sheet != sheet.number {
                     let was = differences(&asked.lines, &sheet.lines);
-                    self.notice = Some(format!("sheet {} is void, {} counts: {}", asked.sheet, sheet.number, in_words(&was)));
+                    self.notice = Some(format!(
+                        "sheet {} is void, {} counts: {}",
+                        asked.sheet,
+                        sheet.number,
+                        in_words(&was)
+                    ));
                     self.entry = None;
                     self.asked = Some(new(was));
                 } else if asked.digest != sheet.digest {
@@ -195,10 +209,10 @@ impl Desk {
         let up = !self.aside;
         let asked = self.asked.as_mut().filter(|_| up)?;
         asked.shown.get_or_insert(at);
-        if !asked.last_row_drawn || asked.code_asked {
+        if !asked.last_row_drawn || asked.requested {
             return None;
         }
-        asked.code_asked = true;
+        asked.requested = true;
         Some(Request::ShowGate {
             gate: asked.gate.clone(),
             revision: asked.revision,
@@ -214,7 +228,7 @@ impl Desk {
         if let Some(asked) = &mut self.asked {
             asked.shown = None;
             asked.last_row_drawn = false;
-            asked.code_asked = false;
+            asked.requested = false;
             asked.code = None;
         }
     }
@@ -258,24 +272,24 @@ impl Desk {
     }
 }
 
-/// What lines were worth before, where that is not what they are worth now; `None` for a line that is new.
-fn differences(before: &[SheetLine], now: &[SheetLine]) -> BTreeMap<String, Option<Verdict>> {
+/// What lines were before, where that is not what they are now.
+fn differences(before: &[SheetLine], now: &[SheetLine]) -> BTreeMap<String, Was> {
     now.iter()
         .filter_map(|line| match before.iter().find(|b| b.id == line.id) {
-            None => Some((line.id.clone(), None)),
-            Some(was) if was.verdict != line.verdict => Some((line.id.clone(), Some(was.verdict))),
+            None => Some((line.id.clone(), Was::Absent)),
+            Some(was) if was.verdict != line.verdict => Some((line.id.clone(), Was::Worth(was.verdict))),
             Some(_) => None,
         })
         .collect()
 }
 
-fn in_words(was: &BTreeMap<String, Option<Verdict>>) -> String {
+fn in_words(was: &BTreeMap<String, Was>) -> String {
     let mut words: Vec<String> = was
         .iter()
         .take(3)
-        .map(|(id, verdict)| match verdict {
-            Some(verdict) => format!("{id} was {}", verdict.word()),
-            None => format!("{id} is new"),
+        .map(|(id, was)| match was {
+            Was::Worth(verdict) => format!("{id} was {}", verdict.word()),
+            Was::Absent => format!("{id} is new"),
         })
         .collect();
     if was.len() > 3 {

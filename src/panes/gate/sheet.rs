@@ -10,6 +10,7 @@ use crate::ui::format;
 use crate::ui::layout::{self, Column, Slot};
 use crate::ui::theme::Role;
 
+use super::Was;
 use crate::panes::row::{Row, Words, words};
 use crate::panes::scene::Scene;
 use ratatui::layout::Rect;
@@ -86,7 +87,7 @@ pub(super) fn draw_row<'e>(
     scene: &Scene<'_>,
     row: &SheetRow<'e>,
     columns: Columns,
-    was: impl Fn(&str) -> Option<Option<Verdict>>,
+    was: impl Fn(&str) -> Option<Was>,
 ) -> Row<'e> {
     match (row.folded, row.members.as_slice()) {
         (Some(group), members) => folded(scene, group, members, columns),
@@ -95,7 +96,7 @@ pub(super) fn draw_row<'e>(
     }
 }
 
-fn single<'e>(scene: &Scene<'_>, line: &'e Evidence, columns: Columns, was: Option<Option<Verdict>>) -> Row<'e> {
+fn single<'e>(scene: &Scene<'_>, line: &'e Evidence, columns: Columns, was: Option<Was>) -> Row<'e> {
     let glyphs = scene.glyphs;
     let (sign, role) = match (line.verdict, &line.waived) {
         (Verdict::Pass, _) => (glyphs.proved, Role::Normal),
@@ -105,17 +106,16 @@ fn single<'e>(scene: &Scene<'_>, line: &'e Evidence, columns: Columns, was: Opti
     };
     let sign_role = if line.verdict == Verdict::Pass { Role::Proved } else { role };
     let mut text = match was {
-        Some(Some(verdict)) => words(Role::Bright, format!("was {}: ", verdict.word())),
-        Some(None) => words(Role::Bright, "new: "),
+        Some(Was::Worth(verdict)) => words(Role::Bright, format!("was {}: ", verdict.word())),
+        Some(Was::Absent) => words(Role::Bright, "new: "),
         None => Words::none(),
     };
-    match &line.waived {
-        Some((by, why)) => text = text.and(role, format!("waived by {by}: ")).and(role, why.as_str()),
-        None => {
-            text.push(role, line.text.as_str());
-            if let Some(position) = line.position.as_ref().filter(|_| line.verdict == Verdict::Pass) {
-                text = text.and(Role::Dim, " at ").and(Role::Dim, position.as_str());
-            }
+    if let Some((by, why)) = &line.waived {
+        text = text.and(role, format!("waived by {by}: ")).and(role, why.as_str());
+    } else {
+        text.push(role, line.text.as_str());
+        if let Some(position) = line.position.as_ref().filter(|_| line.verdict == Verdict::Pass) {
+            text = text.and(Role::Dim, " at ").and(Role::Dim, position.as_str());
         }
     }
     let age = match line.verdict {
