@@ -3,6 +3,7 @@
 //! They are no part of what is promised to people, so they stand outside of clap and of the help.
 
 use std::ffi::OsString;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
