@@ -142,6 +142,11 @@ impl Clock {
         Clock(Arc::new(Source::Scaled { speed: speed.max(0.001), start }))
     }
 
+    /// The clock that another process runs, from one moment by all of its clocks.
+    pub fn scaled_at(speed: f64, start: Now) -> Clock {
+        Clock(Arc::new(Source::Scaled { speed: speed.max(0.001), start }))
+    }
+
     /// A test's clock: stands still until [`Clock::advance`].
     pub fn manual(wall: Timestamp) -> Clock {
         Clock(Arc::new(Source::Manual { start: fixed(wall), passed: AtomicU64::new(0) }))

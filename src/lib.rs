@@ -22,6 +22,7 @@
 //! | [`demo`] | the world that the demo moves: a shop on two databases, in a process of its own |
 //! | [`process`] | the only spawner: commands, groups, the step shim, bounded output |
 //! | [`journal`] | what has happened: records, writer, reader, head, lock, verification |
+//! | [`session`] | one run: its folder, the engine process, the control socket, the feed for whoever watches |
 //! | [`ui`] | terminal, keys, themes, places, figures: all a screen is made of, and nothing of runs |
 //!
 //! ## Invariants
@@ -45,6 +46,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("cutover runs on Linux: it relies on flock inheritance, pidfds and CLOCK_BOOTTIME");
 
+pub mod cli;
 pub mod clock;
 pub mod compare;
 pub mod databases;
@@ -53,5 +55,9 @@ pub mod engine;
 pub mod journal;
 pub mod panes;
 pub mod plan;
+pub mod probes;
 pub mod process;
+pub mod report;
+pub mod session;
+pub mod tasks;
 pub mod ui;

@@ -23,8 +23,9 @@ pub trait Link: fmt::Debug + Send + Sync {
     fn reached(&self, position: &Position) -> Answer<'_, bool>;
 
     /// What the link does not carry although it has to, one sentence each: a table that is not followed,
-    /// or missing at the other end. A position reached says nothing about these.
-    fn gaps(&self) -> Answer<'_, Vec<String>>;
+    /// or missing at the other end. A position reached says nothing about these. `except` names tables that
+    /// need not travel.
+    fn gaps<'a>(&'a self, except: &'a [String]) -> Answer<'a, Vec<String>>;
 }
 
 /// A kind of link, as a plan names it.

@@ -84,6 +84,7 @@ mod folder;
 mod follow;
 mod head;
 mod lock;
+pub mod record;
 mod verify;
 mod writer;
 

@@ -59,7 +59,7 @@ mod validation;
 mod view;
 mod views;
 mod wayback;
-mod words;
+pub mod words;
 
 pub use cockpit::{Cockpit, Seat};
 pub use feed::{Contact, Feed, Pulse, Recorded};

@@ -17,7 +17,7 @@ use crate::ui::format;
 
 /// How much a line calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Weight {
+pub enum Weight {
     /// Goes by.
     Quiet,
     /// Somebody did or decided something.
@@ -30,15 +30,15 @@ pub(super) enum Weight {
 
 /// An event in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line<'a> {
+pub struct Line<'a> {
     /// What it is about: a step, a probe, the run.
-    pub(super) subject: Cow<'a, str>,
+    pub subject: Cow<'a, str>,
     /// What happened.
-    pub(super) what: Cow<'a, str>,
+    pub what: Cow<'a, str>,
     /// What else belongs to it; empty where nothing does.
-    pub(super) detail: Cow<'a, str>,
+    pub detail: Cow<'a, str>,
     /// How much it calls.
-    pub(super) weight: Weight,
+    pub weight: Weight,
 }
 
 fn line<'a>(
@@ -51,7 +51,7 @@ fn line<'a>(
 }
 
 /// An event in words. `offset` is the plan's, for the times in it.
-pub(super) fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
+pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
     use Weight::{Caution, Normal, Quiet, Warning};
     match event {
         Event::RunStarted(run) => {

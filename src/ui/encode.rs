@@ -9,6 +9,7 @@ use std::io::Write as _;
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
+use unicode_width::UnicodeWidthStr as _;
 
 /// So many blanks in a row are cheaper erased than written.
 const ERASE: u16 = 8;
@@ -64,17 +65,21 @@ impl Encoder {
         self.out.extend(b"\x1b[2J");
     }
 
-    /// Appends what makes `prev` into `next`, then shows the caret where it belongs.
+    /// Appends what makes `prev` into `next`, a screen of the same size, then shows the caret where it
+    /// belongs.
     pub(super) fn frame(&mut self, prev: &Buffer, next: &Buffer, caret: Option<(u16, u16)>) {
         let width = next.area().width;
+        let rows = |buffer: &'_ Buffer| usize::from(buffer.area().width.max(1));
+        let rows = prev.content().chunks(rows(prev)).zip(next.content().chunks(rows(next)));
         let mut blanks = Blanks::default();
-        for (x, y, cell) in prev.diff_iter(next) {
-            if blanks.add(x, y, cell) {
-                continue;
-            }
-            self.erase(blanks.take(), width);
-            if !blanks.add(x, y, cell) {
-                self.cell(x, y, cell);
+        for (y, (before, now)) in (0..).zip(rows) {
+            for (x, cell) in changes(before, now) {
+                if !blanks.add(x, y, cell) {
+                    self.erase(blanks.take(), width);
+                    if !blanks.add(x, y, cell) {
+                        self.cell(x, y, cell);
+                    }
+                }
             }
         }
         self.erase(blanks.take(), width);
@@ -91,11 +96,9 @@ impl Encoder {
         let symbol = cell.symbol();
         self.draw_with(wanted(cell, self.pen));
         self.out.extend(symbol.as_bytes());
-        let narrow = symbol.len() == 1 || {
-            let mut chars = symbol.chars();
-            chars.next().and_then(unicode_width::UnicodeWidthChar::width) == Some(1) && chars.next().is_none()
-        };
-        self.at = if narrow { Some((x + 1, y)) } else { None };
+        // Of anything but one narrow character, terminals may think otherwise than we.
+        let certain = columns(cell) == 1 && symbol.chars().nth(1).is_none();
+        self.at = if certain { Some((x + 1, y)) } else { None };
     }
 
     fn erase(&mut self, blanks: Option<Run>, width: u16) {
@@ -165,6 +168,33 @@ impl Encoder {
     fn push(&mut self, what: std::fmt::Arguments<'_>) {
         // Writing into a Vec cannot fail.
         let _ = self.out.write_fmt(what);
+    }
+}
+
+/// The cells of a row that have to be written. Where half of a wide character was overwritten, the
+/// terminal has made something of the other half, so that one is written too.
+fn changes<'n>(before: &'n [Cell], now: &'n [Cell]) -> impl Iterator<Item = (u16, &'n Cell)> {
+    let (mut hidden, mut spoilt) = (0, 0);
+    (0_u16..).zip(before.iter().zip(now)).filter_map(move |(x, (old, new))| {
+        if x < hidden {
+            // It lies under the second half of a wide character that was written or was there.
+            spoilt = spoilt.max(x + columns(old));
+            return None;
+        }
+        hidden = x + columns(new);
+        if old == new && x >= spoilt {
+            return None;
+        }
+        spoilt = spoilt.max(x + columns(old));
+        Some((x, new))
+    })
+}
+
+/// How many columns a cell's text takes.
+fn columns(cell: &Cell) -> u16 {
+    match cell.symbol() {
+        narrow if narrow.len() == 1 => 1,
+        other => u16::try_from(other.width()).unwrap_or(1).max(1),
     }
 }
 

@@ -75,7 +75,7 @@ pub enum Drawn {
     /// So many bytes were written; none when nothing had changed.
     Bytes(usize),
     /// The terminal is behind: nothing was drawn, and [`Event::Ready`] comes when it has caught up.
-    /// At the latest after a second a draw goes through all the same.
+    /// After two seconds a draw goes through all the same.
     Behind,
     /// The program is stopped or in the background; [`Event::Resumed`] comes first.
     Away,
@@ -120,7 +120,8 @@ impl Terminal {
     }
 
     /// Draws a frame: `paint` fills an empty canvas, and what differs from the frame before is
-    /// written, waiting for the terminal if it must.
+    /// written, waiting for the terminal if it must. Take in everything that has happened before
+    /// drawing: a frame for each event of a burst would only be thrown away by who looks.
     pub fn draw(&mut self, look: &Look, paint: impl FnOnce(&mut Canvas<'_>)) -> Result<Drawn, TerminalError> {
         if self.tty.is_broken() {
             return Err(TerminalError::Lost(Lost::Panicked));

@@ -43,6 +43,9 @@ pub(super) struct Tty {
     fd: OwnedFd,
     found: Termios,
     state: Mutex<State>,
+    /// Our modes are on, for the reader, which must not wait for a writer to know: what is typed
+    /// while they are off is the shell's.
+    ours: AtomicBool,
     /// Wakes a writer that waits for the terminal; up while somebody wants the modes off.
     cut: Bell,
     leaving: AtomicBool,
@@ -88,6 +91,7 @@ impl Tty {
             fd,
             found,
             state: Mutex::new(State { on: false, epoch: 0, mouse: false, keyboard: false }),
+            ours: AtomicBool::new(false),
             cut: Bell::new()?,
             leaving: AtomicBool::new(false),
             bell: Bell::new()?,
@@ -124,12 +128,16 @@ impl Tty {
         state.epoch += 1;
         state.on = true;
         self.send_or_drop(&bytes);
+        self.ours.store(true, Ordering::SeqCst);
+        self.bell.ring();
         Ok(())
     }
 
     /// Leaves the terminal as it was found. Returns at once if it is already, and soon in any case:
     /// it calls off a writer that waits, and gives up on a terminal that takes nothing.
     pub(super) fn leave(&self) {
+        self.ours.store(false, Ordering::SeqCst);
+        self.bell.ring();
         self.leaving.store(true, Ordering::SeqCst);
         self.cut.ring();
         // A thread that panics while it draws holds the lock, and is the one that asks.
@@ -173,10 +181,10 @@ impl Tty {
         if state.on && state.epoch == epoch { self.send(bytes) } else { Ok(Wrote::Nothing) }
     }
 
-    /// Writes a line below the shell's prompt, after [`Tty::leave`].
+    /// Writes a line for the shell's user, after [`Tty::leave`].
     pub(super) fn say(&self, text: &str) {
         if self.in_foreground() {
-            self.send_or_drop(&format!("{}\r\n", super::safe::line(text)));
+            self.send_or_drop(&format!("{}\n", super::safe::line(text)));
         }
     }
 
@@ -236,9 +244,11 @@ impl Tty {
         self.answered.swap(false, Ordering::SeqCst)
     }
 
-    /// Waits for bytes or news, at most `timeout`.
+    /// Waits for bytes that are ours, news or the terminal's end, at most `timeout`.
     pub(super) fn wait(&self, timeout: Option<Duration>) -> io::Result<Ready> {
-        let mut fds = [PollFd::new(&self.fd, PollFlags::IN), PollFd::new(&self.bell.0, PollFlags::IN)];
+        let ours = self.ours.load(Ordering::SeqCst);
+        let wanted = if ours { PollFlags::IN } else { PollFlags::empty() };
+        let mut fds = [PollFd::new(&self.fd, wanted), PollFd::new(&self.bell.0, PollFlags::IN)];
         let timeout = timeout.map(|t| Timespec {
             tv_sec: i64::try_from(t.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: t.subsec_nanos().into(),
@@ -250,7 +260,8 @@ impl Tty {
         let [tty, bell] = fds.map(|fd| fd.revents());
         Ok(Ready {
             gone: tty.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL),
-            bytes: tty.contains(PollFlags::IN),
+            // They may have stopped being ours while we waited.
+            bytes: tty.contains(PollFlags::IN) && self.ours.load(Ordering::SeqCst),
             news: bell.contains(PollFlags::IN),
         })
     }

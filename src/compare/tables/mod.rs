@@ -39,7 +39,8 @@ pub struct Sides {
     /// What has to be the same.
     pub target: Arc<dyn Database>,
     /// How changes get from one to the other, while they do. With it, a row counts as different only
-    /// when the target has applied everything that the source had at the look before.
+    /// when the target has applied everything that the source had at the look before; without it, a row
+    /// that replication is late to carry can be taken for different.
     pub link: Option<Arc<dyn Link>>,
 }
 

@@ -2,8 +2,8 @@
 //!
 //! While replication runs, the two snapshots are of two moments, and whatever lies between them differs
 //! without being wrong. Such a row is looked at again: with a link, once the target has applied all that
-//! the source had at the look before; without one, after a pause in which both sides must have stood
-//! still. What still differs then, unchanged, is different. What keeps moving is not proved.
+//! the source had at the look before; without one, after a pause. A row that stood still on both sides
+//! meanwhile and still differs is different. One that keeps moving is not proved.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -55,7 +55,7 @@ pub(super) async fn settle(
         board.update(|_, outcome| outcome.looks += 1);
         for table in &mut open {
             board.update(|progress, _| progress.table = Some(table.selection.table.clone()));
-            look_again(&mut look, request, table, sides.link.is_some(), board).await?;
+            look_again(&mut look, request, table, board).await?;
         }
         open.retain(|table| !table.found.groups.is_empty());
     }
@@ -83,7 +83,6 @@ async fn look_again(
     look: &mut Look,
     request: &Request,
     table: &mut OpenTable,
-    linked: bool,
     board: &Board,
 ) -> Result<(), Error> {
     let (mut certain, mut moving) = (Vec::new(), Vec::new());
@@ -98,11 +97,8 @@ async fn look_again(
         for before in &group.suspects {
             match now.get(&before.key) {
                 None => {}
-                // With a link the target has applied what the source had then: if the source's row is
-                // still that one, whatever the target has is no longer on its way.
-                Some(suspect)
-                    if suspect.source == before.source && (linked || suspect.target == before.target) =>
-                {
+                // The target may have been ahead of its position, so that both sides must be as they were.
+                Some(suspect) if suspect == before => {
                     total.add(suspect);
                     stood.push(*suspect);
                 }

@@ -26,8 +26,10 @@ pub(super) fn name_of(path: &Path) -> String {
 pub fn open(path: &Path) -> Result<Connection, Error> {
     let what = name_of(path);
     let unreachable = |why: String| Error::NotReachable { what: what.clone(), why };
-    // SQLite says "unable to open database file" for everything; the system knows better.
-    std::fs::File::open(path).map_err(|e| unreachable(e.to_string()))?;
+    // SQLite says "unable to open database file" for everything; the system knows better. Asked without
+    // opening: closing any descriptor of the file would drop every lock that this process has on it.
+    rustix::fs::access(path, rustix::fs::Access::READ_OK)
+        .map_err(|e| unreachable(std::io::Error::from(e).to_string()))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(|e| unreachable(e.to_string()))?;
     conn.busy_timeout(BUSY).map_err(|e| unreachable(e.to_string()))?;

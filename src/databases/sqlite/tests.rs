@@ -144,6 +144,23 @@ async fn a_locked_database_times_out_in_the_time_it_was_given() {
 }
 
 #[tokio::test]
+async fn asking_does_not_drop_the_locks_that_this_process_has() {
+    let (_dir, side) = one();
+    // In this mode the lock is on the file itself, as an advisory lock of the process.
+    side.run("pragma journal_mode = delete; begin immediate; update orders set amount = 5");
+    side.db.count("orders").await.unwrap();
+    let other = std::process::Command::new("sqlite3")
+        .arg(&side.path)
+        .arg("update orders set amount = 6")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert!(said.contains("locked"), "another process got past the lock: {said}");
+    side.run("commit");
+    assert_eq!(side.orders(), "a=5");
+}
+
+#[tokio::test]
 async fn an_endless_query_is_interrupted() {
     let (_dir, side) = one();
     let db = Sqlite::new(&side.path, Duration::from_millis(100));
@@ -400,7 +417,7 @@ async fn a_change_of_the_schema_is_named_and_so_is_a_log_that_went_blind() {
     let (dir, source) = one();
     let target = Side::new(&dir, "target");
     let link = link("sqlite", Arc::clone(&source.db), Arc::clone(&target.db)).unwrap();
-    assert_eq!(link.gaps().await.unwrap(), ["changes of table environment are not logged at the source"]);
+    assert_eq!(link.gaps(&[]).await.unwrap(), ["changes of table environment are not logged at the source"]);
     let baseline = source.db.schema().await.unwrap();
     source.run("alter table orders add column note text; create index by_amount on orders (amount)");
     source.run("drop trigger cutover_log_update_orders; create table extra (a primary key)");
@@ -415,7 +432,7 @@ async fn a_change_of_the_schema_is_named_and_so_is_a_log_that_went_blind() {
             "table extra was added",
         ]
     );
-    let gaps = link.gaps().await.unwrap().join("; ");
+    let gaps = link.gaps(&[]).await.unwrap().join("; ");
     assert!(gaps.contains("table orders are not logged"), "{gaps}");
     assert!(gaps.contains("table extra does not exist at the target"), "{gaps}");
 }

@@ -348,6 +348,7 @@ fn link(id: &str) -> Probe {
         marker: true,
         warn: 1000,
         zero_for: Duration::from_secs(3),
+        except: Vec::new(),
         reverse: false,
     };
     probe(id, ProbeKind::Link(link), every())

@@ -309,6 +309,7 @@ impl<'t> Builder<'t, '_> {
             marker: view.maybe_flag("marker").unwrap_or(true),
             warn: warn.map_or(WARN_CHANGES, |w| w.number),
             zero_for: view.duration("zero_for").unwrap_or_default(),
+            except: view.strings("except"),
             reverse: view.flag("reverse"),
         })
     }

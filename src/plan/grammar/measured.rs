@@ -64,6 +64,7 @@ pub(super) static REPLICATION: Spec = Spec {
         may("marker", Kind::Flag, "A row of ours travels it end to end; true unless said otherwise."),
         may("warn", Kind::Count, "Alarm above this, in the link's own unit."),
         may("zero_for", Kind::Duration, "Caught up means zero for this long."),
+        may("except", Kind::Texts, "Tables that need not travel it, by name."),
         may(
             "reverse",
             Kind::Flag,

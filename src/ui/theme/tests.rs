@@ -1,3 +1,6 @@
+//! What a theme must keep: every role filled, what calls told apart, text that can be read, by
+//! everybody and at every depth.
+
 use super::super::colour::{distance, lab, linear};
 use super::*;
 

@@ -16,41 +16,41 @@ fn linked(pair: &Pair) -> Sides {
     Sides { link: Some(link), ..sides }
 }
 
-/// A writer at the source and a replicator, going as long as this lives.
+/// Writers and a replicator, going until they are told to end.
 struct Traffic {
     stop: Arc<AtomicBool>,
     threads: Vec<thread::JoinHandle<u64>>,
 }
 
+/// Writes to the rows that `row_of` picks by the number of the write.
+fn writer(path: PathBuf, stop: &Arc<AtomicBool>, row_of: fn(i64) -> i64) -> thread::JoinHandle<u64> {
+    let stop = Arc::clone(stop);
+    thread::spawn(move || {
+        let mut session = open_session(&path, "writer", "test", "app").unwrap();
+        let mut written = 0;
+        while !stop.load(Ordering::Relaxed) {
+            written += 1;
+            let row = row_of(written);
+            session
+                .write("write", |tx| {
+                    tx.execute("update orders set v = v + 1 where id = ?1", [row])?;
+                    tx.execute("insert or replace into orders values (?1, ?2)", [3_000 + row, written])
+                })
+                .unwrap();
+            thread::sleep(Duration::from_millis(2));
+        }
+        session.close().unwrap();
+        u64::try_from(written).unwrap()
+    })
+}
+
 impl Traffic {
-    /// Writes to the rows that `row_of` picks by the number of the write; the replicator stays `behind`
-    /// that many changes until the end.
-    fn begin(pair: &Pair, row_of: fn(i64) -> i64, behind: u64) -> Traffic {
+    /// A writer at the source that takes one row after another, never the last hundred, and a replicator
+    /// that stays ten changes behind until the end.
+    fn begin(pair: &Pair) -> Traffic {
         let stop = Arc::new(AtomicBool::new(false));
         let (source, target) = (pair.path("source"), pair.path("target"));
-        let writer = {
-            let (stop, source) = (Arc::clone(&stop), source.clone());
-            thread::spawn(move || {
-                let mut session = open_session(&source, "writer", "test", "app").unwrap();
-                let mut written = 0;
-                while !stop.load(Ordering::Relaxed) {
-                    written += 1;
-                    let row = row_of(written);
-                    session
-                        .write("write", |tx| {
-                            tx.execute("update orders set v = v + 1 where id = ?1", [row])?;
-                            tx.execute(
-                                "insert or replace into orders values (?1, ?2)",
-                                [3_000 + row, written],
-                            )
-                        })
-                        .unwrap();
-                    thread::sleep(Duration::from_millis(2));
-                }
-                session.close().unwrap();
-                u64::try_from(written).unwrap()
-            })
-        };
+        let writer = writer(source.clone(), &stop, |n| n % 2_900 + 1);
         let replicator = {
             let stop = Arc::clone(&stop);
             thread::spawn(move || {
@@ -59,7 +59,7 @@ impl Traffic {
                 loop {
                     // Read before the batch: what was written before the stop is still carried.
                     let last = stop.load(Ordering::Relaxed);
-                    let kept_back = if last { 0 } else { behind };
+                    let kept_back = if last { 0 } else { 10 };
                     let wanted = lag(&from, &to).unwrap().saturating_sub(kept_back);
                     carried +=
                         apply_batch(&mut from, &mut to, u32::try_from(wanted).unwrap()).unwrap().changes;
@@ -99,7 +99,7 @@ fn pair() -> Pair {
 #[tokio::test]
 async fn rows_in_flight_are_no_differences() {
     let pair = pair();
-    let traffic = Traffic::begin(&pair, |n| n % 3_000 + 1, 10);
+    let traffic = Traffic::begin(&pair);
     traffic.flows(&pair);
     let outcome = compare(&linked(&pair), &Request::default(), &mut |_| ControlFlow::Continue(())).await;
     assert_eq!(outcome.verdict(), Verdict::Same, "{:?}", outcome.for_record());
@@ -111,7 +111,7 @@ async fn rows_in_flight_are_no_differences() {
 async fn a_row_that_replication_did_not_write_is_found_among_rows_in_flight() {
     let pair = pair();
     pair.on_target("update orders set v = -1 where id = 2990; delete from orders where id = 2991");
-    let traffic = Traffic::begin(&pair, |n| n % 2_900 + 1, 10);
+    let traffic = Traffic::begin(&pair);
     traffic.flows(&pair);
     let outcome = compare(&linked(&pair), &Request::default(), &mut |_| ControlFlow::Continue(())).await;
     traffic.end();
@@ -123,15 +123,17 @@ async fn a_row_that_replication_did_not_write_is_found_among_rows_in_flight() {
 #[tokio::test]
 async fn a_row_that_never_stands_still_is_not_proved() {
     let pair = pair();
-    let traffic = Traffic::begin(&pair, |_| 7, 10);
+    let mut traffic = Traffic::begin(&pair);
+    traffic.threads.push(writer(pair.path("target"), &traffic.stop, |_| 2_990));
     traffic.flows(&pair);
-    let request = Request { patience: Duration::from_secs(1), ..Request::default() };
+    let request = Request { patience: Duration::from_secs(2), ..Request::default() };
     let outcome = compare(&linked(&pair), &request, &mut |_| ControlFlow::Continue(())).await;
     traffic.end();
     assert!(not_proved(&outcome).contains("in flight"), "{:?}", outcome.for_record());
-    assert!(outcome.looks > 2, "the link was reached, and the row had moved on");
+    assert!(outcome.looks > 1, "the link was reached, and the row had moved on");
+    assert_eq!(outcome.tables[0].in_flight, 2, "row 2990 and the one that is put in with it");
     let after = compare(&linked(&pair), &Request::default(), &mut |_| ControlFlow::Continue(())).await;
-    assert_eq!(after.verdict(), Verdict::Same, "{:?}", after.for_record());
+    assert_eq!(named(&after), ["changed 2990 [v]", "extra 5990"], "{:?}", after.for_record());
 }
 
 #[tokio::test]

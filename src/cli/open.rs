@@ -1,0 +1,57 @@
+//! Beginning a run from the command line, and finding the one that is meant.
+
+use std::path::PathBuf;
+
+use super::exit::{Exit, Failure};
+use super::{plans, who};
+use crate::clock::Clock;
+use crate::engine::event::Mode;
+use crate::plan::Loaded;
+use crate::session::folder::{self, Start};
+use crate::session::runs;
+
+/// Where runs are kept: as said, else where they always are.
+pub(super) fn place(said: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+    match said {
+        Some(place) => Ok(place.clone()),
+        None => Ok(runs::place(|name| std::env::var(name).ok())?),
+    }
+}
+
+/// The folder of the run that is meant.
+pub(super) fn run(asked: Option<&str>) -> Result<PathBuf, Failure> {
+    if let Some(path) = asked.filter(|asked| asked.contains('/')) {
+        return Ok(runs::resolve(path.as_ref(), asked)?);
+    }
+    Ok(runs::resolve(&place(None)?, asked)?)
+}
+
+/// Makes the folder of a new run.
+pub(super) fn create(
+    place: &std::path::Path,
+    loaded: &Loaded,
+    set: &[(String, String)],
+    mode: Mode,
+    operator: &str,
+) -> Result<PathBuf, Failure> {
+    let at = Clock::system().now().wall;
+    let run = folder::new_id(&mode, at, &loaded.plan.name)
+        .map_err(|error| Failure::new(Exit::NotProved, format!("a run cannot be named: {error}")))?;
+    let start = Start {
+        run,
+        mode,
+        at,
+        operator: operator.to_owned(),
+        account: who::account(),
+        plan: loaded.plan.name.clone(),
+        pins: loaded.plan.pins.clone(),
+        root: loaded.root.clone(),
+        set: set.to_vec(),
+    };
+    Ok(folder::create(place, &start, &plans::copy(loaded))?)
+}
+
+/// This very program, wherever its file is by now.
+pub(super) fn exe() -> PathBuf {
+    PathBuf::from("/proc/self/exe")
+}

@@ -1,0 +1,53 @@
+//! Reading the plan that the command line names, the same way for every subcommand.
+
+use std::path::PathBuf;
+
+use super::exit::{Exit, Failure};
+use super::print;
+use crate::plan::{Environment, Loaded, Overrides, load};
+use crate::session::folder::PlanCopy;
+
+/// A plan and what is changed in it.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct PlanArgs {
+    /// The plan: a TOML file.
+    pub plan: PathBuf,
+    /// Sets a variable of the plan; may be given several times, the last of a name holds.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub set: Vec<(String, String)>,
+    /// Lays another file over the plan: values of what is there, matched by id.
+    #[arg(long, value_name = "FILE")]
+    pub overlay: Vec<PathBuf>,
+}
+
+pub(super) fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some(_) | None => Err("give a name, =, and a value".to_owned()),
+    }
+}
+
+impl PlanArgs {
+    pub(super) fn overrides(&self) -> Overrides {
+        Overrides { set: self.set.clone(), overlays: self.overlay.clone() }
+    }
+
+    /// The plan, or everything that is wrong with it, drawn.
+    pub(super) fn load(&self) -> Result<Loaded, Failure> {
+        load(&self.plan, &self.overrides(), &Environment::of_process()).map_err(|wrong| {
+            // What is wrong is drawn on standard error as it is; nothing is left to say after it.
+            print::drawn_error(&wrong.render(print::style()));
+            Failure::new(Exit::Usage, "")
+        })
+    }
+}
+
+/// The texts of a plan as they are kept in a run: exactly what was read, not what stands in the files by now.
+pub(super) fn copy(loaded: &Loaded) -> PlanCopy<'_> {
+    let mut files = loaded.notes.sources.iter().filter(|source| source.path.is_some());
+    PlanCopy {
+        base: files.next().map_or("", |source| source.text.as_str()),
+        overlays: files.map(|source| source.text.as_str()).collect(),
+        resolved: &loaded.resolved,
+    }
+}

@@ -1,0 +1,31 @@
+//! `cutover watch`: the same cockpit from another terminal, without the keys.
+
+use super::cockpit::{Begin, Opening, Screen};
+use super::exit::{Exit, Failure};
+use super::{open, who};
+use crate::panes::Seat;
+use crate::ui::mode::Mode;
+
+/// Shows a run as its operator sees it. Nothing can be asked for from here, and the operator notices nothing.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The run: its id, the beginning of it, its folder; the only open one when left out.
+    run: Option<String>,
+    /// Signs of plain ASCII only.
+    #[arg(long)]
+    ascii: bool,
+}
+
+pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
+    let run = open::run(args.run.as_deref())?;
+    let title = run.file_name().unwrap_or(run.as_os_str()).to_string_lossy().into_owned();
+    let screen = Screen::enter(Mode::Watch, &title, args.ascii)?;
+    screen.show(Opening {
+        seat: Seat::Watcher,
+        account: who::account(),
+        begin: Begin::Run(run),
+        extras: Vec::new(),
+        act: None,
+        measured: None,
+    })
+}

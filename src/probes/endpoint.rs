@@ -1,0 +1,129 @@
+//! The databases of the plan, as a look gets at them: one at a time, with what went wrong in our words.
+//!
+//! Two lanes an endpoint: the built-in looks at one side share a connection among them and so do the plan's own
+//! queries, so that a slow query of the plan delays no gauge. Looks at two sides (links, markers) wait in no
+//! lane: a side that hangs must not hold up what is asked of the other. A comparison of every row has
+//! snapshots of its own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::look::{Context, Look, reveal};
+use super::scrub::Scrub;
+use crate::databases::{self, Database, Error, FenceSpec, SessionInfo, Settings};
+use crate::engine::reading::{LagUnit, SessionSeen, Unmeasured};
+use crate::plan::EndpointId;
+use crate::plan::model::{DatabaseSettings, Endpoint, FenceTarget};
+
+/// Who waits for whom at an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Lane {
+    /// Looks that are made of a few known questions.
+    Gauges,
+    /// Whatever the plan asks.
+    Queries,
+}
+
+/// One lock an endpoint and lane.
+#[derive(Default)]
+pub(super) struct Lanes(HashMap<(EndpointId, Lane), Arc<Mutex<()>>>);
+
+impl Lanes {
+    pub(super) fn of(endpoints: &[Endpoint]) -> Lanes {
+        let both = |e: &Endpoint| [(e.id.clone(), Lane::Gauges), (e.id.clone(), Lane::Queries)];
+        Lanes(endpoints.iter().flat_map(both).map(|key| (key, Arc::default())).collect())
+    }
+}
+
+impl Look<'_> {
+    /// The database of an endpoint. Connects to nothing yet.
+    pub(super) fn database(&mut self, id: &EndpointId) -> Result<Arc<dyn Database>, Unmeasured> {
+        let timeout = self.timeout;
+        connect(self.ctx, &mut self.scrub, id, timeout).map_err(Unmeasured::Failed)
+    }
+
+    /// Waits for the turn of this look at an endpoint; keep what it returns until the look is over.
+    pub(super) async fn turn(&self, lane: Lane, endpoint: &EndpointId) -> Option<OwnedMutexGuard<()>> {
+        let lane = self.ctx.lanes.0.get(&(endpoint.clone(), lane))?;
+        Some(Arc::clone(lane).lock_owned().await)
+    }
+}
+
+/// The database of an endpoint, each question with this time limit. Connects to nothing yet.
+pub(crate) fn connect(
+    ctx: &Context,
+    scrub: &mut Scrub,
+    id: &EndpointId,
+    timeout: Duration,
+) -> Result<Arc<dyn Database>, String> {
+    let endpoint = ctx.endpoint(id)?;
+    let (kind, address) = match &endpoint.database {
+        DatabaseSettings::Sqlite { path } => {
+            let path = reveal(scrub, path, &ctx.root)?;
+            ("sqlite", ctx.root.join(path.expose()).to_string_lossy().into_owned())
+        }
+    };
+    databases::connect(kind, &Settings { address, timeout }).map_err(|why| why.to_string())
+}
+
+/// What an error of a database means for a look.
+pub(crate) fn unmeasured(why: Error) -> Unmeasured {
+    match why {
+        Error::NotReachable { why, .. } => Unmeasured::NotReachable(why),
+        Error::TimedOut { after, .. } => super::timed_out(after),
+        Error::Refused { doing, code, message, .. } => {
+            Unmeasured::Failed(format!("{doing} was refused: {message} ({code})"))
+        }
+        Error::Broken { why, next, .. } => Unmeasured::Failed(format!("{why}; {next}")),
+        Error::Cancelled { doing, .. } => Unmeasured::Failed(format!("{doing} was called off")),
+    }
+}
+
+/// The fence as the plan wants it, in the words of databases.
+pub(crate) fn fence_spec(target: &FenceTarget) -> FenceSpec {
+    FenceSpec {
+        roles: Vec::new(),
+        spare: target.spare.iter().map(|(application, _)| application.clone()).collect(),
+    }
+}
+
+/// Why the plan spares a session, if it does.
+pub(crate) fn spared<'a>(target: &'a FenceTarget, session: &SessionInfo) -> Option<&'a str> {
+    let named = |name: &str| name == session.application || name == session.name || name == session.account;
+    target.spare.iter().find(|(name, _)| named(name)).map(|(_, because)| because.as_str())
+}
+
+/// A session in the words of readings.
+pub(crate) fn seen(target: &FenceTarget, session: &SessionInfo) -> SessionSeen {
+    SessionSeen {
+        id: session.id.0.clone(),
+        application: session.application.clone(),
+        account: session.account.clone(),
+        since: session.since,
+        last_write: session.last_write,
+        statement: session.last_statement.clone(),
+        spared: spared(target, session).map(str::to_owned),
+    }
+}
+
+/// What a lag is counted in, in the words of readings.
+pub(super) fn unit(unit: databases::Unit) -> LagUnit {
+    match unit {
+        databases::Unit::Changes => LagUnit::Changes,
+        databases::Unit::Bytes => LagUnit::Bytes,
+        databases::Unit::Transactions => LagUnit::Transactions,
+    }
+}
+
+/// A key of the log as people write it: `81f2` for `["81f2"]`.
+pub(super) fn key(logged: &str) -> String {
+    let Ok(serde_json::Value::Array(values)) = serde_json::from_str(logged) else { return logged.to_owned() };
+    let plain = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    values.iter().map(plain).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,194 @@
+//! A fence: set, proved by a refused write, nobody older left, no row moved since.
+//!
+//! A write of a new session that is refused proves nothing about the old ones, so the census and the rows
+//! that moved are looked at as well. When nobody older is left the side is sealed: that is the one thing this
+//! look changes, and it can only shut what is shut already.
+
+use super::endpoint::{Lane, fence_spec, key, seen, unmeasured};
+use super::look::Look;
+use super::words::{counted, line};
+use super::writes::word;
+use crate::clock::Timestamp;
+use crate::databases::{Database, Fence, FenceState as Stands, ProbeWrite, Seal, Writes};
+use crate::engine::reading::{Facts, FenceFacts, FenceState, Measure, SessionSeen, Unmeasured};
+use crate::plan::model::FenceTarget;
+
+/// So many rows are named.
+const NAMED: usize = 5;
+/// The account under which the write is tried where the plan names none.
+pub(crate) const ACCOUNT: &str = "cutover";
+
+/// Looks at the fence, the census, a write and the rows.
+pub(super) async fn look(look: &mut Look<'_>, target: &FenceTarget) -> Result<Measure, Unmeasured> {
+    look.ask(match &target.probe_write {
+        Some(sql) => format!("can anybody write to {}; tried and rolled back: {sql}", target.endpoint),
+        None => format!("can anybody write to {}", target.endpoint),
+    });
+    let database = look.database(&target.endpoint)?;
+    let _turn = look.turn(Lane::Gauges, &target.endpoint).await;
+    let stands = database.fence_state().await.map_err(unmeasured)?;
+    if stands.fence == Fence::Open {
+        return Ok(open());
+    }
+    let (stands, older) = census(database.as_ref(), target, stands).await?;
+    let tried = match &target.probe_write {
+        None => None,
+        Some(sql) => Some(database.probe_write(sql, ACCOUNT).await.map_err(unmeasured)?),
+    };
+    let writes = match &stands.at {
+        None => {
+            return super::look::failed("the fence stands and has no position: it was not set by cutover");
+        }
+        Some(position) => database.writes_since(position).await.map_err(unmeasured)?,
+    };
+    keep(look, &stands, &older, tried.as_ref(), &writes);
+    Ok(judge(&stands, older, tried.as_ref(), &writes))
+}
+
+/// Who is left from before; nobody seals it.
+async fn census(
+    database: &dyn Database,
+    target: &FenceTarget,
+    stands: Stands,
+) -> Result<(Stands, Vec<SessionSeen>), Unmeasured> {
+    if stands.fence == Fence::Sealed {
+        return Ok((stands, Vec::new()));
+    }
+    match database.seal_if_quiet(&fence_spec(target)).await.map_err(unmeasured)? {
+        Seal::Sealed(stands) => Ok((stands, Vec::new())),
+        Seal::NotYet(left) => Ok((stands, left.iter().map(|s| seen(target, s)).collect())),
+    }
+}
+
+fn open() -> Measure {
+    let facts = FenceFacts {
+        state: FenceState::Open,
+        position: None,
+        refused: None,
+        older: Vec::new(),
+        moved: 0,
+        moved_named: Vec::new(),
+    };
+    Measure { pass: false, text: "takes writes".to_owned(), facts: Facts::Fence(facts) }
+}
+
+fn judge(stands: &Stands, older: Vec<SessionSeen>, tried: Option<&ProbeWrite>, writes: &Writes) -> Measure {
+    let sealed = stands.fence == Fence::Sealed;
+    let word = if sealed { "sealed" } else { "fenced" };
+    let left: Vec<&SessionSeen> = older.iter().filter(|s| s.spared.is_none()).collect();
+    let moved_named: Vec<String> = writes
+        .first
+        .iter()
+        .take(NAMED)
+        .map(|c| line(&format!("{} {} {}", c.table, key(&c.key), self::word(c.op)), 120))
+        .collect();
+    let mover = older.iter().filter(|s| s.last_write > stands.since).max_by_key(|s| s.last_write);
+
+    let (pass, text) = match tried {
+        Some(ProbeWrite::Succeeded) => (false, format!("{word}, yet a new session can write")),
+        Some(ProbeWrite::Refused { by_fence: false, code, message }) => {
+            (false, format!("the probe write failed for another reason: {} ({code})", line(message, 80)))
+        }
+        Some(ProbeWrite::Refused { by_fence: true, .. }) | None => {
+            let proof = if tried.is_some() { ", probe refused" } else { "" };
+            if let Some(first) = left.first() {
+                let more = left.len() - 1;
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                (false, format!("{word}{proof}, {}{} still here{more}", name(first), wrote(writes.total)))
+            } else if writes.total > 0 && !sealed {
+                let by = mover.map_or_else(String::new, |s| format!(" by {}", name(s)));
+                (false, format!("{word}{proof}, yet {} moved{by}", counted(writes.total, "row")))
+            } else if writes.total > 0 {
+                (
+                    true,
+                    format!(
+                        "{word}{proof}, {} moved before the last session ended",
+                        counted(writes.total, "row")
+                    ),
+                )
+            } else {
+                let kept = match older.len() as u64 {
+                    0 => String::new(),
+                    n => format!(", {} spared", counted(n, "session")),
+                };
+                (true, format!("{word}{proof}{kept}"))
+            }
+        }
+    };
+    let refused = match tried {
+        Some(ProbeWrite::Refused { by_fence: true, code, .. }) => Some(code.clone()),
+        Some(ProbeWrite::Refused { by_fence: false, .. } | ProbeWrite::Succeeded) | None => None,
+    };
+    let facts = FenceFacts {
+        state: state(stands.fence),
+        position: stands.at.as_ref().map(|p| p.0.clone()),
+        refused,
+        older,
+        moved: writes.total,
+        moved_named,
+    };
+    Measure { pass, text, facts: Facts::Fence(facts) }
+}
+
+fn name(session: &SessionSeen) -> String {
+    format!("{} (session {})", line(&session.application, 40), session.id)
+}
+
+fn wrote(rows: u64) -> String {
+    if rows == 0 { String::new() } else { format!(", {} moved,", counted(rows, "row")) }
+}
+
+/// The state of a fence in the words of readings.
+pub(crate) fn state(fence: Fence) -> FenceState {
+    match fence {
+        Fence::Open => FenceState::Open,
+        Fence::Fenced => FenceState::Fenced,
+        Fence::Sealed => FenceState::Sealed,
+    }
+}
+
+fn keep(
+    look: &mut Look<'_>,
+    stands: &Stands,
+    older: &[SessionSeen],
+    tried: Option<&ProbeWrite>,
+    writes: &Writes,
+) {
+    look.keep(&format!(
+        "fence {:?} since {}",
+        stands.fence,
+        stands.since.map_or_else(|| "?".to_owned(), Timestamp::rfc3339)
+    ));
+    match tried {
+        None => {}
+        Some(ProbeWrite::Succeeded) => look.keep("probe write succeeded"),
+        Some(ProbeWrite::Refused { code, message, .. }) => {
+            look.keep(&format!("probe write refused: {message} ({code})"));
+        }
+    }
+    for s in older {
+        let spared = s.spared.as_ref().map_or_else(String::new, |why| format!(", spared: {why}"));
+        let wrote =
+            s.last_write.map_or_else(|| "never wrote".to_owned(), |t| format!("last wrote {}", t.rfc3339()));
+        let ran = s.statement.as_deref().unwrap_or("?");
+        look.keep(&format!(
+            "session {} {} as {} since {}, {wrote}, ran {ran}{spared}",
+            s.id,
+            s.application,
+            s.account,
+            s.since.rfc3339()
+        ));
+    }
+    for (table, rows) in &writes.tables {
+        look.keep(&format!("moved since: {table}, {}", counted(*rows, "row")));
+    }
+    for change in &writes.first {
+        look.keep(&format!(
+            "  {} {} {} at {}",
+            change.table,
+            key(&change.key),
+            word(change.op),
+            change.at.rfc3339()
+        ));
+    }
+}

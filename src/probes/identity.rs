@@ -1,0 +1,77 @@
+//! What an endpoint must prove to be, before anything is done to it.
+//!
+//! The identifier that the system itself gives, and the one row that tells clones apart. A system that is
+//! also another endpoint of the plan is never what it should be.
+
+use std::borrow::Cow;
+
+use super::endpoint::{Lane, unmeasured};
+use super::look::Look;
+use super::words::line;
+use crate::databases::{Identity, Value};
+use crate::engine::reading::{Facts, Measure, Unmeasured};
+use crate::plan::EndpointId;
+use crate::plan::model;
+
+/// Asks the system who it is.
+pub(super) async fn look(look: &mut Look<'_>, endpoint: &EndpointId) -> Result<Measure, Unmeasured> {
+    let wanted = look.ctx.endpoint(endpoint).map_err(Unmeasured::Failed)?.identity.clone();
+    let row = wanted.as_ref().and_then(|w| w.row.as_ref());
+    look.ask(match row {
+        Some(row) => format!("who is {endpoint}, and: {}", row.sql),
+        None => format!("who is {endpoint}"),
+    });
+    let database = look.database(endpoint)?;
+    let found = {
+        let _turn = look.turn(Lane::Gauges, endpoint).await;
+        database.identity(row.map(|r| r.sql.as_str())).await.map_err(unmeasured)?
+    };
+    look.keep(&format!(
+        "{}\nsystem {}\nrow {:?}\n{}",
+        database.name(),
+        found.system,
+        found.row,
+        found.version
+    ));
+    let said = found.row.as_ref().and_then(Value::plain).map(Cow::into_owned);
+    let twin = twin(look, endpoint, &found).await;
+    let (pass, text) = judge(wanted.as_ref(), &found.system, said.as_deref(), twin.as_ref());
+    Ok(Measure { pass, text, facts: Facts::Identity { system: found.system, row: said } })
+}
+
+/// Another endpoint that is this very system. One that does not answer cannot be told: it has a probe of
+/// its own.
+async fn twin(look: &mut Look<'_>, endpoint: &EndpointId, found: &Identity) -> Option<EndpointId> {
+    let others: Vec<EndpointId> =
+        look.ctx.endpoints.iter().map(|e| &e.id).filter(|id| *id != endpoint).cloned().collect();
+    for other in others {
+        let Ok(database) = look.database(&other) else { continue };
+        let _turn = look.turn(Lane::Gauges, &other).await;
+        if database.identity(None).await.is_ok_and(|theirs| theirs.same_system(found)) {
+            return Some(other);
+        }
+    }
+    None
+}
+
+fn judge(
+    wanted: Option<&model::Identity>,
+    system: &str,
+    said: Option<&str>,
+    twin: Option<&EndpointId>,
+) -> (bool, String) {
+    if let Some(twin) = twin {
+        return (false, format!("is the same system as {twin}"));
+    }
+    if let Some(asked) = wanted.and_then(|w| w.system.as_deref()).filter(|&asked| asked != system) {
+        return (false, format!("is {system}, not {asked}"));
+    }
+    let Some(row) = wanted.and_then(|w| w.row.as_ref()) else {
+        return (true, format!("is {system}"));
+    };
+    match said {
+        Some(said) if said == row.is => (true, format!("is {}", line(said, 60))),
+        Some(said) => (false, format!("says it is {}, not {}", line(said, 60), row.is)),
+        None => (false, format!("says nothing where {} should stand", row.is)),
+    }
+}

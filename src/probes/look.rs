@@ -1,0 +1,228 @@
+//! One look: what it may use, what it leaves behind, and how it is cleaned before anybody sees it.
+//!
+//! Owns [`Context`] and [`Looked`]. Refuses to know any kind of probe; see `measure` for those.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::baseline::Baseline;
+use super::endpoint::Lanes;
+use super::scrub::Scrub;
+use super::words::line;
+use crate::clock::{Clock, Now};
+use crate::engine::reading::{Facts, Measure, Unmeasured};
+use crate::plan::EndpointId;
+use crate::plan::model::{Endpoint, Link};
+use crate::plan::secret::{Part, Secret, Template};
+
+/// A line for people is cut here.
+const LINE: usize = 200;
+/// Of the last output so much is kept: the beginning, and the end.
+const HEAD: usize = 48 << 10;
+const TAIL: usize = 16 << 10;
+
+/// What every look of a run may use: shared, and cheap to share.
+pub struct Context {
+    /// Where relative paths of the plan are looked for.
+    pub root: PathBuf,
+    /// A private folder for what a look has to put down for a moment.
+    pub scratch: PathBuf,
+    /// The plan's systems.
+    pub endpoints: Vec<Endpoint>,
+    /// How another host is reached, before the options that every look from there has.
+    pub ssh: Vec<String>,
+    /// The plan's replication links.
+    pub links: Vec<Link>,
+    /// The time.
+    pub clock: Clock,
+    pub(super) lanes: Lanes,
+    pub(super) gauges: super::link::Memory,
+    pub(super) commits: super::git::Commits,
+}
+
+impl Context {
+    /// Nothing is opened yet.
+    pub fn new(
+        root: PathBuf,
+        scratch: PathBuf,
+        endpoints: Vec<Endpoint>,
+        links: Vec<Link>,
+        clock: Clock,
+    ) -> Context {
+        let lanes = Lanes::of(&endpoints);
+        Context {
+            root,
+            scratch,
+            endpoints,
+            ssh: vec!["ssh".to_owned()],
+            clock,
+            lanes,
+            links,
+            gauges: super::link::Memory::default(),
+            commits: super::git::Commits::default(),
+        }
+    }
+
+    pub(crate) fn endpoint(&self, id: &EndpointId) -> Result<&Endpoint, String> {
+        self.endpoints.iter().find(|e| e.id == *id).ok_or_else(|| format!("the plan has no endpoint {id}"))
+    }
+}
+
+/// What a look has left behind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Looked {
+    /// What was seen, or why nothing was.
+    pub result: Result<Measure, Unmeasured>,
+    /// Written down by this look, where the kind holds something still and had no baseline yet.
+    pub baseline: Option<Baseline>,
+    /// The answer as it came, at most 64 KiB of it, secrets blotted out. Foreign text.
+    pub raw: String,
+    /// What was asked, in words, references in place of secrets.
+    pub query: String,
+}
+
+/// A look under way. What stands in it survives when the look is given up because it took too long.
+pub(crate) struct Look<'a> {
+    pub(crate) ctx: &'a Context,
+    pub(crate) baseline: Option<&'a Baseline>,
+    /// How long it may take.
+    pub(crate) timeout: Duration,
+    /// When it began.
+    pub(crate) began: Now,
+    taken: Option<Baseline>,
+    pub(super) scrub: Scrub,
+    query: String,
+    raw: String,
+}
+
+impl<'a> Look<'a> {
+    pub(crate) fn new(ctx: &'a Context, timeout: Duration, baseline: Option<&'a Baseline>) -> Look<'a> {
+        let began = ctx.clock.now();
+        Look {
+            ctx,
+            baseline,
+            timeout,
+            began,
+            taken: None,
+            scrub: Scrub::default(),
+            query: String::new(),
+            raw: String::new(),
+        }
+    }
+
+    /// Says in words what is asked.
+    pub(crate) fn ask(&mut self, words: impl Into<String>) {
+        self.query = words.into();
+    }
+
+    /// Keeps what came back.
+    pub(crate) fn keep(&mut self, text: &str) {
+        self.raw.push_str(text);
+        if !text.ends_with('\n') {
+            self.raw.push('\n');
+        }
+    }
+
+    /// Follows a reference, and sees to it that the value does not come back out.
+    pub(crate) fn reveal(&mut self, template: &Template) -> Result<Secret, Unmeasured> {
+        reveal(&mut self.scrub, template, &self.ctx.root).map_err(Unmeasured::Failed)
+    }
+
+    /// Sees to it that this does not come back out.
+    pub(crate) fn hide(&mut self, value: &str) {
+        self.scrub.add(value);
+    }
+
+    /// What it is compared with: the baseline, or `now` when there is none yet, which is then kept.
+    pub(crate) fn against(&mut self, now: &Baseline) -> Baseline {
+        if let Some(baseline) = self.baseline {
+            return baseline.clone();
+        }
+        self.taken = Some(now.clone());
+        now.clone()
+    }
+
+    /// Whether there was nothing to compare with.
+    pub(crate) fn is_first(&self) -> bool {
+        self.baseline.is_none()
+    }
+
+    /// Cleans everything that came back.
+    pub(crate) fn finish(self, result: Result<Measure, Unmeasured>) -> Looked {
+        let result =
+            result.map(|m| Measure { text: line(&self.scrub.text(m.text), LINE), ..m }).map_err(|why| {
+                match why {
+                    Unmeasured::NotReachable(text) => {
+                        Unmeasured::NotReachable(line(&self.scrub.text(text), LINE))
+                    }
+                    Unmeasured::Failed(text) => Unmeasured::Failed(line(&self.scrub.text(text), LINE)),
+                    Unmeasured::TimedOut(ms) => Unmeasured::TimedOut(ms),
+                }
+            });
+        let result = self.scrub.all(result).unwrap_or_else(|_| {
+            Err(Unmeasured::Failed(
+                "a secret of the plan is a common word of the answer: change it".to_owned(),
+            ))
+        });
+        Looked {
+            result,
+            baseline: self.taken,
+            raw: capped(&self.scrub.text(self.raw)),
+            query: self.scrub.text(self.query),
+        }
+    }
+}
+
+/// Follows every reference of a template; each value is to be blotted out by itself.
+pub(crate) fn reveal(scrub: &mut Scrub, template: &Template, root: &Path) -> Result<Secret, String> {
+    for part in template.parts() {
+        if !matches!(part, Part::Text(_)) {
+            let value =
+                Template::new(vec![part.clone()]).reveal(root).map_err(|missing| missing.to_string())?;
+            scrub.add(value.expose());
+        }
+    }
+    template.reveal(root).map_err(|missing| missing.to_string())
+}
+
+/// As it must be.
+pub(crate) fn pass(text: impl Into<String>) -> Measure {
+    Measure { pass: true, text: text.into(), facts: Facts::Plain }
+}
+
+/// Measured, and not as it must be.
+pub(crate) fn fail(text: impl Into<String>) -> Measure {
+    Measure { pass: false, text: text.into(), facts: Facts::Plain }
+}
+
+/// Nothing was measured.
+pub(crate) fn failed<T>(why: impl Into<String>) -> Result<T, Unmeasured> {
+    Err(Unmeasured::Failed(why.into()))
+}
+
+/// The beginning and the end of a text that is too long to keep.
+fn capped(text: &str) -> String {
+    if text.len() <= HEAD + TAIL {
+        return text.to_owned();
+    }
+    let head = (0..=HEAD).rev().find_map(|at| text.get(..at)).unwrap_or_default();
+    let tail = (text.len() - TAIL..=text.len()).find_map(|at| text.get(at..)).unwrap_or_default();
+    format!("{head}\n… {} bytes left out …\n{tail}", text.len() - head.len() - tail.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_answer_keeps_its_beginning_and_its_end() {
+        let text = format!("first{}last", "é".repeat(60_000));
+        let kept = capped(&text);
+        assert!(kept.starts_with("first") && kept.ends_with("last"));
+        assert!(kept.len() <= HEAD + TAIL + 64, "{}", kept.len());
+        assert!(kept.contains("bytes left out"));
+        assert_eq!(capped("short"), "short");
+    }
+}

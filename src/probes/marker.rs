@@ -1,0 +1,42 @@
+//! A row of ours, written on one side and looked for on the other.
+
+use std::time::Duration;
+
+use super::endpoint::unmeasured;
+use super::look::{Look, fail};
+use super::words::span;
+use crate::engine::reading::{Facts, Measure, Unmeasured};
+use crate::plan::EndpointId;
+
+/// How often the other side is asked.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// Writes a marker and waits for it, as long as the look may take.
+pub(super) async fn look(
+    look: &mut Look<'_>,
+    from: &EndpointId,
+    to: &EndpointId,
+) -> Result<Measure, Unmeasured> {
+    look.ask(format!("a marker from {from} to {to}"));
+    let (source, target) = (look.database(from)?, look.database(to)?);
+    let id = format!("probe:{from}:{to}");
+    let sent = source.write_marker(&id).await.map_err(unmeasured)?;
+    look.keep(&format!("written to {from} at {}", sent.rfc3339()));
+    let began = look.ctx.clock.now();
+    // A little less than the look may take, so that *not come through* is still an answer.
+    let patience = look.timeout.mul_f64(0.9).saturating_sub(began.boot.since(look.began.boot));
+    loop {
+        let arrived = target.find_marker(&id).await.map_err(unmeasured)?;
+        let waited = look.ctx.clock.now().boot.since(began.boot);
+        if arrived.is_some_and(|carried| carried >= sent) {
+            look.keep(&format!("found in {to} after {}", span(waited)));
+            #[expect(clippy::cast_precision_loss, reason = "a look takes minutes at most")]
+            let facts = Facts::Number { value: waited.as_millis() as f64 };
+            return Ok(Measure { pass: true, text: format!("came through in {}", span(waited)), facts });
+        }
+        if waited >= patience {
+            return Ok(fail(format!("has not come through in {}", span(waited))));
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}

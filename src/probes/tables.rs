@@ -1,0 +1,187 @@
+//! Every row of two databases, by the validation engine.
+//!
+//! Owns how its outcome is told: figures and names here, values only in what stays in the run folder. *Not
+//! proved* is no measure.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::endpoint::unmeasured;
+use super::look::{Look, failed};
+use super::words::{count, counted, line};
+use crate::compare::tables::{
+    Difference, DifferenceKind, Outcome, Request, SchemaDifference, Sides, TableOutcome, Verdict, compare,
+};
+use crate::databases::{self, Database, Value};
+use crate::engine::reading::{Compared, DifferenceSeen, Facts, Measure, Unmeasured};
+use crate::plan::model::TablesProbe;
+
+/// So many differing rows are carried along by name.
+const NAMED: usize = 50;
+/// So many are kept with their values, a table.
+const LISTED: usize = 100;
+
+/// Compares, and says what differs.
+pub(super) async fn look(look: &mut Look<'_>, probe: &TablesProbe) -> Result<Measure, Unmeasured> {
+    look.ask(asked(probe));
+    let (source, target) = (look.database(&probe.from)?, look.database(&probe.to)?);
+    // Where the plan has a link between the two, rows that differ may be on their way.
+    let link = if look.ctx.links.iter().any(|l| l.from == probe.from && l.to == probe.to) {
+        let kind = super::link::kind(look, &probe.from, &probe.to)?;
+        Some(databases::link(kind, Arc::clone(&source), Arc::clone(&target)).map_err(unmeasured)?)
+    } else {
+        None
+    };
+    let sides = Sides { source, target, link };
+    let request = Request {
+        include: probe.include.clone(),
+        exclude: probe.exclude.clone(),
+        listed: LISTED,
+        ..Request::default()
+    };
+    let outcome = compare(&sides, &request, &mut |_| ControlFlow::Continue(())).await;
+    for table in &outcome.tables {
+        keep(look, table);
+    }
+    for (name, why) in &outcome.left_out {
+        look.keep(&format!("{name}: left out, {why}"));
+    }
+    let in_flight = written(sides.source.as_ref(), outcome.source.position.as_ref()).await
+        || written(sides.target.as_ref(), outcome.target.position.as_ref()).await;
+    judge(&outcome, in_flight)
+}
+
+fn asked(probe: &TablesProbe) -> String {
+    let part = |word: &str, tables: &[String]| match tables {
+        [] => String::new(),
+        some => format!(", {word} {}", some.join(", ")),
+    };
+    let (only, without) = (part("only", &probe.include), part("without", &probe.exclude));
+    format!("every row of {} and {}{only}{without}", probe.from, probe.to)
+}
+
+/// Whether anybody but replication has written since. Where that cannot be told the stricter rules hold, those
+/// for sides at rest.
+async fn written(side: &dyn Database, since: Option<&databases::Position>) -> bool {
+    match since {
+        None => false,
+        Some(position) => side.writes_since(position).await.is_ok_and(|writes| writes.total > 0),
+    }
+}
+
+fn judge(outcome: &Outcome, in_flight: bool) -> Result<Measure, Unmeasured> {
+    let same = outcome.tables.iter().filter(|t| t.verdict() == Verdict::Same).count() as u64;
+    let tables = outcome.tables.len() as u64;
+    let rows: u64 = outcome.tables.iter().filter_map(|t| t.rows_source).sum();
+    let structure = outcome.tables.iter().map(|t| t.schema.len() as u64).sum::<u64>();
+    let named = named(outcome);
+    let (pass, text) = match outcome.verdict() {
+        Verdict::NotProved { why } => return failed(format!("not proved: {why}")),
+        Verdict::Same => (
+            true,
+            format!("{} of {} the same, {}", count(same), counted(tables, "table"), counted(rows, "row")),
+        ),
+        Verdict::Different => (false, different(outcome, structure, &named)),
+    };
+    let equality: BTreeSet<String> = outcome.tables.iter().map(|t| t.equality.to_string()).collect();
+    let position = |stamp: &databases::snapshot::Stamp| {
+        stamp.position.as_ref().map_or_else(String::new, |p| p.0.clone())
+    };
+    let facts = Facts::Compared(Compared {
+        tables,
+        same,
+        rows,
+        differences: outcome.different() + structure,
+        named,
+        equality: equality.into_iter().collect::<Vec<_>>().join("; "),
+        positions: (position(&outcome.source), position(&outcome.target)),
+        in_flight,
+    });
+    Ok(Measure { pass, text, facts })
+}
+
+fn different(outcome: &Outcome, structure: u64, named: &[DifferenceSeen]) -> String {
+    let mut all = Vec::new();
+    if structure > 0 {
+        all.push(format!("{} of structure", counted(structure, "difference")));
+    }
+    if outcome.different() > 0 {
+        let verb = if outcome.different() == 1 { "differs" } else { "differ" };
+        all.push(format!("{} {verb}", counted(outcome.different(), "row")));
+    }
+    let first = named.first().map_or_else(String::new, |d| {
+        let columns =
+            if d.columns.is_empty() { String::new() } else { format!(" ({})", d.columns.join(", ")) };
+        format!(": {} {} {}{columns}", d.table, d.key, d.kind)
+    });
+    line(&format!("{}{first}", all.join(", ")), 160)
+}
+
+fn named(outcome: &Outcome) -> Vec<DifferenceSeen> {
+    let structure = outcome.tables.iter().flat_map(|t| t.schema.iter().map(|d| of_structure(&t.name, d)));
+    let rows = outcome.tables.iter().flat_map(|t| t.differences.iter().map(|d| of_row(&t.name, d)));
+    structure.chain(rows).take(NAMED).collect()
+}
+
+fn of_structure(table: &str, difference: &SchemaDifference) -> DifferenceSeen {
+    let (key, kind, columns) = match difference {
+        SchemaDifference::TableMissing => ("(the table)", "missing", Vec::new()),
+        SchemaDifference::TableExtra => ("(the table)", "extra", Vec::new()),
+        SchemaDifference::ColumnMissing(column) => ("(a column)", "missing", vec![column.clone()]),
+        SchemaDifference::ColumnExtra(column) => ("(a column)", "extra", vec![column.clone()]),
+        SchemaDifference::Type { column, .. } => ("(a column's type)", "changed", vec![column.clone()]),
+        SchemaDifference::Key { source, .. } => ("(the primary key)", "changed", source.clone()),
+    };
+    DifferenceSeen { table: table.to_owned(), key: key.to_owned(), kind: kind.to_owned(), columns }
+}
+
+fn of_row(table: &str, difference: &Difference) -> DifferenceSeen {
+    let (kind, columns) = match &difference.kind {
+        DifferenceKind::Missing => ("missing", Vec::new()),
+        DifferenceKind::Extra => ("extra", Vec::new()),
+        DifferenceKind::Changed { columns } => ("changed", columns.clone()),
+    };
+    let key = difference.key.iter().map(|(_, value)| plain(value)).collect::<Vec<_>>().join(", ");
+    DifferenceSeen { table: table.to_owned(), key: line(&key, 80), kind: kind.to_owned(), columns }
+}
+
+fn plain(value: &Value) -> String {
+    value.plain().map_or_else(|| "NULL".to_owned(), std::borrow::Cow::into_owned)
+}
+
+/// For the screen only: with values.
+fn keep(look: &mut Look<'_>, table: &TableOutcome) {
+    let rows = |n: Option<u64>| n.map_or_else(|| "?".to_owned(), count);
+    let verdict = match table.verdict() {
+        Verdict::Same => "the same".to_owned(),
+        Verdict::Different => {
+            format!("{} missing, {} extra, {} changed", table.missing, table.extra, table.changed)
+        }
+        Verdict::NotProved { why } => format!("not proved: {why}"),
+    };
+    look.keep(&format!(
+        "{}: {verdict}; {} and {} rows; {}",
+        table.name,
+        rows(table.rows_source),
+        rows(table.rows_target),
+        table.equality
+    ));
+    for difference in &table.schema {
+        look.keep(&format!("  {difference}"));
+    }
+    let side = |row: Option<&[(String, Value)]>| match row {
+        None => "-".to_owned(),
+        Some(values) => {
+            let all: Vec<String> =
+                values.iter().map(|(name, v)| format!("{name}={}", line(&plain(v), 60))).collect();
+            all.join(" ")
+        }
+    };
+    for difference in &table.differences {
+        let seen = of_row(&table.name, difference);
+        look.keep(&format!("  {} {}", seen.key, seen.kind));
+        look.keep(&format!("    source {}", side(difference.source.as_deref())));
+        look.keep(&format!("    target {}", side(difference.target.as_deref())));
+    }
+}

@@ -1,0 +1,261 @@
+//! When to look: every probe on its schedule, those on demand when asked, one look of a probe at a time.
+//!
+//! Owns a task a probe, the baselines and the last outputs. A look that takes longer than its interval delays
+//! its own next one and nothing else; what was missed is not made up for. Refuses to know what a reading
+//! means.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+use super::{Happened, Setup, first_look, folder};
+use crate::clock::{Boot, Clock, Now};
+use crate::engine::input::Report;
+use crate::engine::reading::{Measure, Origin, Reading, Unmeasured};
+use crate::plan::model::{Probe, Schedule, StepKind, WaitFor};
+use crate::plan::{Plan, ProbeId};
+use crate::probes::{self, Baseline, Context, Looked};
+
+/// What a step waits for is looked at again after this, when nothing else says how often.
+const AGAIN: Duration = Duration::from_secs(1);
+/// … and for this long, when the step has no timeout.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Looks at everything that the plan measures.
+#[derive(Debug)]
+pub(super) struct Sampler {
+    probes: HashMap<ProbeId, Arc<Bell>>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// How a probe's task is spoken to.
+#[derive(Debug, Default)]
+struct Bell {
+    /// Look now.
+    look: Notify,
+    /// The time of a monitor has come: the next look writes its baseline down, whatever was before.
+    rebase: AtomicBool,
+}
+
+impl Sampler {
+    /// Begins to look.
+    pub(super) fn begin(setup: &Setup, context: &Arc<Context>, out: &mpsc::Sender<Happened>) -> Sampler {
+        let waited = waited_for(&setup.plan);
+        let mut sampler = Sampler { probes: HashMap::new(), tasks: Vec::new() };
+        for probe in &setup.plan.probes {
+            let bell = Arc::new(Bell::default());
+            let recorded = setup.known.baselines.get(&probe.id).cloned();
+            let (baseline, damaged) =
+                match folder::load_baseline(&setup.folder, &probe.id, recorded.as_deref()) {
+                    Ok(baseline) => (baseline, None),
+                    Err(why) => (None, Some(why)),
+                };
+            let watch = Watch {
+                context: Arc::clone(context),
+                clock: setup.clock.clone(),
+                folder: setup.folder.clone(),
+                out: out.clone(),
+                bell: Arc::clone(&bell),
+                patience: waited.get(&probe.id).copied(),
+                counts: setup.known.counts(probe),
+                unrecorded: baseline.is_some() && recorded.is_none(),
+                last: None,
+                probe: probe.clone(),
+                baseline,
+                damaged,
+            };
+            sampler.probes.insert(probe.id.clone(), bell);
+            sampler.tasks.push(tokio::spawn(watch.keep_looking()));
+        }
+        sampler
+    }
+
+    /// Looks at a probe now. A look that is under way does not count: another follows it.
+    pub(super) fn ask(&self, probe: &ProbeId) {
+        if let Some(bell) = self.probes.get(probe) {
+            bell.look.notify_one();
+        }
+    }
+
+    /// What a monitor holds still is written down now: changes until here were wanted.
+    pub(super) fn rebase(&self, probe: &ProbeId) {
+        if let Some(bell) = self.probes.get(probe) {
+            bell.rebase.store(true, Ordering::Release);
+            bell.look.notify_one();
+        }
+    }
+}
+
+impl Drop for Sampler {
+    /// A look that is given up is cancelled: its command is killed, its connection closed.
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Probes on demand that a step waits for, and for how long it does: one look may come too early.
+fn waited_for(plan: &Plan) -> HashMap<ProbeId, Duration> {
+    let mut all = HashMap::new();
+    for step in plan.steps.iter().chain(plan.rollback_steps()) {
+        let waits: HashSet<&ProbeId> = match &step.kind {
+            StepKind::Wait(WaitFor::Good { probes, .. }) => probes.iter().chain(&step.proof).collect(),
+            StepKind::Wait(WaitFor::CaughtUp(_))
+            | StepKind::Manual { .. }
+            | StepKind::Command(_)
+            | StepKind::Sql { .. }
+            | StepKind::Check(_)
+            | StepKind::Gate(_)
+            | StepKind::Fence(_)
+            | StepKind::Open { .. }
+            | StepKind::Freeze(_)
+            | StepKind::Notify(_) => step.proof.iter().collect(),
+        };
+        let patience = step.timeout.unwrap_or(PATIENCE);
+        for id in waits {
+            let longest = all.entry(id.clone()).or_insert(patience);
+            *longest = patience.max(*longest);
+        }
+    }
+    all.retain(|id, _| plan.probe(id).is_some_and(|p| p.schedule == Schedule::OnDemand));
+    all
+}
+
+/// One probe's task.
+struct Watch {
+    context: Arc<Context>,
+    clock: Clock,
+    folder: PathBuf,
+    out: mpsc::Sender<Happened>,
+    bell: Arc<Bell>,
+    probe: Probe,
+    /// How long it is looked at again after an ask, while it is not good.
+    patience: Option<Duration>,
+    baseline: Option<Baseline>,
+    /// The step since which it counts has finished.
+    counts: bool,
+    /// Why there is no telling what has changed.
+    damaged: Option<String>,
+    /// The baseline was kept, and the engine died before it was on record.
+    unrecorded: bool,
+    /// What stands in the file of last outputs.
+    last: Option<Looked>,
+}
+
+impl Watch {
+    async fn keep_looking(mut self) {
+        let mut next = match self.probe.schedule {
+            Schedule::Every(every) => Some(self.clock.now().boot.plus(first_look(&self.probe.id, every))),
+            Schedule::OnDemand => None,
+        };
+        // Until when an ask is followed up.
+        let mut asked: Option<Boot> = None;
+        loop {
+            let wait = next.map(|at| self.clock.real(at.since(self.clock.now().boot)));
+            tokio::select! {
+                () = self.bell.look.notified() => {
+                    asked = self.patience.map(|patience| self.clock.now().boot.plus(patience));
+                }
+                () = sleep(wait) => {}
+            }
+            let began = self.clock.now();
+            let Ok(good) = self.look(began).await else { return };
+            let now = self.clock.now().boot;
+            asked = asked.filter(|&until| !good && now < until);
+            next = match self.probe.schedule {
+                Schedule::Every(every) => Some(began.boot.plus(every)),
+                Schedule::OnDemand => asked.map(|_| now.plus(AGAIN)),
+            };
+        }
+    }
+
+    /// One look, said to whoever listens; `Err` when nobody does.
+    async fn look(&mut self, began: Now) -> Result<bool, Gone> {
+        if self.bell.rebase.swap(false, Ordering::AcqRel) {
+            self.baseline = None;
+            self.damaged = None;
+            self.counts = true;
+        }
+        let started = Instant::now();
+        let result = match &self.damaged {
+            Some(why) => Err(Unmeasured::Failed(why.clone())),
+            None => self.measure().await?,
+        };
+        let good = matches!(&result, Ok(measure) if measure.pass);
+        let reading = Reading {
+            probe: self.probe.id.clone(),
+            at: began.wall,
+            boot: began.boot,
+            took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            source: Origin::Measured,
+            result,
+        };
+        self.say(Happened::Reading(reading)).await?;
+        Ok(good)
+    }
+
+    async fn measure(&mut self) -> Result<Result<Measure, Unmeasured>, Gone> {
+        let mut looked = probes::measure(&self.context, &self.probe, self.baseline.as_ref()).await;
+        // Before its time a monitor only notes what is there.
+        if let Some(baseline) = looked.baseline.take().filter(|_| self.counts) {
+            // A baseline that is not on disk is none: the next look takes another.
+            if let Err(why) = self.aside(baseline.clone(), folder::keep_baseline).await {
+                return Ok(Err(Unmeasured::Failed(why)));
+            }
+            self.baseline = Some(baseline);
+            self.unrecorded = true;
+        }
+        if self.unrecorded
+            && let Some(baseline) = &self.baseline
+        {
+            let (digest, objects) = (baseline.digest(), baseline.objects.len() as u64);
+            self.say(Happened::Report(Report::Baseline { probe: self.probe.id.clone(), digest, objects }))
+                .await?;
+            self.unrecorded = false;
+        }
+        let result = looked.result.clone();
+        if self.last.as_ref().is_none_or(|last| (&last.raw, &last.query) != (&looked.raw, &looked.query)) {
+            let keep = |run: &std::path::Path, id: &ProbeId, looked: &Looked| {
+                folder::keep_last(run, id, looked).map_err(|why| why.to_string())
+            };
+            match self.aside(looked.clone(), keep).await {
+                Ok(()) => self.last = Some(looked),
+                Err(why) => tracing::warn!(probe = %self.probe.id, why, "the last output could not be kept"),
+            }
+        }
+        Ok(result)
+    }
+
+    /// Files are written away from the async threads.
+    async fn aside<T: Send + 'static>(
+        &self,
+        it: T,
+        keep: impl FnOnce(&std::path::Path, &ProbeId, &T) -> Result<(), String> + Send + 'static,
+    ) -> Result<(), String> {
+        let (run, id) = (self.folder.clone(), self.probe.id.clone());
+        match tokio::task::spawn_blocking(move || keep(&run, &id, &it)).await {
+            Ok(result) => result,
+            Err(why) => Err(why.to_string()),
+        }
+    }
+
+    async fn say(&self, happened: Happened) -> Result<(), Gone> {
+        self.out.send(happened).await.map_err(|_| Gone)
+    }
+}
+
+/// Nobody listens any more.
+struct Gone;
+
+async fn sleep(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => std::future::pending().await,
+    }
+}

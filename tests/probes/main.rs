@@ -1,0 +1,13 @@
+//! Probes against real parts: servers on loopback made by the tests themselves, real files, databases,
+//! commands, repositories and, where it is installed, a real sshd.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod commands;
+mod common;
+mod databases;
+mod dns;
+mod files;
+mod http;
+mod ssh;
+mod tls;

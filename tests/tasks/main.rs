@@ -1,0 +1,8 @@
+//! The performer against real parts: commands in shims, databases, controls, webhooks.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod commands;
+mod common;
+mod looks;
+mod sides;
