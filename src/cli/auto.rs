@@ -119,7 +119,7 @@ impl Driver {
                     self.heard(answer);
                     feed.nudge();
                 }
-                Ok(Woken::Engine(FromEngine::Closed { why })) => {
+                Ok(Woken::Engine(FromEngine::Closed { why, .. })) => {
                     return self.parted(run, engine, why.as_deref().unwrap_or("the engine is gone"));
                 }
                 Err(RecvTimeoutError::Disconnected) => {

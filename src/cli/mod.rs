@@ -6,6 +6,7 @@
 
 mod auto;
 mod check;
+mod demo;
 mod doctor;
 pub mod exit;
 mod failures;
@@ -18,10 +19,14 @@ mod panics;
 mod plans;
 mod print;
 mod rehearse;
+mod run;
 mod runs;
 mod schema;
+mod sitting;
+mod start;
 mod status;
 mod verify;
+mod watch;
 mod who;
 
 use std::ffi::OsString;
@@ -44,7 +49,10 @@ enum Command {
     Check(check::Args),
     New(new::Args),
     Schema(schema::Args),
+    Run(run::Args),
     Rehearse(rehearse::Args),
+    Watch(watch::Args),
+    Demo(demo::Args),
     Runs(runs::Args),
     Status(status::Args),
     Verify(verify::Args),
@@ -69,7 +77,10 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::main(&args),
         Command::New(args) => new::main(&args),
         Command::Schema(_) => schema::main(),
+        Command::Run(args) => run::main(&args),
         Command::Rehearse(args) => rehearse::main(&args),
+        Command::Watch(args) => watch::main(&args),
+        Command::Demo(args) => demo::main(&args),
         Command::Runs(args) => runs::main(&args),
         Command::Status(args) => status::main(&args),
         Command::Verify(args) => verify::main(&args),

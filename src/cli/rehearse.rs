@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use super::exit::{Exit, Failure};
 use super::plans::PlanArgs;
+use super::run::{brought_up, left, needs_terminal};
+use super::sitting::{self, Sit, To};
 use super::{auto, open, who};
 use crate::engine::event::{Grade, Mode};
 use crate::session::{launch, runs};
+use crate::ui::mode;
 
 /// Goes through a plan with nothing real changed.
 ///
@@ -44,15 +47,22 @@ fn speed(text: &str) -> Result<f64, String> {
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let loaded = args.plan.load()?;
     let place = open::place(args.place.as_ref())?;
-    let Some(answers) = args.auto else {
-        return Err(Failure::usage("this needs the cockpit; give --auto go or --auto no-go"));
+    let name = match args.auto {
+        Some(_) => args.name.clone().unwrap_or_else(|| "auto".to_owned()),
+        None => {
+            needs_terminal()?;
+            who::drives(args.name.as_deref())?
+        }
     };
-    let name = who::drives(args.name.as_deref().or(Some("auto")))?;
     let (number, _) = runs::rehearsals(&place, &loaded.plan.name, &loaded.plan.pins).map_err(|error| {
         Failure::new(Exit::Journal, format!("{} cannot be read: {error}", place.display()))
     })?;
     let mode = Mode::Rehearsal { number, speed: args.speed, grade: Grade::Simulated };
     let run = open::create(&place, &loaded, &args.plan.set, mode, &name)?;
-    let engine = launch::engine(&open::exe(), &run)?;
-    auto::drive(&run, engine, &name, answers)
+    if let Some(answers) = args.auto {
+        let engine = launch::engine(&open::exe(), &run)?;
+        return auto::drive(&run, engine, &name, answers);
+    }
+    let to = To::Drive(brought_up(run));
+    left(sitting::sit(Sit { name, mode: mode::Mode::Rehearsal, title: loaded.plan.name, to, extras: None })?)
 }

@@ -18,7 +18,9 @@ fn a_second_operator_learns_who_drives_and_takes_the_helm_only_on_purpose() {
     let _engine = run.engine();
     let maria = run.drive("maria");
     for name in ["jun", "maria"] {
-        let Err(ConnectError::Held { who, .. }) = run.connect(name, false).map(drop) else { panic!("{name}") };
+        let Err(ConnectError::Held { who, .. }) = run.connect(name, false).map(drop) else {
+            panic!("{name}")
+        };
         assert_eq!(who, "maria");
     }
     let mut jun = run.connect("jun", true).unwrap();
