@@ -66,7 +66,7 @@ fn a_gate_wants_the_code_that_was_given_for_it_and_not_too_early() {
     let (mut answer, code, _) = maria.code(&run, "go");
     let refused = maria.ask(Intent::DecideGate(answer.clone())).unwrap_err();
     assert!(refused.contains("too early"), "{refused}");
-    answer.code = "AAAA".into();
+    answer.code = "aaaa".into();
     assert!(maria.ask(Intent::DecideGate(answer.clone())).is_err());
 
     // The same person at another terminal has to look again.
