@@ -4,7 +4,14 @@
 //! of the architecture is a change here, on purpose, with its reason. A failure says the file, the line
 //! and what to do.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic,
+    reason = "tests"
+)]
 
 #[path = "architecture/source.rs"]
 mod source;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use cutover::panes::{Cockpit, Output, Rehearsed, Request, Seat, Source, StartPage};
 use cutover::ui::keymap::Keymap;
 use night::hands::Hands;
-use night::screen::{ansi, drawn, look, text};
+use night::screen::{ansi, drawn, look, text, with_looks};
 use night::{Night, at};
 
 const SIZES: [(u16, u16); 4] = [(60, 16), (80, 24), (120, 36), (200, 50)];
@@ -61,17 +61,138 @@ fn start_page(night: &Night) -> StartPage {
             "the login manager ends processes at logout here: `loginctl enable-linger` keeps the run alive"
                 .into(),
         ],
-        blocks: Vec::new(),
+        blocks: vec!["target has not proved what it is".into()],
     }
 }
+
+const THEMES: [&str; 3] = ["dark", "light", "monochrome"];
+
+/// Keeps a screen at every size, as text and as it looks in every light.
+fn keep(name: &str, night: impl Fn() -> Night, keys: &[&str]) {
+    for size in SIZES {
+        let screens = after(night(), size, keys).in_themes(&THEMES);
+        insta::assert_snapshot!(format!("{name}-{}x{}", size.0, size.1), with_looks(&screens));
+    }
+}
+
+fn live_quiet() -> Night {
+    night::quiet(Night::live())
+}
+
+fn live_wrong() -> Night {
+    night::wrong(Night::live())
+}
+
+#[test]
+fn main_quiet() {
+    keep("main-quiet", live_quiet, &[]);
+}
+
+#[test]
+fn main_wrong() {
+    keep("main-wrong", live_wrong, &[]);
+}
+
+#[test]
+fn main_in_a_rehearsal() {
+    keep("main-rehearsal", || night::quiet(Night::rehearsed()), &[]);
+}
+
+#[test]
+fn gate_quiet() {
+    keep("gate-quiet", || night::at_the_gate(Night::live()), &[]);
+}
+
+#[test]
+fn gate_wrong() {
+    keep("gate-wrong", || night::at_a_bad_gate(Night::live()), &[]);
+}
+
+#[test]
+fn gate_in_a_rehearsal() {
+    keep("gate-rehearsal", || night::at_the_gate(Night::rehearsed()), &[]);
+}
+
+#[test]
+fn journal_quiet() {
+    keep("journal-quiet", live_quiet, &["7"]);
+}
+
+#[test]
+fn journal_wrong() {
+    keep("journal-wrong", live_wrong, &["7"]);
+}
+
+#[test]
+fn help_of_the_cockpit_and_of_a_gate() {
+    keep("help-quiet", live_quiet, &["?"]);
+    keep("help-wrong", || night::at_a_bad_gate(Night::live()), &["?"]);
+}
+
+#[test]
+fn detail_quiet() {
+    keep("detail-quiet", live_quiet, &["enter"]);
+}
+
+#[test]
+fn detail_wrong() {
+    keep("detail-wrong", live_wrong, &["tab", "tab", "enter"]);
+}
+
+#[test]
+fn leaving_and_the_end() {
+    keep("quit", live_quiet, &["q"]);
+    keep("ending", || night::over(Night::live()), &[]);
+}
+
+#[test]
+fn views() {
+    keep("timeline", live_quiet, &["2"]);
+    keep("replication", live_wrong, &["3", "j", "j"]);
+    keep("freeze", live_wrong, &["4", "G"]);
+    keep("validation", || night::different(Night::live()), &["5"]);
+    keep("people", live_quiet, &["6"]);
+}
+
+#[test]
+fn start_quiet_and_wrong() {
+    let night = Night::live();
+    let wrong = start_page(&night);
+    let mut quiet = wrong.clone();
+    quiet.endpoints[1].1 = Some(Ok("production-azure, system 7420001112223334445".into()));
+    (quiet.cautions, quiet.blocks) = (Vec::new(), Vec::new());
+    quiet.rehearsed.as_mut().unwrap().changed.clear();
+    for (name, page) in [("start-quiet", quiet), ("start-wrong", wrong)] {
+        for (width, height) in SIZES {
+            let mut cockpit = Cockpit::new(Seat::Operator("maria".into()), Keymap::default());
+            cockpit.on_start(page.clone());
+            let screens = THEMES.map(|theme| {
+                let look = look(theme, cockpit.mode());
+                (theme, drawn(width, height, &look, |canvas| cockpit.draw(canvas, night.now)))
+            });
+            insta::assert_snapshot!(format!("{name}-{width}x{height}"), with_looks(&screens));
+        }
+    }
+}
+
+#[test]
+fn an_engine_that_is_gone() {
+    for size in SIZES {
+        let mut gone = Hands::on(live_quiet(), size);
+        gone.night.silence(Duration::from_secs(12));
+        let screens = gone.in_themes(&THEMES);
+        insta::assert_snapshot!(format!("gone-{}x{}", size.0, size.1), with_looks(&screens));
+    }
+}
+
+type Screen = (&'static str, fn() -> Night, &'static [&'static str]);
 
 /// Writes screens to look at into the folder that `CUTOVER_SCREENS` names.
 #[test]
 fn pictures() {
     let Some(folder) = std::env::var_os("CUTOVER_SCREENS").map(std::path::PathBuf::from) else { return };
-    type Scene = (&'static str, fn() -> Night, &'static [&'static str]);
-    let scenes: [Scene; 19] = [
-        ("quiet", || night::quiet(Night::live()), &[]),
+    let scenes: [Screen; 19] = [
+        ("quiet", live_quiet, &[]),
         ("gate", || night::at_the_gate(Night::live()), &[]),
         ("wrong", || night::wrong(Night::live()), &[]),
         ("rehearsal", || night::at_the_gate(Night::rehearsed()), &[]),
@@ -118,8 +239,7 @@ fn pictures() {
         println!("--- start\n{}", text(&buffer));
         std::fs::write(folder.join(format!("start-{}x{}.ansi", size.0, size.1)), ansi(&buffer)).unwrap();
         let mut gone = Hands::on(night::quiet(Night::live()), size);
-        gone.wait(Duration::from_secs(12));
-        gone.night.now.wall = gone.night.now.wall.plus(Duration::from_secs(12));
+        gone.night.silence(Duration::from_secs(12));
         let buffer = gone.show();
         println!("--- gone\n{}", text(&buffer));
         std::fs::write(folder.join(format!("gone-{}x{}.ansi", size.0, size.1)), ansi(&buffer)).unwrap();

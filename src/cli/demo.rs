@@ -1,217 +1,238 @@
 //! `cutover demo`: a real cutover on this machine, with nothing installed.
 
-use std::fs::DirBuilder;
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::cockpit::{Act, Begin, Measured, Opening, Screen};
 use super::exit::{Exit, Failure};
-use super::run::{left, needs_terminal};
-use super::sitting::{self, Begin, Begun, Extras, Sit, To};
-use super::{open, print, run, start};
-use crate::clock::Clock;
+use super::run::page;
+use super::{open, print};
 use crate::demo::actions::{ACTIONS, Action, perform};
-use crate::demo::summary::{Summary, summary};
-use crate::demo::{WorldError, control, hold, world};
-use crate::engine::event::Mode;
-use crate::panes::Extra;
-use crate::plan::{Environment, Loaded, Overrides, Style, load};
+use crate::demo::control::{self, Request};
+use crate::demo::summary::summary;
+use crate::demo::{WorldError, hold, world};
+use crate::engine::event::Mode as RunMode;
+use crate::journal::{Lock, LockState, RunFolder};
+use crate::panes::{Extra, Seat};
+use crate::plan::{Environment, Loaded, Overrides, load};
 use crate::process::detach;
-use crate::session::{launch, runs};
-use crate::ui::{format, mode};
+use crate::session::runs;
+use crate::ui::format;
+use crate::ui::mode::Mode;
 
-/// The plan of the demo, and its schema for whoever opens it in an editor.
+/// The plan, as it stands in the repository.
 const PLAN: &str = include_str!("../../sample-plans/demo.toml");
-/// A world that is not up by then is not coming.
+/// The name of its operator in the plan.
+const OPERATOR: &str = "you";
+const KILL_ENGINE: &str = "kill-engine";
 const UP_WITHIN: Duration = Duration::from_secs(30);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Moves a small shop from one database to another while its customers order.
+/// Moves a small shop from one database to another while its customers order: about five minutes.
 ///
-/// Everything is real: two databases, an order application on each, a front door, a replicator; only the world is
-/// small enough to fit on this machine. It listens on loopback only and ends with the run.
-///
-/// The world lives in DIR, by default in a new folder of its own; `cutover demo --dir DIR` again goes on with the same.
+/// The shop stands in a folder of its own; going there again goes on with the same.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Where the world lives.
+    /// Where the shop stands; a new folder below the state folder when left out.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Who drives.
-    #[arg(long = "as", value_name = "NAME", default_value = "you")]
-    name: String,
+    /// Signs of plain ASCII only.
+    #[arg(long)]
+    ascii: bool,
+    /// A quieter, quicker shop, for tests.
+    #[arg(long, hide = true)]
+    fast: bool,
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
-    needs_terminal()?;
-    let dir = match &args.dir {
-        Some(dir) => std::path::absolute(dir).map_err(|error| no_folder(dir, &error))?,
+    let dir = folder(args.dir.as_deref())?;
+    let screen = Screen::enter(Mode::Live, "Orders to the cloud", args.ascii)?;
+    let held = hold(&dir)?;
+    let door = open_shop(&dir, args.fast)?;
+    // A run of this shop that is not over goes on; there is one plan and one shop.
+    let begin = match open_run(&dir)? {
+        Some(run) => Begin::Drive(open::raise(run)),
         None => {
-            let place = open::place(None)?.with_file_name("demo");
-            place.join(Clock::system().now().wall.compact())
+            let (loaded, set) = plan(&dir, door)?;
+            let start = page(&loaded, &dir.join("plan.toml").display().to_string(), OPERATOR)?;
+            let (place, kept) = (open::place(None)?, dir.clone());
+            let made = move |run: &Path| remember(&kept, run);
+            let make = open::maker(place, loaded, set, RunMode::Live, OPERATOR.to_owned(), made);
+            Begin::Start(Box::new(start), make)
         }
     };
-    DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|error| no_folder(&dir, &error))?;
-    let place = dir.join("runs");
-    let known = runs::list(&place).map_err(|error| no_folder(&place, &error))?;
-    if let Some(over) = known.iter().find(|run| matches!(run.standing(), runs::Standing::Over(_))) {
-        return Err(Failure::usage(format!(
-            "the world in {} has been moved ({} is over): give another --dir, or none",
-            dir.display(),
-            over.id
-        )));
+    let exit = screen.show(Opening {
+        seat: Seat::Operator(OPERATOR.to_owned()),
+        begin,
+        extras: extras(),
+        act: Some(act(&dir)),
+        measured: Some(measured(&dir)),
+    });
+    drop(held);
+    if matches!(exit, Ok(Exit::Done | Exit::Different | Exit::Aborted))
+        && open_run(&dir)?.is_none()
+        && let Err(error) = control::tell(&dir, &Request::End)
+    {
+        print::error(&format!("the shop in {} goes on by itself: {error}", dir.display()));
     }
-    let door = world_up(&dir)?;
-    let _held = hold(&dir).map_err(|error| world_failed(&error))?;
-    let loaded = plan(&dir, door)?;
-    let open_run = known.into_iter().find(runs::Summary::is_open);
-    let (to, title) = (to(&dir, &place, loaded, open_run, &args.name)?, "Orders to the cloud".to_owned());
-    let sat = sitting::sit(Sit {
-        name: args.name.clone(),
-        mode: mode::Mode::Live,
-        title,
-        to,
-        extras: Some(extras(&dir)),
-    })?;
-    if sat.exit == Exit::LeftHeld {
-        print::out(&format!(
-            "The shop goes on for ten minutes without you. Go on with it: cutover demo --dir {}",
-            dir.display()
-        ))?;
-        return Ok(Exit::LeftHeld);
-    }
-    match summary(&dir) {
-        Ok(measured) => print::out(&sentences(&measured))?,
-        Err(error) => print::error(&error.to_string()),
-    }
-    if let Err(error) = control::tell(&dir, &control::Request::End) {
-        print::error(&format!("the world goes on by itself for ten minutes: {error}"));
-    }
-    left(sat)
+    exit
 }
 
-fn no_folder(dir: &Path, error: &std::io::Error) -> Failure {
-    Failure::usage(format!("{} cannot be used: {error}", dir.display()))
-}
-
-fn world_failed(error: &WorldError) -> Failure {
-    let exit = match error {
-        WorldError::Held { .. } => Exit::Held,
-        WorldError::Usage(_) | WorldError::NotAWorld { .. } => Exit::Usage,
-        _ => Exit::NotProved,
+fn folder(said: Option<&Path>) -> Result<PathBuf, Failure> {
+    let dir = match said {
+        Some(dir) => {
+            std::path::absolute(dir).map_err(|e| Failure::usage(format!("{}: {e}", dir.display())))?
+        }
+        None => open::place(None)?.with_file_name("demo"),
     };
-    Failure::new(exit, error.to_string())
+    crate::session::folder::private_folder(&dir)?;
+    if said.is_none() && open_run(&dir)?.is_none() && dir.join("source.db").exists() {
+        // The last shop has moved: a new one begins where it began.
+        std::fs::remove_dir_all(&dir)
+            .map_err(|e| Failure::new(Exit::NotProved, format!("{}: {e}", dir.display())))?;
+        crate::session::folder::private_folder(&dir)?;
+    }
+    Ok(dir)
 }
 
-/// Brings the world up, unless it is; gives its front door's port.
-fn world_up(dir: &Path) -> Result<u16, Failure> {
-    if let Some(running) = world::find(dir).map_err(|error| world_failed(&error))? {
+/// Starts the world where it does not run yet, and gives the front door's port.
+fn open_shop(dir: &Path, fast: bool) -> Result<u16, Failure> {
+    if let Some(running) = world::find(dir)? {
         return Ok(running.door);
     }
+    let mut words = vec!["__world".into(), "--dir".into(), dir.as_os_str().to_owned()];
+    if fast {
+        words.push("--fast".into());
+    }
     let log = dir.join("world.log");
-    let words = [Path::new("__world"), Path::new("--dir"), dir];
-    let mut process = detach(&open::exe(), words, Some(&log))
-        .map_err(|error| Failure::new(Exit::NotProved, format!("the world could not be started: {error}")))?;
-    let deadline = Instant::now() + UP_WITHIN;
+    let mut child = detach(&open::exe(), &words, Some(&log))
+        .map_err(|error| Failure::new(Exit::NotProved, format!("the shop cannot be opened: {error}")))?;
+    let began = Instant::now();
     loop {
-        if let Some(running) = world::find(dir).map_err(|error| world_failed(&error))? {
+        if let Some(running) = world::find(dir)? {
             return Ok(running.door);
         }
-        let ended = matches!(process.ended(), Ok(Some(_)));
-        if ended || Instant::now() > deadline {
-            let why = format!("the world did not come up; its log is {}", log.display());
-            return Err(Failure::new(Exit::NotProved, why));
+        let ended = child.ended().ok().flatten();
+        if ended.is_some() || began.elapsed() > UP_WITHIN {
+            let what = format!("the shop in {} does not open; see {}", dir.display(), log.display());
+            return Err(Failure::new(Exit::NotProved, what));
         }
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// The demo's plan beside its world, for this very world.
-fn plan(dir: &Path, door: u16) -> Result<Loaded, Failure> {
-    let path = dir.join("demo.toml");
-    let exe = std::env::current_exe().map_err(|error| no_folder(&path, &error))?;
-    let mut file = std::fs::File::options()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(|error| no_folder(&path, &error))?;
-    file.write_all(PLAN.as_bytes()).map_err(|error| no_folder(&path, &error))?;
-    let set = [
-        ("cutover", exe.display().to_string()),
-        ("world", dir.display().to_string()),
-        ("door", format!("http://127.0.0.1:{door}")),
+/// The plan with this shop's places in it; a copy stands in the shop's folder, to be read beside the cockpit.
+fn plan(dir: &Path, door: u16) -> Result<(Loaded, Vec<(String, String)>), Failure> {
+    let file = dir.join("plan.toml");
+    std::fs::write(&file, PLAN)
+        .map_err(|e| Failure::new(Exit::NotProved, format!("{} cannot be written: {e}", file.display())))?;
+    let exe = std::env::current_exe().unwrap_or_else(|_| open::exe());
+    let set = vec![
+        ("cutover".to_owned(), exe.display().to_string()),
+        ("world".to_owned(), dir.display().to_string()),
+        ("door".to_owned(), format!("http://127.0.0.1:{door}")),
     ];
-    let overrides =
-        Overrides { set: set.map(|(name, value)| (name.to_owned(), value)).to_vec(), overlays: Vec::new() };
-    load(&path, &overrides, &Environment::of_process()).map_err(|wrong| {
-        Failure::usage(format!("the demo's plan is wrong:\n{}", wrong.render(Style::default())))
+    let overrides = Overrides { set: set.clone(), ..Overrides::default() };
+    let loaded = load(&file, &overrides, &Environment::of_process())
+        .map_err(|wrong| Failure::new(Exit::Usage, wrong.render(print::style())))?;
+    Ok((loaded, set))
+}
+
+fn remember(dir: &Path, run: &Path) -> Result<(), Failure> {
+    let file = dir.join("run");
+    std::fs::write(&file, run.display().to_string())
+        .map_err(|e| Failure::new(Exit::NotProved, format!("{} cannot be written: {e}", file.display())))
+}
+
+/// The run of this shop, where it has one that is not over.
+fn open_run(dir: &Path) -> Result<Option<PathBuf>, Failure> {
+    match std::fs::read_to_string(dir.join("run")) {
+        Ok(path) => {
+            let run = PathBuf::from(path);
+            Ok((run.exists() && runs::summary(&run).is_open()).then_some(run))
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => {
+            Err(Failure::new(Exit::NotProved, format!("{} cannot be read: {e}", dir.join("run").display())))
+        }
+    }
+}
+
+fn extras() -> Vec<Extra> {
+    let mut all: Vec<Extra> = ACTIONS
+        .iter()
+        .map(|action| Extra {
+            id: action.id.to_owned(),
+            title: format!("demo: {}", action.title),
+            help: action.explains.to_owned(),
+        })
+        .collect();
+    all.push(Extra {
+        id: KILL_ENGINE.to_owned(),
+        title: "demo: Kill the engine".to_owned(),
+        help: "kill -9, in the middle of whatever it does; one key takes the run up again.".to_owned(),
+    });
+    all
+}
+
+fn act(dir: &Path) -> Act {
+    let dir = dir.to_owned();
+    Arc::new(move |id| {
+        if id == KILL_ENGINE {
+            return kill_engine(&dir);
+        }
+        let action = Action::find(id).ok_or_else(|| format!("there is no action {id}"))?;
+        perform(&dir, action.what)
+            .map(|said| format!("demo: {}: {said}", action.title))
+            .map_err(|error| error.to_string())
     })
 }
 
-/// The start page of a new run, or the run that is open.
-fn to(
-    dir: &Path,
-    place: &Path,
-    loaded: Loaded,
-    open_run: Option<runs::Summary>,
-    name: &str,
-) -> Result<To, Failure> {
-    if let Some(open) = open_run {
-        return Ok(To::Drive(run::brought_up(open.path)));
-    }
-    let page = start::page(&dir.join("demo.toml"), &loaded, place, name)?;
-    let identities = start::identities(&loaded);
-    let (place, operator) = (place.to_owned(), name.to_owned());
-    let begin: Begin = Arc::new(move || {
-        let run = open::create(&place, &loaded, &[], Mode::Live, &operator)?;
-        let engine = launch::engine(&open::exe(), &run)?;
-        Ok(Begun { run, engine: Some(engine) })
-    });
-    Ok(To::Start(Box::new(page), identities, begin))
+/// Whoever holds the run's lock is its engine.
+fn kill_engine(dir: &Path) -> Result<String, String> {
+    let run = open_run(dir).map_err(|f| f.message)?.ok_or("there is no run whose engine could be killed")?;
+    let folder = RunFolder::open(&run).map_err(|error| error.to_string())?;
+    let LockState::Held(Some(holder)) = Lock::state(&folder).map_err(|error| error.to_string())? else {
+        return Err("the run has no engine now".to_owned());
+    };
+    let pid =
+        i32::try_from(holder.pid).ok().and_then(rustix::process::Pid::from_raw).ok_or("no such process")?;
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).map_err(|e| e.to_string())?;
+    Ok("demo: the engine was killed".to_owned())
 }
 
-/// What the palette offers beside its own, and what was measured in the end.
-fn extras(dir: &Path) -> Extras {
-    let list = ACTIONS.iter().map(|action| Extra {
-        id: action.id.to_owned(),
-        title: format!("demo: {}", action.title),
-        help: action.explains.to_owned(),
-    });
-    let (here, there) = (dir.to_owned(), dir.to_owned());
-    Extras {
-        list: list.collect(),
-        perform: Box::new(move |id| match Action::find(id).map(|action| perform(&here, action.what)) {
-            Some(Ok(done)) => done,
-            Some(Err(error)) => error.to_string(),
-            None => format!("there is no {id} in this world"),
-        }),
-        ending: Box::new(move || match summary(&there) {
-            Ok(measured) => lines(&measured),
-            Err(error) => vec![("The shop".to_owned(), error.to_string())],
-        }),
-    }
+fn measured(dir: &Path) -> Measured {
+    let dir = dir.to_owned();
+    Arc::new(move || match summary(&dir) {
+        Err(error) => vec![("orders".to_owned(), error.to_string())],
+        Ok(it) => {
+            let lost = it.lost_by_a_script_that_trusts_the_probe;
+            let mut lines = vec![
+                ("orders accepted".to_owned(), format::count(it.accepted)),
+                ("on the cloud".to_owned(), format::count(it.accepted_by_target)),
+                ("orders missing".to_owned(), format::count(it.missing)),
+                ("orders twice".to_owned(), format::count(it.duplicated)),
+                ("orders refused".to_owned(), format::count(it.refused)),
+                (
+                    "as customers saw it".to_owned(),
+                    format!("{} without ordering", format::span(Duration::from_millis(it.outage_ms))),
+                ),
+            ];
+            if let Some(rows) = lost {
+                let what = format!("{} rows, had a script trusted the fence's proof", format::count(rows));
+                lines.push(("would be lost".to_owned(), what));
+            }
+            lines
+        }
+    })
 }
 
-/// What was measured, line by line.
-fn lines(measured: &Summary) -> Vec<(String, String)> {
-    let count = format::count;
-    let mut lines = vec![
-        ("Orders accepted".to_owned(), count(measured.accepted)),
-        ("Orders missing".to_owned(), count(measured.missing)),
-        ("Orders twice".to_owned(), count(measured.duplicated)),
-        ("Customers could not order for".to_owned(), format::span(Duration::from_millis(measured.outage_ms))),
-    ];
-    if let Some(lost) = measured.lost_by_a_script_that_trusts_the_probe {
-        let text = format!("{} that were written behind the fence", format::counted(lost, "row", "rows"));
-        lines.push(("A script that trusts the probe loses".to_owned(), text));
+impl From<WorldError> for Failure {
+    fn from(error: WorldError) -> Failure {
+        let exit = match &error {
+            WorldError::NotAWorld { .. } => Exit::Usage,
+            _ => Exit::NotProved,
+        };
+        Failure::new(exit, error.to_string())
     }
-    lines
-}
-
-fn sentences(measured: &Summary) -> String {
-    lines(measured).iter().map(|(what, how)| format!("{what}: {how}")).collect::<Vec<_>>().join("\n")
 }

@@ -3,6 +3,7 @@
 //! They are no part of what is promised to people, so they stand outside of clap and of the help.
 
 use std::ffi::OsString;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,8 +15,22 @@ use crate::session::engine;
 pub(super) fn main(words: &[OsString]) -> Option<ExitCode> {
     match words.first()?.to_str()? {
         "__engine" => Some(super::end(engine(words.get(1..)?))),
+        "__probe" => Some(super::end(far_probe())),
         "__step" => Some(crate::process::shim::main(words.get(1))),
         _ => crate::demo::commands::main(words),
+    }
+}
+
+/// A look that another host asks for: the question on standard input, the answer on standard output.
+fn far_probe() -> Result<Exit, Failure> {
+    let broken =
+        |error: std::io::Error| Failure::new(Exit::NotProved, format!("the look cannot be taken: {error}"));
+    let mut question = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut question).map_err(broken)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
+    match runtime.block_on(crate::probes::remote::answer(&question)) {
+        Ok(answer) => std::io::stdout().lock().write_all(&answer).map_err(broken).map(|()| Exit::Done),
+        Err(why) => Err(Failure::new(Exit::NotProved, why)),
     }
 }
 

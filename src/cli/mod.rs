@@ -6,6 +6,7 @@
 
 mod auto;
 mod check;
+mod cockpit;
 mod demo;
 mod doctor;
 pub mod exit;
@@ -22,8 +23,6 @@ mod rehearse;
 mod run;
 mod runs;
 mod schema;
-mod sitting;
-mod start;
 mod status;
 mod verify;
 mod watch;
@@ -66,6 +65,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     panics::install();
+    // Two libraries ask for the process's cryptography; an error says that it is chosen already.
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
     if let Some(code) = hidden::main(&words) {
         return code;
     }

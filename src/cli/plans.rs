@@ -20,7 +20,7 @@ pub(super) struct PlanArgs {
     pub overlay: Vec<PathBuf>,
 }
 
-fn name_and_value(text: &str) -> Result<(String, String), String> {
+pub(super) fn name_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         Some(_) | None => Err("give a name, =, and a value".to_owned()),

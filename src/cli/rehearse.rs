@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
+use super::cockpit::{Begin, Opening, Screen};
 use super::exit::{Exit, Failure};
 use super::plans::PlanArgs;
-use super::run::{brought_up, left, needs_terminal};
-use super::sitting::{self, Sit, To};
 use super::{auto, open, who};
 use crate::engine::event::{Grade, Mode};
-use crate::session::{launch, runs};
-use crate::ui::mode;
+use crate::panes::Seat;
+use crate::session::runs;
+use crate::ui;
 
 /// Goes through a plan with nothing real changed.
 ///
@@ -32,6 +32,9 @@ pub(super) struct Args {
     /// Who drives.
     #[arg(long = "as", value_name = "NAME")]
     name: Option<String>,
+    /// Signs of plain ASCII only.
+    #[arg(long)]
+    ascii: bool,
     /// Keeps the run's folder below DIR.
     #[arg(long = "in", value_name = "DIR")]
     place: Option<PathBuf>,
@@ -48,21 +51,17 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let loaded = args.plan.load()?;
     let place = open::place(args.place.as_ref())?;
     let name = match args.auto {
-        Some(_) => args.name.clone().unwrap_or_else(|| "auto".to_owned()),
-        None => {
-            needs_terminal()?;
-            who::drives(args.name.as_deref())?
-        }
+        Some(_) => who::drives(args.name.as_deref().or(Some("auto")))?,
+        None => who::drives(args.name.as_deref())?,
     };
     let (number, _) = runs::rehearsals(&place, &loaded.plan.name, &loaded.plan.pins).map_err(|error| {
         Failure::new(Exit::Journal, format!("{} cannot be read: {error}", place.display()))
     })?;
     let mode = Mode::Rehearsal { number, speed: args.speed, grade: Grade::Simulated };
-    let run = open::create(&place, &loaded, &args.plan.set, mode, &name)?;
+    let make = open::maker(place, loaded.clone(), args.plan.set.clone(), mode, name.clone(), |_| Ok(()));
     if let Some(answers) = args.auto {
-        let engine = launch::engine(&open::exe(), &run)?;
-        return auto::drive(&run, engine, &name, answers);
+        return auto::drive(make()?, &name, answers);
     }
-    let to = To::Drive(brought_up(run));
-    left(sitting::sit(Sit { name, mode: mode::Mode::Rehearsal, title: loaded.plan.name, to, extras: None })?)
+    let screen = Screen::enter(ui::mode::Mode::Rehearsal, &loaded.plan.name, args.ascii)?;
+    screen.show(Opening::on(Seat::Operator(name), Begin::Drive(make)))
 }

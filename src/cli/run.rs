@@ -1,131 +1,142 @@
 //! `cutover run`: the cockpit, live.
 
-use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::check::not_live;
+use super::cockpit::{Begin, Opening, Screen};
 use super::exit::{Exit, Failure};
 use super::plans::PlanArgs;
-use super::sitting::{self, Begin, Begun, Left, Sit, To};
-use super::{open, print, start, who};
-use crate::engine::event::Mode;
-use crate::session::feed::{FeedError, plan_of};
-use crate::session::launch::{self, LaunchError};
+use super::{doctor, open, print, who};
+use crate::engine::event::{Grade, Mode as RunMode};
+use crate::panes::{Rehearsed, Seat, StartPage};
+use crate::plan::{Environment, Level, Loaded, load};
+use crate::session::feed::plan_of;
 use crate::session::{folder, runs};
-use crate::ui::mode;
+use crate::ui::mode::Mode;
 
-/// Opens the cockpit, live: on a plan, or on a run that was left or interrupted.
+/// Runs a plan live, or goes on with a run that was interrupted or left held.
 ///
-/// Nothing is touched before the target's name has been typed. Leaving holds the run; any terminal may come back to
-/// it with `--resume`.
-///
-/// Ends with 0 when the run is done, 1 when it was rolled back, 6 when it is left held, 7 when it was given up.
+/// Nothing is made before the target's word has been typed on the start page. Ends with 0 when everything is done, 1
+/// when it was rolled back, 6 when it was left held, 7 when it was aborted.
 #[derive(clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
-    #[command(flatten)]
-    plan: Option<PlanArgs>,
-    /// Goes on with a run: its id, the beginning of it, its folder; the only open one when left out.
-    #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with_all = ["plan", "set", "overlay", "place"])]
-    resume: Option<Option<String>>,
-    /// Who drives.
+    /// The plan.
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    plan: Option<PathBuf>,
+    /// A value for a variable of the plan.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = super::plans::name_and_value)]
+    set: Vec<(String, String)>,
+    /// A plan whose values replace those of the first.
+    #[arg(long, value_name = "FILE")]
+    overlay: Vec<PathBuf>,
+    /// Goes on with this run: its id, the beginning of it, its folder; the only open one when left out.
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
+    resume: Option<String>,
+    /// Who drives; it goes on the record.
     #[arg(long = "as", value_name = "NAME")]
     name: Option<String>,
-    /// Keeps the run's folder below DIR.
-    #[arg(long = "in", value_name = "DIR")]
-    place: Option<PathBuf>,
+    /// Signs of plain ASCII only.
+    #[arg(long)]
+    ascii: bool,
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
-    if let Some(asked) = &args.resume {
-        return resume(&open::run(asked.as_deref())?, args.name.as_deref());
+    if let Some(which) = &args.resume {
+        return resume(Some(which.as_str()).filter(|w| !w.is_empty()), args);
     }
-    let Some(plan) = &args.plan else {
-        return Err(Failure::usage("which plan? Give its file, or --resume to go on with a run"));
-    };
-    let loaded = plan.load()?;
-    let place = open::place(args.place.as_ref())?;
-    needs_terminal()?;
+    let Some(plan) = &args.plan else { return Err(Failure::usage("which plan? cutover run PLAN")) };
+    let plan = PlanArgs { plan: plan.clone(), set: args.set.clone(), overlay: args.overlay.clone() };
     let name = who::drives(args.name.as_deref())?;
-    let page = start::page(&plan.plan, &loaded, &place, &name)?;
-    let identities = start::identities(&loaded);
-    let title = loaded.plan.name.clone();
-    let set = plan.set.clone();
-    let operator = name.clone();
-    let begin: Begin = Arc::new(move || {
-        let run = open::create(&place, &loaded, &set, Mode::Live, &operator)?;
-        let engine = launch::engine(&open::exe(), &run)?;
-        Ok(Begun { run, engine: Some(engine) })
-    });
-    let to = To::Start(Box::new(page), identities, begin);
-    left(sitting::sit(Sit { name, mode: mode::Mode::Live, title, to, extras: None })?)
-}
-
-/// Goes on with a run.
-pub(super) fn resume(run: &Path, said: Option<&str>) -> Result<Exit, Failure> {
-    let start = folder::read_start(run)?;
-    let summary = runs::summary(run);
-    if let runs::Standing::Over(_) = summary.standing() {
-        return Err(Failure::usage(format!("{} is over: `cutover watch {0}` shows it", start.run)));
-    }
-    if summary.verdict.is_damaged() {
-        return Err(Failure::new(Exit::Journal, summary.verdict.to_string()));
-    }
-    if let Err(failure) = needs_terminal() {
-        // A script learns the better reason first.
-        return Err(match summary.operator.filter(|_| summary.engine) {
-            Some((who, since)) => Failure::new(
-                Exit::Held,
-                format!(
-                    "{who} has had the keys of {} since {}: watch it, or take the helm in the cockpit",
-                    start.run,
-                    since.rfc3339()
-                ),
-            ),
-            None => failure,
-        });
-    }
-    let (_, missing) = plan_of(run, &start).map_err(|error: FeedError| Failure::from(error))?;
-    if start.mode == Mode::Live && !missing.is_empty() && !summary.engine {
-        let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-        return Err(Failure::usage(missing.join("\n")));
-    }
-    let name = who::drives(said)?;
-    let mode = match start.mode {
-        Mode::Live => mode::Mode::Live,
-        Mode::Rehearsal { .. } => mode::Mode::Rehearsal,
+    let screen = Screen::enter(Mode::Live, &plan.plan.display().to_string(), args.ascii)?;
+    let (loaded, page) = match prepared(&plan, &name) {
+        Ok(prepared) => prepared,
+        Err((failure, drawn)) => {
+            // The diagnostics are for the shell's screen, not for ours.
+            drop(screen);
+            print::drawn_error(&drawn);
+            return Err(failure);
+        }
     };
-    let to = To::Drive(brought_up(run.to_owned()));
-    left(sitting::sit(Sit { name, mode, title: start.plan, to, extras: None })?)
+    let make = open::maker(open::place(None)?, loaded, plan.set, RunMode::Live, name.clone(), |_| Ok(()));
+    screen.show(Opening::on(Seat::Operator(name), Begin::Start(Box::new(page), make)))
 }
 
-/// A run's engine: the one that is alive, or a new one.
-pub(super) fn brought_up(run: PathBuf) -> Begin {
-    Arc::new(move || {
-        let engine = match launch::engine(&open::exe(), &run) {
-            Ok(engine) => Some(engine),
-            Err(LaunchError::Held(_)) => None,
-            Err(error) => return Err(error.into()),
-        };
-        Ok(Begun { run: run.clone(), engine })
+fn prepared(plan: &PlanArgs, name: &str) -> Result<(Loaded, StartPage), (Failure, String)> {
+    let loaded = load(&plan.plan, &plan.overrides(), &Environment::of_process())
+        .map_err(|wrong| (Failure::new(Exit::Usage, ""), wrong.render(print::style())))?;
+    let page =
+        page(&loaded, &plan.plan.display().to_string(), name).map_err(|failure| (failure, String::new()))?;
+    Ok((loaded, page))
+}
+
+/// What the start page says of a plan before anybody was asked.
+pub(super) fn page(loaded: &Loaded, path: &str, name: &str) -> Result<StartPage, Failure> {
+    let plan = &loaded.plan;
+    let place = open::place(None)?;
+    let (_, last) = runs::rehearsals(&place, &plan.name, &plan.pins).map_err(|error| {
+        Failure::new(Exit::Journal, format!("{} cannot be read: {error}", place.display()))
+    })?;
+    let mut blocks = not_live(loaded);
+    for open in runs::list(&place).unwrap_or_default().iter().filter(|run| run.is_open()) {
+        if open.started.as_ref().is_some_and(|it| it.plan == plan.name && it.mode == RunMode::Live) {
+            blocks.push(format!(
+                "{} of this plan is {}: go on with it (cutover run --resume {0}), or give it up there",
+                open.id,
+                open.standing().word()
+            ));
+        }
+    }
+    let notes = loaded.notes.list.iter().filter(|note| note.level == Level::Warning);
+    let mut cautions: Vec<String> = notes.map(|note| note.message.clone()).collect();
+    cautions.extend(doctor::against_a_night(&place));
+    Ok(StartPage {
+        endpoints: plan.endpoints.iter().map(|e| (e.id.clone(), None)).collect(),
+        plan: Arc::new(plan.clone()),
+        path: path.to_owned(),
+        operator: name.to_owned(),
+        account: who::account(),
+        rehearsed: last.map(|it| Rehearsed {
+            number: it.number,
+            grade: match it.grade {
+                Grade::Simulated => "simulated".to_owned(),
+            },
+            at: it.at,
+            changed: it.changed,
+        }),
+        cautions,
+        blocks,
     })
 }
 
-/// The cockpit is for hands and eyes.
-pub(super) fn needs_terminal() -> Result<(), Failure> {
-    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        return Ok(());
+fn resume(which: Option<&str>, args: &Args) -> Result<Exit, Failure> {
+    let run = open::run(which)?;
+    let start = folder::read_start(&run)?;
+    let seen = runs::summary(&run);
+    if seen.verdict.is_damaged() {
+        return Err(Failure::new(Exit::Journal, seen.verdict.to_string()));
     }
-    Err(Failure::usage(
-        "the cockpit needs a terminal: give one (ssh -t), or use `cutover status` and `cutover rehearse --auto`",
-    ))
-}
-
-/// What is said when somebody has left.
-pub(super) fn left(left: Left) -> Result<Exit, Failure> {
-    if let (Some(run), Exit::LeftHeld) = (&left.run, left.exit) {
-        let id = run.file_name().unwrap_or(run.as_os_str()).to_string_lossy();
-        print::out(&format!("{id} is held. Go on with it: cutover run --resume {id}"))?;
+    if seen.ending.is_some() {
+        return Err(Failure::usage(format!("{} is over: `cutover watch {0}` shows it", start.run)));
     }
-    Ok(left.exit)
+    if start.mode == RunMode::Live && !seen.engine {
+        let (_, missing) = plan_of(&run, &start)?;
+        if !missing.is_empty() {
+            let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+            return Err(Failure::usage(missing.join("\n")));
+        }
+    }
+    if let Some((who, since)) = seen.operator.filter(|_| seen.engine && !print::is_terminal()) {
+        let since = since.rfc3339();
+        let what =
+            format!("{who} has had the keys of {} since {since}: watch it, or take the helm", start.run);
+        return Err(Failure::new(Exit::Held, what));
+    }
+    let name = match &args.name {
+        Some(name) => who::drives(Some(name))?,
+        None => start.operator,
+    };
+    let mode = if start.mode == RunMode::Live { Mode::Live } else { Mode::Rehearsal };
+    let screen = Screen::enter(mode, &start.plan, args.ascii)?;
+    screen.show(Opening::on(Seat::Operator(name), Begin::Drive(open::raise(run))))
 }

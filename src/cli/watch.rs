@@ -1,26 +1,24 @@
-//! `cutover watch`: the same cockpit, read only.
+//! `cutover watch`: the same cockpit from another terminal, without the keys.
 
+use super::cockpit::{Begin, Opening, Screen};
 use super::exit::{Exit, Failure};
 use super::open;
-use super::run::needs_terminal;
-use super::sitting::{self, Sit, To};
-use crate::session::folder;
+use crate::panes::Seat;
 use crate::ui::mode::Mode;
 
-/// Shows a run, read only, as it goes on.
-///
-/// It reads the run's files and asks nothing of its engine, so it costs the operator nothing.
+/// Shows a run as its operator sees it. Nothing can be asked for from here, and the operator notices nothing.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The run: its id, the beginning of it, its folder; the only open one when left out.
     run: Option<String>,
+    /// Signs of plain ASCII only.
+    #[arg(long)]
+    ascii: bool,
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let run = open::run(args.run.as_deref())?;
-    let start = folder::read_start(&run)?;
-    needs_terminal()?;
-    let sit =
-        Sit { name: String::new(), mode: Mode::Watch, title: start.plan, to: To::Watch(run), extras: None };
-    sitting::sit(sit).map(|left| left.exit)
+    let title = run.file_name().unwrap_or(run.as_os_str()).to_string_lossy().into_owned();
+    let screen = Screen::enter(Mode::Watch, &title, args.ascii)?;
+    screen.show(Opening::on(Seat::Watcher, Begin::Watch(run)))
 }

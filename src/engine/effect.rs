@@ -32,6 +32,11 @@ pub enum Effect {
         /// Which probe.
         probe: ProbeId,
     },
+    /// Write down what a monitor holds still: from here on a change is a breach.
+    TakeBaseline {
+        /// Which monitor.
+        probe: ProbeId,
+    },
     /// End a session of the census.
     EndSession {
         /// On which side.
@@ -52,6 +57,29 @@ pub enum Effect {
 
 /// What an event sets going. `state` is the state after it.
 pub fn effects(plan: &Plan, state: &State, event: &Event) -> Vec<Effect> {
+    let mut all = direct(plan, state, event);
+    all.extend(baselines(plan, state, event));
+    all
+}
+
+/// Monitors that count since a step hold still what is there when it has finished. What has been written down
+/// once stays: a step that is ticked again does not make good what has changed meanwhile.
+fn baselines<'a>(plan: &'a Plan, state: &'a State, event: &'a Event) -> impl Iterator<Item = Effect> + 'a {
+    let settled = match event {
+        Event::StepEnded { step, .. }
+        | Event::StepProved { step, .. }
+        | Event::StepSettled { step, .. }
+        | Event::StepSkipped { step, .. } => state.step(plan, step).filter(|s| s.is_settled()).map(|_| step),
+        _ => None,
+    };
+    plan.probes
+        .iter()
+        .filter(move |p| settled.is_some() && p.since.as_ref() == settled)
+        .filter(|p| p.kind.holds_still() && !state.baselines.contains_key(&p.id))
+        .map(|p| Effect::TakeBaseline { probe: p.id.clone() })
+}
+
+fn direct(plan: &Plan, state: &State, event: &Event) -> Vec<Effect> {
     match event {
         Event::StepStarted { step, attempt, leg, .. } => started(plan, step, *attempt, *leg),
         Event::StepReopened { step, .. } => plan.step(step).map(looked_for(plan)).unwrap_or_default(),

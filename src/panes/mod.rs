@@ -7,7 +7,7 @@
 //!
 //! | part | owns |
 //! |---|---|
-//! | [`cockpit`], `press`, `prompt` | the state machine: what is open, what a key means there |
+//! | `cockpit`, `press`, `at_gate`, `drive`, `roam`, `prompt` | the state machine: what is open, what a key means there |
 //! | `scene`, `figures`, `standing` | what a frame is drawn from |
 //! | `main_screen`, `header`, `footer` | the places on the main screen |
 //! | `section` and its panes, `checklist`, `wayback`, `journal` | one file a pane, one line of [`PANES`] each |
@@ -19,11 +19,13 @@
 //! person looks at is ever in the engine's state.
 
 mod alarms;
+mod at_gate;
 mod checklist;
 mod cockpit;
 mod commands;
 mod detail;
 mod document;
+mod drive;
 mod ending;
 mod environment;
 pub mod feed;
@@ -35,7 +37,9 @@ mod header;
 mod help;
 mod item;
 mod journal;
+mod looks;
 mod main_screen;
+mod notice;
 mod plain;
 mod press;
 mod prompt;

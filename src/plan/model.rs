@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::ids::{EndpointId, PersonId, PhaseId, ProbeId, StepId};
 use super::secret::Template;
 use crate::clock::Timestamp;
@@ -118,7 +120,7 @@ pub struct Person {
 }
 
 /// A system that something is read from or written to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Endpoint {
     /// As named in the plan.
     pub id: EndpointId,
@@ -129,7 +131,7 @@ pub struct Endpoint {
 }
 
 /// How a database is reached: one variant a database, matched by `databases::connect`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum DatabaseSettings {
     /// A `SQLite` file with the tables of the `SQLite` convention.
     Sqlite {
@@ -139,7 +141,7 @@ pub enum DatabaseSettings {
 }
 
 /// What an endpoint must prove to be; clones share identifiers, so a row can be asked for too.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The system identifier that the server itself gives.
     pub system: Option<String>,
@@ -148,7 +150,7 @@ pub struct Identity {
 }
 
 /// A query and the one value that it must give.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdentityRow {
     /// One query of one value.
     pub sql: String,
@@ -224,7 +226,7 @@ pub enum Severity {
 }
 
 /// How something is measured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ProbeKind {
     /// A command: exit, text, or a value in its JSON.
     Command(CommandProbe),
@@ -297,7 +299,7 @@ pub enum ProbeKind {
 }
 
 /// An argv list with its environment; never a shell string.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CommandLine {
     /// Program and arguments; relative programs with a `/` are relative to the plan's folder.
     pub argv: Vec<String>,
@@ -306,7 +308,7 @@ pub struct CommandLine {
 }
 
 /// A command whose answer is looked at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CommandProbe {
     /// What is run.
     pub command: CommandLine,
@@ -315,7 +317,7 @@ pub struct CommandProbe {
 }
 
 /// What an answer must look like; everything named must hold.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Expect {
     /// Exit code of a command; 0 unless said otherwise.
     pub exit: Option<i32>,
@@ -336,7 +338,7 @@ pub struct Expect {
 }
 
 /// One HTTP exchange.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HttpProbe {
     /// `GET`, `HEAD` or `POST`.
     pub method: String,
@@ -353,7 +355,7 @@ pub struct HttpProbe {
 }
 
 /// A certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsProbe {
     /// `host:port`.
     pub address: String,
@@ -366,7 +368,7 @@ pub struct TlsProbe {
 }
 
 /// A record at a named server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DnsProbe {
     /// `host:port` of the server that is asked.
     pub server: String,
@@ -381,7 +383,7 @@ pub struct DnsProbe {
 }
 
 /// Files that are there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilesProbe {
     /// A file or folder.
     pub path: String,
@@ -394,7 +396,7 @@ pub struct FilesProbe {
 }
 
 /// A replication link.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// Where changes come from.
     pub from: EndpointId,
@@ -413,7 +415,7 @@ pub struct Link {
 }
 
 /// Which side a fence stands on, and how it is proved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FenceTarget {
     /// The side.
     pub endpoint: EndpointId,
@@ -424,7 +426,7 @@ pub struct FenceTarget {
 }
 
 /// Every row of two databases.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TablesProbe {
     /// Held to be right.
     pub from: EndpointId,
@@ -792,6 +794,32 @@ impl Plan {
     /// The first step of the checklist that moves users.
     pub fn switch_step(&self) -> Option<&Step> {
         self.steps.iter().find(|s| s.switch)
+    }
+}
+
+impl ProbeKind {
+    /// Whether it is compared with a baseline: any change is a breach.
+    pub fn holds_still(&self) -> bool {
+        match self {
+            ProbeKind::Schema { .. }
+            | ProbeKind::Writes { .. }
+            | ProbeKind::Tree { .. }
+            | ProbeKind::Git { .. }
+            | ProbeKind::Unchanged(_) => true,
+            ProbeKind::Command(_)
+            | ProbeKind::Http(_)
+            | ProbeKind::Tcp { .. }
+            | ProbeKind::Tls(_)
+            | ProbeKind::Dns(_)
+            | ProbeKind::Sql { .. }
+            | ProbeKind::Files(_)
+            | ProbeKind::Link(_)
+            | ProbeKind::Control(_)
+            | ProbeKind::Fence(_)
+            | ProbeKind::Identity { .. }
+            | ProbeKind::Marker { .. }
+            | ProbeKind::Tables(_) => false,
+        }
     }
 }
 

@@ -118,10 +118,12 @@ impl Baseline {
 /// So many findings are carried along; their exact number stands in the text.
 const NAMED: usize = 100;
 
-/// What a monitor says: everything still, or the first thing that is not, by name.
-pub(crate) fn still(baseline: &Baseline, noun: &str, mut findings: Vec<Finding>) -> Measure {
+/// What a monitor says: everything still, or the first thing that is not, by name. A first look has nothing
+/// to compare with, so it does not say that nothing has changed.
+pub(crate) fn still(baseline: &Baseline, first: bool, noun: &str, mut findings: Vec<Finding>) -> Measure {
     let objects = baseline.objects.len() as u64;
     let text = match findings.as_slice() {
+        [] if first => format!("noted, {}", counted(objects, noun)),
         [] => format!("unchanged, {}", counted(objects, noun)),
         [one] => told(one),
         [first, rest @ ..] => format!("{}, and {} more", told(first), rest.len()),
@@ -208,11 +210,12 @@ mod tests {
     #[test]
     fn what_moved_is_named_and_counted() {
         let base = of(&[("a", "1")]);
-        assert_eq!(still(&base, "object", vec![]).text, "unchanged, 1 object");
-        let one = still(&base, "object", vec![finding("table orders", "altered")]);
+        assert_eq!(still(&base, false, "object", vec![]).text, "unchanged, 1 object");
+        assert_eq!(still(&base, true, "object", vec![]).text, "noted, 1 object");
+        let one = still(&base, false, "object", vec![finding("table orders", "altered")]);
         assert_eq!((one.pass, one.text.as_str()), (false, "table orders altered"));
         let many = (0..250).map(|i| finding(format!("t{i}"), "added")).collect();
-        let many = still(&base, "object", many);
+        let many = still(&base, false, "object", many);
         assert_eq!(many.text, "t0 added, and 249 more");
         let Facts::Still(still) = many.facts else { panic!("{many:?}") };
         assert_eq!(still.findings.len(), NAMED);

@@ -13,7 +13,7 @@ use crate::plan::model::{CommandLine, CommandProbe};
 use crate::process::{self, Ended, Env, Finished, Limits, Spec};
 
 /// A look that is given up leaves its command so long to end by itself.
-const GRACE: Duration = Duration::from_secs(1);
+pub(super) const GRACE: Duration = Duration::from_secs(1);
 
 /// What a command that ran to its end has left.
 pub(super) struct Ran {

@@ -53,7 +53,7 @@ pub(super) async fn look(look: &mut Look<'_>, remote: &str, refs: &[String]) -> 
     for finding in &findings {
         look.keep(&format!("{} {}", finding.what, finding.change));
     }
-    Ok(still(&baseline, "ref", findings))
+    Ok(still(&baseline, look.is_first(), "ref", findings))
 }
 
 /// Nobody sits at a terminal to be asked for a password, and a remote is no way to run a program.

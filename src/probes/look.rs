@@ -5,6 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::baseline::Baseline;
 use super::endpoint::Lanes;
 use super::scrub::Scrub;
@@ -29,6 +31,8 @@ pub struct Context {
     pub scratch: PathBuf,
     /// The plan's systems.
     pub endpoints: Vec<Endpoint>,
+    /// How another host is reached, before the options that every look from there has.
+    pub ssh: Vec<String>,
     /// The plan's replication links.
     pub links: Vec<Link>,
     /// The time.
@@ -52,6 +56,7 @@ impl Context {
             root,
             scratch,
             endpoints,
+            ssh: vec!["ssh".to_owned()],
             clock,
             lanes,
             links,
@@ -66,7 +71,7 @@ impl Context {
 }
 
 /// What a look has left behind.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Looked {
     /// What was seen, or why nothing was.
     pub result: Result<Measure, Unmeasured>,
@@ -137,6 +142,11 @@ impl<'a> Look<'a> {
         }
         self.taken = Some(now.clone());
         now.clone()
+    }
+
+    /// Whether there was nothing to compare with.
+    pub(crate) fn is_first(&self) -> bool {
+        self.baseline.is_none()
     }
 
     /// Cleans everything that came back.

@@ -23,6 +23,7 @@ mod identity;
 mod link;
 pub(crate) mod look;
 mod marker;
+pub mod remote;
 mod schema;
 pub(crate) mod scrub;
 mod sql;
@@ -46,11 +47,14 @@ use look::Look;
 /// cancelled, not left behind.
 pub async fn measure(ctx: &Context, probe: &Probe, baseline: Option<&Baseline>) -> Looked {
     let mut look = Look::new(ctx, probe.timeout, baseline);
-    let result = match tokio::time::timeout(probe.timeout, look_at(&mut look, &probe.kind)).await {
-        Ok(result) => result,
-        Err(_) => Err(timed_out(probe.timeout)),
+    let seen = async {
+        match &probe.from {
+            Some(host) => remote::look(&mut look, host, &probe.kind).await,
+            None => look_at(&mut look, &probe.kind).await,
+        }
     };
-    look.finish(result)
+    let result = tokio::time::timeout(probe.timeout, seen).await;
+    look.finish(result.unwrap_or_else(|_| Err(timed_out(probe.timeout))))
 }
 
 fn timed_out(after: std::time::Duration) -> Unmeasured {

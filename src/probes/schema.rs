@@ -27,5 +27,5 @@ pub(super) async fn look(look: &mut Look<'_>, endpoint: &EndpointId) -> Result<M
     for finding in &findings {
         look.keep(&format!("{} {}", finding.what, finding.change));
     }
-    Ok(still(&baseline, "object", findings))
+    Ok(still(&baseline, look.is_first(), "object", findings))
 }

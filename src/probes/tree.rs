@@ -36,7 +36,7 @@ pub(super) async fn look(look: &mut Look<'_>, paths: &[String]) -> Result<Measur
     for finding in &findings {
         look.keep(&format!("{} {}", finding.what, finding.change));
     }
-    Ok(still(&baseline, "file", findings))
+    Ok(still(&baseline, look.is_first(), "file", findings))
 }
 
 fn read(roots: &[PathBuf], known: Option<&Baseline>, now: i64, off: &Off) -> Result<Baseline, Unmeasured> {

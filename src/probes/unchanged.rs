@@ -32,7 +32,7 @@ pub(super) async fn look(look: &mut Look<'_>, command: &CommandLine) -> Result<M
     let baseline = look.against(&seen);
     let was = baseline.text.clone().unwrap_or_default();
     if was == output {
-        return Ok(still(&baseline, "line", Vec::new()));
+        return Ok(still(&baseline, look.is_first(), "line", Vec::new()));
     }
     let (gone, come) = (missing(&was, &output), missing(&output, &was));
     for line in &gone {
@@ -51,6 +51,7 @@ pub(super) async fn look(look: &mut Look<'_>, command: &CommandLine) -> Result<M
     let digest = sha256(output.as_bytes());
     Ok(still(
         &baseline,
+        false,
         "line",
         vec![finding("the output", format!("{change} ({})", super::baseline::short(&digest)))],
     ))

@@ -98,7 +98,8 @@ mod tests {
         assert_eq!(counted(3, "day"), "3 days");
         assert_eq!(size(1023), "1023 B");
         assert_eq!(size(1_258_291), "1.1 MiB");
-        assert_eq!(size(u64::MAX), "16384.0 PiB");
+        assert_eq!(size(1 << 50), "1.0 PiB");
+        assert_eq!(size(u64::MAX), "16383.9 PiB");
         assert_eq!(span(Duration::from_millis(420)), "0.4s");
         assert_eq!(span(Duration::from_secs(48)), "48s");
         assert_eq!(span(Duration::from_secs(162)), "2m42s");

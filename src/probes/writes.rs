@@ -29,6 +29,7 @@ pub(super) async fn look(look: &mut Look<'_>, endpoint: &EndpointId) -> Result<M
         look.keep(&format!("{} {}", finding.what, finding.change));
     }
     let text = match findings.first() {
+        None if look.is_first() => "noted, looked at from here on".to_owned(),
         None => "quiet, only replication writes".to_owned(),
         Some(first) => format!("{} written: {} {}", counted(writes.total, "row"), first.what, first.change),
     };

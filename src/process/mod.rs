@@ -20,7 +20,7 @@ pub mod step;
 
 pub use bounded::{Bounded, Ring};
 pub use detach::{DetachError, Detached, detach, own_session};
-pub use run::{Ended, Finished, Limits, run};
+pub use run::{Ended, Finished, Limits, run, run_with};
 pub use spec::{Env, NotStarted, Spec, SpecError};
 pub use step::shim;
 

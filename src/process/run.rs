@@ -1,12 +1,14 @@
 //! Running a short command to its end, with what it prints kept within bounds.
 
-use std::io::{self, PipeReader};
+use std::fs::File;
+use std::io::{self, PipeReader, Seek as _, SeekFrom, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::pin::pin;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{MemfdFlags, memfd_create};
 use tokio::net::unix::pipe;
 use tokio::time::timeout;
 
@@ -79,6 +81,13 @@ pub struct Finished {
 
 /// Runs a command to its end. Dropping the future ends the command and its group, KILL after the grace.
 pub async fn run(spec: &Spec, limits: Limits) -> Finished {
+    run_with(spec, limits, &[]).await
+}
+
+/// As [`run`], with an input: for this program's own helpers only, since a command of a plan has none.
+///
+/// The input is whole before the command starts, in a memory file, so that nobody has to feed it.
+pub async fn run_with(spec: &Spec, limits: Limits, input: &[u8]) -> Finished {
     let mut finished = Finished {
         ended: Ended::TimedOut,
         stdout: Bounded::new(limits.capture),
@@ -87,17 +96,22 @@ pub async fn run(spec: &Spec, limits: Limits) -> Finished {
         leaked: false,
     };
     let began = Instant::now();
-    finished.ended = run_into(spec, &mut finished).await.unwrap_or_else(|ended| ended);
+    finished.ended = run_into(spec, input, &mut finished).await.unwrap_or_else(|ended| ended);
     finished.took = began.elapsed();
     finished
 }
 
-async fn run_into(spec: &Spec, finished: &mut Finished) -> Result<Ended, Ended> {
+async fn run_into(spec: &Spec, input: &[u8], finished: &mut Finished) -> Result<Ended, Ended> {
     let mut command = spec.command().map_err(Ended::NotStarted)?;
     let no_pipe = |error| Ended::NotStarted(NotStarted::System { doing: "make a pipe".to_owned(), error });
     let (stdout, out) = io::pipe().map_err(no_pipe)?;
     let (stderr, err) = io::pipe().map_err(no_pipe)?;
     command.stdout(out).stderr(err);
+    if !input.is_empty() {
+        let doing = "keep the input".to_owned();
+        let input = kept(input).map_err(|error| Ended::NotStarted(NotStarted::System { doing, error }))?;
+        command.stdin(input);
+    }
     let mut group =
         Group::spawn(&mut command, spec.grace).map_err(|error| Ended::NotStarted(spec.explain(error)))?;
     drop(command); // It holds our copies of the pipes' other ends.
@@ -125,6 +139,14 @@ async fn run_into(spec: &Spec, finished: &mut Finished) -> Result<Ended, Ended> 
         Cause::TimedOut => Ended::TimedOut,
         Cause::Ended | Cause::Stopped => how(status),
     })
+}
+
+/// A memory file to be read from its beginning.
+fn kept(input: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create("input", MemfdFlags::CLOEXEC)?);
+    file.write_all(input)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(file)
 }
 
 fn how(status: ExitStatus) -> Ended {

@@ -15,6 +15,7 @@ use super::Attempt;
 use super::executor::{Ended, Hand};
 use crate::clock;
 use crate::engine::event::{Outcome, OutputRef};
+use crate::plan::StepId;
 use crate::plan::model::CommandLine;
 use crate::probes::words::line;
 use crate::process::step::{self, Claim, Exit, Found, StepError, output};
@@ -35,9 +36,14 @@ pub(super) struct Order<'a> {
     pub(super) timeout: Option<Duration>,
 }
 
+/// The folder of a try of a step.
+pub fn step_folder(run: &Path, step: &StepId, number: u32) -> PathBuf {
+    run.join("steps").join(format!("{step}.{number}"))
+}
+
 /// The folder of a try.
 pub(super) fn folder(run: &Path, attempt: &Attempt) -> PathBuf {
-    run.join("steps").join(format!("{}.{}", attempt.step, attempt.number))
+    step_folder(run, &attempt.step, attempt.number)
 }
 
 /// Makes the folder of a try and takes its lock. One that was made before and never used is made anew.

@@ -37,6 +37,7 @@ use crate::plan::model::{Link, Probe, ProbeKind};
 use crate::plan::{EndpointId, Plan, ProbeId, StepId};
 use crate::probes::Context;
 
+pub use self::commands::step_folder;
 pub use self::folder::last_path;
 
 /// What comes back.
@@ -70,16 +71,18 @@ pub struct Known {
     pub sides: HashMap<EndpointId, (FenceState, Option<String>)>,
     /// Steps that are done and not taken back, in no order.
     pub done: Vec<StepId>,
+    /// Steps that were left out on purpose.
+    pub skipped: Vec<StepId>,
 }
 
 impl Known {
     /// What a state says.
     pub fn of(plan: &Plan, state: &State) -> Known {
-        let done = state
-            .steps
-            .iter()
-            .enumerate()
-            .filter(|(_, s)| s.status == Status::Done && s.undo != UndoStatus::Done);
+        let steps = |wanted: Status| -> Vec<StepId> {
+            let steps = state.steps.iter().enumerate();
+            let slots = steps.filter(|(_, s)| s.status == wanted && s.undo != UndoStatus::Done);
+            slots.filter_map(|(slot, _)| plan.at_slot(slot)).map(|step| step.id.clone()).collect()
+        };
         Known {
             running: state.running(plan).map(|(step, number, leg)| Attempt { step, number, leg }).collect(),
             baselines: state.baselines.clone(),
@@ -88,8 +91,15 @@ impl Known {
                 .iter()
                 .map(|(id, side)| (id.clone(), (side.state, side.position.clone())))
                 .collect(),
-            done: done.filter_map(|(slot, _)| plan.at_slot(slot)).map(|step| step.id.clone()).collect(),
+            done: steps(Status::Done),
+            skipped: steps(Status::Skipped),
         }
+    }
+
+    /// Whether a monitor holds still from the start: the step since which it counts has finished.
+    fn counts(&self, probe: &Probe) -> bool {
+        let finished = |step: &StepId| self.done.contains(step) || self.skipped.contains(step);
+        probe.since.as_ref().is_none_or(finished) || self.baselines.contains_key(&probe.id)
     }
 }
 
@@ -171,18 +181,6 @@ impl Performer {
         }
     }
 
-    /// What a monitor holds still is written down anew, now: changes until here were wanted.
-    pub fn rebase(&self, probe: &ProbeId) {
-        match &self.0 {
-            Inner::Simulated(_) => {}
-            Inner::Real { sampler, .. } => {
-                if let Some(sampler) = lock(sampler).as_ref() {
-                    sampler.rebase(probe);
-                }
-            }
-        }
-    }
-
     /// Stops looking, and waits until everything that was set going has said its end.
     pub async fn settled(self) {
         match self.0 {
@@ -211,6 +209,11 @@ fn started(sampler: &Mutex<Option<Sampler>>, executor: &Executor, effect: &Effec
         Effect::Measure { probe } => {
             if let Some(sampler) = lock(sampler).as_ref() {
                 sampler.ask(probe);
+            }
+        }
+        Effect::TakeBaseline { probe } => {
+            if let Some(sampler) = lock(sampler).as_ref() {
+                sampler.rebase(probe);
             }
         }
         Effect::EndSession { endpoint, session } => executor.end_session(endpoint.clone(), session.clone()),

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
@@ -37,8 +38,8 @@ pub(super) struct Sampler {
 struct Bell {
     /// Look now.
     look: Notify,
-    /// Forget the baseline: the next look writes another.
-    forget: std::sync::atomic::AtomicBool,
+    /// The time of a monitor has come: the next look writes its baseline down, whatever was before.
+    rebase: AtomicBool,
 }
 
 impl Sampler {
@@ -61,6 +62,7 @@ impl Sampler {
                 out: out.clone(),
                 bell: Arc::clone(&bell),
                 patience: waited.get(&probe.id).copied(),
+                counts: setup.known.counts(probe),
                 unrecorded: baseline.is_some() && recorded.is_none(),
                 last: None,
                 probe: probe.clone(),
@@ -80,10 +82,10 @@ impl Sampler {
         }
     }
 
-    /// What a monitor holds still is written down anew, now.
+    /// What a monitor holds still is written down now: changes until here were wanted.
     pub(super) fn rebase(&self, probe: &ProbeId) {
         if let Some(bell) = self.probes.get(probe) {
-            bell.forget.store(true, std::sync::atomic::Ordering::Release);
+            bell.rebase.store(true, Ordering::Release);
             bell.look.notify_one();
         }
     }
@@ -136,6 +138,8 @@ struct Watch {
     /// How long it is looked at again after an ask, while it is not good.
     patience: Option<Duration>,
     baseline: Option<Baseline>,
+    /// The step since which it counts has finished.
+    counts: bool,
     /// Why there is no telling what has changed.
     damaged: Option<String>,
     /// The baseline was kept, and the engine died before it was on record.
@@ -173,9 +177,10 @@ impl Watch {
 
     /// One look, said to whoever listens; `Err` when nobody does.
     async fn look(&mut self, began: Now) -> Result<bool, Gone> {
-        if self.bell.forget.swap(false, std::sync::atomic::Ordering::AcqRel) {
+        if self.bell.rebase.swap(false, Ordering::AcqRel) {
             self.baseline = None;
             self.damaged = None;
+            self.counts = true;
         }
         let started = Instant::now();
         let result = match &self.damaged {
@@ -197,7 +202,8 @@ impl Watch {
 
     async fn measure(&mut self) -> Result<Result<Measure, Unmeasured>, Gone> {
         let mut looked = probes::measure(&self.context, &self.probe, self.baseline.as_ref()).await;
-        if let Some(baseline) = looked.baseline.take() {
+        // Before its time a monitor only notes what is there.
+        if let Some(baseline) = looked.baseline.take().filter(|_| self.counts) {
             // A baseline that is not on disk is none: the next look takes another.
             if let Err(why) = self.aside(baseline.clone(), folder::keep_baseline).await {
                 return Ok(Err(Unmeasured::Failed(why)));

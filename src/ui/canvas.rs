@@ -127,6 +127,12 @@ impl<'a> Canvas<'a> {
         self.line(right - taken, y, taken, pieces)
     }
 
+    /// Draws a sign that is a shape and no text, in a role's colour alone: a bar that was filled or
+    /// underlined would have another height.
+    pub fn shape(&mut self, x: u16, y: u16, sign: &'static str, role: Role) {
+        self.put(x, y, 1, &sign.into(), ink(self.style(role)));
+    }
+
     /// Lays a role's look over what is drawn there: a selected row, a band.
     pub fn tint(&mut self, area: Rect, role: Role) {
         let style = self.style(role);
@@ -199,14 +205,23 @@ impl<'a> Canvas<'a> {
 
     fn box_lines(&mut self, area: Rect, pieces: &Frame, role: Role) {
         let Rect { x, y, width, height } = area;
-        let across = pieces.horizontal.repeat(usize::from(width) - 2);
-        let top = format!("{}{across}{}", pieces.top_left, pieces.top_right);
-        let bottom = format!("{}{across}{}", pieces.bottom_left, pieces.bottom_right);
-        self.text(x, y, width, top, role);
-        self.text(x, y + height - 1, width, bottom, role);
-        for row in y + 1..y + height - 1 {
-            self.text(x, row, 1, pieces.vertical, role);
-            self.text(x + width - 1, row, 1, pieces.vertical, role);
+        let (right, bottom) = (x + width - 1, y + height - 1);
+        for column in x + 1..right {
+            self.shape(column, y, pieces.horizontal, role);
+            self.shape(column, bottom, pieces.horizontal, role);
+        }
+        for row in y + 1..bottom {
+            self.shape(x, row, pieces.vertical, role);
+            self.shape(right, row, pieces.vertical, role);
+        }
+        let corners = [
+            (x, y, pieces.top_left),
+            (right, y, pieces.top_right),
+            (x, bottom, pieces.bottom_left),
+            (right, bottom, pieces.bottom_right),
+        ];
+        for (x, y, corner) in corners {
+            self.shape(x, y, corner, role);
         }
     }
 
@@ -246,8 +261,22 @@ impl<'a> Canvas<'a> {
     }
 
     fn style(&self, role: Role) -> Style {
-        self.look.theme.style(if self.look.old && is_a_value(role) { Role::Old } else { role })
+        let Look { theme, mode, old, .. } = self.look;
+        match role {
+            role if *old && is_a_value(role) => theme.style(Role::Old),
+            // What moves with the eye has the mode's colour too.
+            Role::Focus | Role::Beat if *mode != Mode::Live => ink(theme.style(mode.word_role())),
+            role => theme.style(role),
+        }
     }
+}
+
+/// The colour that a look is known by, as a foreground.
+fn ink(style: Style) -> Style {
+    let filled = style.bg.is_some();
+    let colour = style.bg.or(style.fg);
+    let modifiers = style.add_modifier & if filled { Modifier::empty() } else { WEIGHTS };
+    Style { fg: colour, ..Style::new() }.add_modifier(modifiers)
 }
 
 /// Roles that vouch for something.
@@ -353,5 +382,31 @@ mod tests {
         let style = |x| buffer[(x, 0)].style();
         assert_eq!(style(5).fg, look.theme.style(Role::Old).fg);
         assert_eq!(style(0).bg, look.theme.style(Role::ModeLive).bg);
+    }
+
+    #[test]
+    fn a_shape_has_the_colour_of_a_filled_look_and_is_not_filled() {
+        let theme = Theme::built_in("high-contrast", crate::ui::colour::Depth::True);
+        let filled = theme.style(Role::Warning);
+        let (buffer, _) = cells(4, 2, &Look { theme, ..look(Mode::Live) }, |canvas| {
+            canvas.shape(0, 1, "▄", Role::Warning);
+            canvas.text(1, 1, 1, "!", Role::Warning);
+        });
+        assert_eq!(Some(buffer[(0, 1)].fg), filled.bg);
+        assert_eq!(buffer[(0, 1)].bg, ratatui::style::Color::Reset);
+        assert_eq!(Some(buffer[(1, 1)].bg), filled.bg);
+    }
+
+    #[test]
+    fn what_moves_has_the_colour_of_the_mode() {
+        let beat = |mode| {
+            let (buffer, _) = cells(4, 2, &look(mode), |canvas| {
+                canvas.text(0, 1, 1, "●", Role::Beat);
+            });
+            buffer[(0, 1)].fg
+        };
+        let theme = look(Mode::Live).theme;
+        assert_eq!(Some(beat(Mode::Live)), theme.style(Role::Beat).fg);
+        assert_eq!(Some(beat(Mode::Rehearsal)), theme.style(Role::ModeRehearsal).bg);
     }
 }

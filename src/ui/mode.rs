@@ -64,7 +64,7 @@ impl Mode {
     pub const fn frame(self) -> Role {
         match self {
             Self::Live => Role::GateFrame,
-            _ => self.hairline(),
+            _ => self.word_role(),
         }
     }
 }

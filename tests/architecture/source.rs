@@ -159,13 +159,12 @@ impl Tree<'_> {
                 self.rest = rest;
                 continue;
             }
-            let mut called = name.to_owned();
+            let mut called = name;
             if let Some(alias) = self.rest.trim_start().strip_prefix("as ") {
                 let end = alias.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(alias.len());
-                called = alias[..end].to_owned();
-                self.rest = &alias[end..];
+                (called, self.rest) = alias.split_at(end);
             }
-            return self.found.push((path, called));
+            return self.found.push((path, called.to_owned()));
         }
     }
 

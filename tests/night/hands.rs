@@ -56,6 +56,18 @@ impl Hands {
         buffer
     }
 
+    /// The same screen in several themes.
+    pub fn in_themes<'t>(&mut self, themes: &[&'t str]) -> Vec<(&'t str, Buffer)> {
+        self.show();
+        let (width, height) = self.size;
+        let old = self.cockpit.is_old(self.night.now);
+        let mut draw = |theme: &'t str| {
+            let look = Look { old, ..look(theme, self.cockpit.mode()) };
+            (theme, drawn(width, height, &look, |canvas| self.cockpit.draw(canvas, self.night.now)))
+        };
+        themes.iter().map(|theme| draw(theme)).collect()
+    }
+
     /// What stands on the screen.
     pub fn reads(&mut self) -> String {
         self.show();

@@ -2,6 +2,7 @@
 //! test sets as it likes. Nothing is poked into the state: what screens and reports are tested on can happen.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses its own part of the night")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 pub mod hands;
 pub mod screen;
@@ -17,11 +18,12 @@ use cutover::engine::effect::{Effect, effects};
 use cutover::engine::event::{Decision, Grade, Leg, Mode, Outcome, RunStarted};
 use cutover::engine::input::{GateAnswer, Input, Intent, Issued, Report};
 use cutover::engine::reading::{
-    Compared, Facts, FenceFacts, FenceState, Finding, Lag, LagUnit, MarkerSeen, Measure, Origin, Reading,
-    SessionSeen, Still, Unmeasured,
+    Compared, DifferenceSeen, Facts, FenceFacts, FenceState, Finding, Lag, LagUnit, MarkerSeen, Measure,
+    Origin, Reading, SessionSeen, Still, Unmeasured,
 };
 use cutover::engine::readings::Readings;
 use cutover::engine::refusal::Refusal;
+use cutover::engine::rules::evidence;
 use cutover::engine::state::{At, Status};
 use cutover::engine::{Event, State};
 use cutover::panes::{Contact, Feed, Recorded};
@@ -306,7 +308,7 @@ impl Night {
             }
             let due = match probe.schedule {
                 Schedule::Every(every) => {
-                    let every = every.as_millis() as u64;
+                    let every = u64::try_from(every.as_millis()).unwrap();
                     let last = self.readings.track(&probe.id).and_then(|t| t.last.as_ref()).map(|r| r.boot);
                     last.is_none_or(|last| self.now.boot.0 - last.0 >= every)
                 }
@@ -324,7 +326,7 @@ impl Night {
         let result = match world {
             World::Fails(why) => Err(why),
             World::Says { pass, text, facts } => Ok(Measure { pass, text, facts }),
-            World::Behind { rows, .. } => Ok(self.lag(probe, rows as u64)),
+            World::Behind { rows, .. } => Ok(self.lag(probe, rows.cast_unsigned())),
         };
         self.readings.apply(Reading {
             probe: probe.clone(),
@@ -440,7 +442,7 @@ impl Night {
         let gate = StepId::from(gate);
         let asked = self.state.gates.get(&gate).expect("the gate is open").clone();
         let sheet = asked.sheet.expect("it has a sheet");
-        let waived = sheet.lines.iter().filter(|line| line.waived.is_some()).count() as u32;
+        let waived = u32::try_from(sheet.lines.iter().filter(|line| line.waived.is_some()).count()).unwrap();
         let answer = GateAnswer {
             gate: gate.clone(),
             revision: asked.revision,
@@ -463,6 +465,12 @@ impl Night {
         self.put(Input::Intent { by, intent: Intent::DecideGate(answer), issued: Some(issued) })
             .expect("the gate says GO");
         self
+    }
+
+    /// The engine says nothing for a while: clocks go on, nothing else does.
+    pub fn silence(&mut self, time: Duration) {
+        let Now { wall, boot, real } = self.now;
+        self.now = Now { wall: wall.plus(time), boot: boot.plus(time), real: real.plus(time) };
     }
 
     /// What the cockpit is fed now, by an engine that lives.
@@ -531,5 +539,50 @@ pub fn over(night: Night) -> Night {
     night.doze("00:55:00").confirm("reconcile").pass(3);
     night.go("go-announce").pass(1);
     night.done("announce", "told").pass(2);
+    night
+}
+
+/// The gate that moves users, with evidence that is wrong in every way, and one finding waived.
+pub fn at_a_bad_gate(night: Night) -> Night {
+    let mut night = at_the_gate(night);
+    night.breach("app-files", "srv/app/config.toml", "changed");
+    night.sees("backup", World::Fails(Unmeasured::TimedOut(5_000)));
+    night.sees("front-door", World::Fails(Unmeasured::NotReachable("connection refused".into())));
+    night.pass(20);
+    let waived = evidence::lines(&night.plan, &night.state, &night.readings, &"go".into(), night.now)
+        .into_iter()
+        .find(|line| line.id == "app-files")
+        .expect("a breach is evidence");
+    let waive = Intent::Waive {
+        gate: "go".into(),
+        evidence: waived.id,
+        finding: waived.finding.expect("it is wrong"),
+        reason: "log level only".into(),
+    };
+    night.wants(waive).expect("it can be waived");
+    night.pass(1);
+    night
+}
+
+/// The night on which a comparison finds rows that differ.
+pub fn different(night: Night) -> Night {
+    let mut night = quiet(night);
+    let row = |key: &str, kind: &str, columns: &[&str]| DifferenceSeen {
+        table: "orders".into(),
+        key: key.into(),
+        kind: kind.into(),
+        columns: columns.iter().map(|c| (*c).to_owned()).collect(),
+    };
+    let World::Says { facts: Facts::Compared(compared), .. } = same(18_204_412) else { unreachable!() };
+    let named = vec![
+        row("81f2", "changed", &["price", "currency"]),
+        row("81f3", "missing", &[]),
+        row("90aa", "extra", &[]),
+    ];
+    let facts = Facts::Compared(Compared { same: 127, differences: 12, named, ..compared });
+    let text = "127 of 128 tables the same, 12 rows of orders differ".into();
+    night.sees("rows", World::Says { pass: false, text, facts });
+    night.sees("billing", World::Behind { rows: 0, each_second: 0 });
+    night.until("00:44:00");
     night
 }

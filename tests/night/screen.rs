@@ -79,3 +79,66 @@ fn sgr(style: Style) -> String {
     }
     format!("\x1b[{}m", codes.join(";"))
 }
+
+/// A screen as text, then its looks in several themes: which columns of which row look how. The same screen
+/// drawn in each theme goes in; what looks alike in all of them has one letter.
+pub fn with_looks(screens: &[(&str, Buffer)]) -> String {
+    let (_, first) = &screens[0];
+    let mut all = text(first);
+    all.push_str("\nlooks\n");
+    let mut legend: Vec<Vec<String>> = Vec::new();
+    for y in 0..first.area().height {
+        let mut runs: Vec<(usize, u16, u16)> = Vec::new();
+        for x in 0..first.area().width {
+            let looks: Vec<String> = screens.iter().map(|(_, b)| style(b[(x, y)].style())).collect();
+            if looks.iter().all(String::is_empty) {
+                continue;
+            }
+            let letter = legend.iter().position(|l| *l == looks).unwrap_or_else(|| {
+                legend.push(looks);
+                legend.len() - 1
+            });
+            match runs.last_mut() {
+                Some((last, _, end)) if *last == letter && *end + 1 == x => *end = x,
+                _ => runs.push((letter, x, x)),
+            }
+        }
+        if !runs.is_empty() {
+            let runs = runs.into_iter().map(|(l, from, to)| format!("{}{from}-{to}", name(l)));
+            let _ = writeln!(all, "{y:>2} {}", runs.collect::<Vec<_>>().join(" "));
+        }
+    }
+    all.push('\n');
+    for (at, looks) in legend.iter().enumerate() {
+        let looks = screens.iter().zip(looks).map(|((theme, _), look)| format!("{theme}: {look}"));
+        let _ = writeln!(all, "{} {}", name(at), looks.collect::<Vec<_>>().join("   "));
+    }
+    all
+}
+
+fn name(at: usize) -> char {
+    char::from(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[at])
+}
+
+fn style(style: Style) -> String {
+    let mut words = Vec::new();
+    for (colour, what) in [(style.fg, ""), (style.bg, "on ")] {
+        match colour {
+            Some(Color::Rgb(r, g, b)) => words.push(format!("{what}#{r:02x}{g:02x}{b:02x}")),
+            None | Some(Color::Reset) => {}
+            Some(other) => words.push(format!("{what}{other}")),
+        }
+    }
+    for (modifier, word) in [
+        (Modifier::BOLD, "bold"),
+        (Modifier::DIM, "dim"),
+        (Modifier::ITALIC, "italic"),
+        (Modifier::UNDERLINED, "underlined"),
+        (Modifier::REVERSED, "reversed"),
+    ] {
+        if style.add_modifier.contains(modifier) {
+            words.push(word.to_owned());
+        }
+    }
+    words.join(" ")
+}

@@ -123,7 +123,7 @@ async fn output_that_changes_is_a_breach_and_is_not_told() {
     let kind = || ProbeKind::Unchanged(line("cat state"));
     std::fs::write(world.path().join("state"), "a\nb\nc\n").unwrap();
     let (seen, baseline) = world.baseline(kind()).await;
-    assert_eq!((seen.pass, seen.text.as_str()), (true, "unchanged, 3 lines"));
+    assert_eq!((seen.pass, seen.text.as_str()), (true, "noted, 3 lines"));
     std::fs::write(world.path().join("state"), "a\nc\nsecret address\nb2\n").unwrap();
     let looked = world.against(kind(), &baseline).await;
     let seen = looked.result.unwrap();
@@ -168,7 +168,7 @@ async fn a_ref_that_moves_is_named_with_who_moved_it() {
         refs: vec!["refs/heads/main".into(), "refs/tags/*".into()],
     };
     let (seen, baseline) = world.baseline(kind()).await;
-    assert_eq!((seen.pass, seen.text.as_str()), (true, "unchanged, 1 ref"));
+    assert_eq!((seen.pass, seen.text.as_str()), (true, "noted, 1 ref"));
 
     git(&work, &["commit", "--quiet", "--allow-empty", "-m", "two"]);
     git(&work, &["tag", "v2"]);

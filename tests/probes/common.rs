@@ -9,55 +9,55 @@ use cutover::plan::model::{DatabaseSettings, Endpoint, Link, Probe, ProbeKind, S
 use cutover::plan::secret::Template;
 use cutover::probes::{Baseline, Context, Looked, measure};
 
-pub struct World {
-    pub dir: tempfile::TempDir,
-    pub context: Context,
+pub(crate) struct World {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) context: Context,
 }
 
 impl World {
-    pub fn new() -> World {
+    pub(crate) fn new() -> World {
         World::with(Vec::new(), Vec::new())
     }
 
-    pub fn with(endpoints: Vec<Endpoint>, links: Vec<Link>) -> World {
+    pub(crate) fn with(endpoints: Vec<Endpoint>, links: Vec<Link>) -> World {
         let dir = tempfile::tempdir().unwrap();
         let scratch = dir.path().join("scratch");
         let context = Context::new(dir.path().to_owned(), scratch, endpoints, links, Clock::system());
         World { dir, context }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
     /// One look with a timeout that nothing here should need.
-    pub async fn look(&self, kind: ProbeKind) -> Looked {
+    pub(crate) async fn look(&self, kind: ProbeKind) -> Looked {
         measure(&self.context, &probe(kind), None).await
     }
 
-    pub async fn seen(&self, kind: ProbeKind) -> Measure {
+    pub(crate) async fn seen(&self, kind: ProbeKind) -> Measure {
         let looked = self.look(kind).await;
         looked.result.unwrap_or_else(|why| panic!("unmeasured: {why:?}\n{}", looked.raw))
     }
 
-    pub async fn unmeasured(&self, kind: ProbeKind) -> Unmeasured {
+    pub(crate) async fn unmeasured(&self, kind: ProbeKind) -> Unmeasured {
         self.look(kind).await.result.expect_err("measured")
     }
 
     /// A look that takes a baseline, and that baseline.
-    pub async fn baseline(&self, kind: ProbeKind) -> (Measure, Baseline) {
+    pub(crate) async fn baseline(&self, kind: ProbeKind) -> (Measure, Baseline) {
         let looked = self.look(kind).await;
         (looked.result.unwrap(), looked.baseline.expect("a first look takes a baseline"))
     }
 
-    pub async fn against(&self, kind: ProbeKind, baseline: &Baseline) -> Looked {
+    pub(crate) async fn against(&self, kind: ProbeKind, baseline: &Baseline) -> Looked {
         let looked = measure(&self.context, &probe(kind), Some(baseline)).await;
         assert!(looked.baseline.is_none(), "a baseline is taken once");
         looked
     }
 }
 
-pub fn probe(kind: ProbeKind) -> Probe {
+pub(crate) fn probe(kind: ProbeKind) -> Probe {
     Probe {
         id: "it".into(),
         title: "it".to_owned(),
@@ -74,7 +74,7 @@ pub fn probe(kind: ProbeKind) -> Probe {
     }
 }
 
-pub fn sqlite(id: &str, path: &Path) -> Endpoint {
+pub(crate) fn sqlite(id: &str, path: &Path) -> Endpoint {
     Endpoint {
         id: id.into(),
         database: DatabaseSettings::Sqlite { path: Template::plain(path.to_str().unwrap()) },
@@ -82,14 +82,14 @@ pub fn sqlite(id: &str, path: &Path) -> Endpoint {
     }
 }
 
-pub fn findings(measure: &Measure) -> &[Finding] {
+pub(crate) fn findings(measure: &Measure) -> &[Finding] {
     match &measure.facts {
         Facts::Still(still) => &still.findings,
         other => panic!("not a monitor: {other:?}"),
     }
 }
 
-pub fn failed(why: &Unmeasured) -> &str {
+pub(crate) fn failed(why: &Unmeasured) -> &str {
     match why {
         Unmeasured::Failed(text) => text,
         other => panic!("not failed: {other:?}"),

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::common::{World, failed, probe};
 
 /// Serves every connection with `answer(request)`; the address.
-pub async fn serve<F, A>(answer: F) -> String
+pub(crate) async fn serve<F, A>(answer: F) -> String
 where
     F: Fn(String, TcpStream) -> A + Send + Sync + 'static,
     A: Future<Output = ()> + Send + 'static,
@@ -100,7 +100,8 @@ async fn an_endless_answer_is_cut_at_the_cap_and_is_no_measure() {
     let world = World::new();
     let address = serve(|_, mut stream| async move {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
-        while stream.write_all(&[b'x'; 65_536]).await.is_ok() {}
+        let chunk = vec![b'x'; 65_536];
+        while stream.write_all(&chunk).await.is_ok() {}
     })
     .await;
     let text = Expect { text: Some("y".to_owned()), ..Expect::default() };

@@ -9,4 +9,5 @@ mod databases;
 mod dns;
 mod files;
 mod http;
+mod ssh;
 mod tls;

@@ -14,7 +14,7 @@ use cutover::tasks::{Attempt, Happened, Known, Performer, Setup};
 use tokio::sync::mpsc::Receiver;
 
 /// Nothing here takes longer, however busy the machine is.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 const HEAD: &str = r#"
 [plan]
@@ -34,29 +34,29 @@ title = "Only"
 "#;
 
 /// A run folder and a plan folder, which outlive performers as they do engines.
-pub struct Folder {
-    pub dir: tempfile::TempDir,
-    pub plan: Arc<Plan>,
+pub(crate) struct Folder {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) plan: Arc<Plan>,
 }
 
-pub struct Run {
-    pub performer: Performer,
-    pub happened: Receiver<Happened>,
+pub(crate) struct Run {
+    pub(crate) performer: Performer,
+    pub(crate) happened: Receiver<Happened>,
 }
 
 /// How a try ended: outcome, detail, and how many bytes it printed.
 #[derive(Debug, PartialEq, Eq)]
-pub struct End {
-    pub attempt: u32,
-    pub leg: Leg,
-    pub outcome: Outcome,
-    pub detail: String,
-    pub bytes: Option<u64>,
+pub(crate) struct End {
+    pub(crate) attempt: u32,
+    pub(crate) leg: Leg,
+    pub(crate) outcome: Outcome,
+    pub(crate) detail: String,
+    pub(crate) bytes: Option<u64>,
 }
 
 impl Folder {
     /// A plan of these tables, beside what every plan has. `$DIR` is its folder.
-    pub fn with(tables: &str) -> Folder {
+    pub(crate) fn with(tables: &str) -> Folder {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("plan.toml");
         let text = format!("{HEAD}{tables}").replace("$DIR", dir.path().to_str().unwrap());
@@ -67,21 +67,21 @@ impl Folder {
         Folder { dir, plan: Arc::new(plan) }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn run(&self) -> PathBuf {
+    pub(crate) fn run(&self) -> PathBuf {
         self.path("run")
     }
 
     /// A performer as of a new run.
-    pub fn begin(&self) -> Run {
+    pub(crate) fn begin(&self) -> Run {
         self.resume(Known::default())
     }
 
     /// A performer as of an engine that takes the run up again.
-    pub fn resume(&self, known: Known) -> Run {
+    pub(crate) fn resume(&self, known: Known) -> Run {
         let (performer, happened) = Performer::real(Setup {
             plan: Arc::clone(&self.plan),
             run: "L-test".to_owned(),
@@ -95,18 +95,18 @@ impl Folder {
     }
 
     /// A performer that finds this try running.
-    pub fn resume_running(&self, step: &str) -> Run {
+    pub(crate) fn resume_running(&self, step: &str) -> Run {
         self.resume(Known { running: vec![attempt(step, 1, Leg::Forward)], ..Known::default() })
     }
 }
 
 impl Run {
-    pub fn perform(&self, step: &str) {
+    pub(crate) fn perform(&self, step: &str) {
         self.performer.start(&[perform(step, 1, Leg::Forward)]);
     }
 
     /// The next thing that happens.
-    pub async fn next(&mut self) -> Happened {
+    pub(crate) async fn next(&mut self) -> Happened {
         tokio::time::timeout(PATIENCE, self.happened.recv())
             .await
             .expect("nothing happens")
@@ -114,7 +114,7 @@ impl Run {
     }
 
     /// The next report of any kind.
-    pub async fn report(&mut self) -> Report {
+    pub(crate) async fn report(&mut self) -> Report {
         loop {
             if let Happened::Report(report) = self.next().await {
                 return report;
@@ -123,7 +123,7 @@ impl Run {
     }
 
     /// The next end of a try.
-    pub async fn end(&mut self) -> End {
+    pub(crate) async fn end(&mut self) -> End {
         loop {
             if let Report::Step { attempt, leg, outcome, detail, output, .. } = self.report().await {
                 return End { attempt, leg, outcome, detail, bytes: output.map(|o| o.bytes) };
@@ -132,7 +132,7 @@ impl Run {
     }
 
     /// The next reading of a probe.
-    pub async fn reading(&mut self, probe: &str) -> Reading {
+    pub(crate) async fn reading(&mut self, probe: &str) -> Reading {
         loop {
             match self.next().await {
                 Happened::Reading(reading) if reading.probe.as_str() == probe => return reading,
@@ -142,16 +142,16 @@ impl Run {
     }
 }
 
-pub fn perform(step: &str, attempt: u32, leg: Leg) -> Effect {
+pub(crate) fn perform(step: &str, attempt: u32, leg: Leg) -> Effect {
     Effect::Perform { step: step.into(), attempt, leg }
 }
 
-pub fn attempt(step: &str, number: u32, leg: Leg) -> Attempt {
+pub(crate) fn attempt(step: &str, number: u32, leg: Leg) -> Attempt {
     Attempt { step: step.into(), number, leg }
 }
 
 /// Waits until a file has something in it, and gives that.
-pub async fn appears(path: &Path) -> String {
+pub(crate) async fn appears(path: &Path) -> String {
     eventually(&format!("{} appears", path.display()), || {
         std::fs::read_to_string(path).ok().filter(|text| !text.is_empty())
     })
@@ -159,7 +159,7 @@ pub async fn appears(path: &Path) -> String {
 }
 
 /// Waits until something is so.
-pub async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let waited = async {
         loop {
             if let Some(it) = look() {

@@ -36,6 +36,7 @@ command = ["true"]
 id = "state"
 command = ["cat", "$DIR/state"]
 every = "100ms"
+since = "point"
 
 [freeze]
 controls = [{ id = "c", enforce = ["true"], verify = ["true"], lift = ["true"] }]
@@ -118,13 +119,33 @@ async fn baseline(run: &mut Run) -> String {
 }
 
 fn known(digest: &str) -> Known {
-    Known { baselines: [("state".into(), digest.to_owned())].into(), ..Known::default() }
+    Known { baselines: [("state".into(), digest.to_owned())].into(), ..frozen() }
+}
+
+/// The step since which the monitor counts has finished.
+fn frozen() -> Known {
+    Known { done: vec!["point".into()], ..Known::default() }
+}
+
+#[tokio::test]
+async fn what_changes_before_a_monitor_counts_is_wanted_and_held_still_from_then_on() {
+    let folder = folder();
+    let mut run = folder.begin();
+    let text = |reading: cutover::engine::reading::Reading| reading.result.unwrap().text;
+    assert_eq!(text(run.reading("state").await), "noted, 2 lines");
+    fs::write(folder.path("state"), "a\n").unwrap();
+    while text(run.reading("state").await) != "noted, 1 line" {}
+    fs::write(folder.path("state"), "b\nc\n").unwrap();
+    run.performer.start(&[Effect::TakeBaseline { probe: "state".into() }]);
+    baseline(&mut run).await;
+    fs::write(folder.path("state"), "b\n").unwrap();
+    while run.reading("state").await.result.unwrap().pass {}
 }
 
 #[tokio::test]
 async fn a_baseline_is_reported_before_anything_is_measured_by_it_and_holds_over_engines() {
     let folder = folder();
-    let mut run = folder.begin();
+    let mut run = folder.resume(frozen());
     let digest = loop {
         match run.next().await {
             Happened::Report(Report::Baseline { digest, .. }) => break digest,
@@ -141,7 +162,7 @@ async fn a_baseline_is_reported_before_anything_is_measured_by_it_and_holds_over
     assert!(!seen.pass, "{seen:?}");
 
     // Wanted after all: written down anew, on the record.
-    run.performer.rebase(&"state".into());
+    run.performer.start(&[Effect::TakeBaseline { probe: "state".into() }]);
     assert_ne!(baseline(&mut run).await, digest);
     assert!(run.reading("state").await.result.unwrap().pass);
 }
@@ -149,11 +170,11 @@ async fn a_baseline_is_reported_before_anything_is_measured_by_it_and_holds_over
 #[tokio::test]
 async fn a_baseline_that_was_kept_and_not_recorded_is_reported_by_the_next_engine() {
     let folder = folder();
-    let mut run = folder.begin();
+    let mut run = folder.resume(frozen());
     let digest = baseline(&mut run).await;
     drop(run);
     fs::write(folder.path("state"), "a\nb\nc\n").unwrap();
-    let mut run = folder.begin();
+    let mut run = folder.resume(frozen());
     assert_eq!(baseline(&mut run).await, digest);
     assert!(!run.reading("state").await.result.unwrap().pass);
 }
@@ -161,7 +182,7 @@ async fn a_baseline_that_was_kept_and_not_recorded_is_reported_by_the_next_engin
 #[tokio::test]
 async fn a_baseline_that_is_gone_or_another_is_no_measure_and_is_not_taken_anew() {
     let folder = folder();
-    let mut run = folder.begin();
+    let mut run = folder.resume(frozen());
     let digest = baseline(&mut run).await;
     drop(run);
     for (recorded, said) in [("00".repeat(32), "not the one on record"), (digest, "is gone")] {
@@ -178,7 +199,7 @@ async fn a_baseline_that_is_gone_or_another_is_no_measure_and_is_not_taken_anew(
 async fn the_last_output_of_a_probe_is_kept_for_people() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = folder();
-    let mut run = folder.begin();
+    let mut run = folder.resume(frozen());
     run.reading("state").await;
     let path = last_path(&folder.run(), &"state".into());
     assert_eq!(appears(&path).await, format!("cat {}/state\n\na\nb\n", folder.dir.path().display()));

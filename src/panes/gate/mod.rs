@@ -24,7 +24,6 @@ use crate::ui::format;
 use crate::ui::input::KeyPress;
 use crate::ui::widgets::List;
 
-use super::press::blank_answer;
 use super::request::{Code, Request};
 use super::scene::Scene;
 
@@ -296,4 +295,19 @@ fn in_words(was: &BTreeMap<String, Was>) -> String {
         words.push(format!("{} more", was.len() - 3));
     }
     if words.is_empty() { "what it rests on has changed".to_owned() } else { words.join(", ") }
+}
+
+/// Everything of an answer but the decision's own part.
+fn blank_answer(gate: StepId, revision: u32, sheet: u32, digest: String) -> GateAnswer {
+    GateAnswer {
+        gate,
+        revision,
+        sheet,
+        digest,
+        decision: Decision::NoGo,
+        reason: String::new(),
+        code: String::new(),
+        word: None,
+        waived: None,
+    }
 }

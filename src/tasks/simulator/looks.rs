@@ -73,18 +73,6 @@ impl World {
         Measure { pass: true, text: text.to_owned(), facts }
     }
 
-    /// Whether a kind has a baseline.
-    pub(super) fn holds_still(probe: &Probe) -> bool {
-        matches!(
-            probe.kind,
-            ProbeKind::Schema { .. }
-                | ProbeKind::Tree { .. }
-                | ProbeKind::Git { .. }
-                | ProbeKind::Unchanged(_)
-                | ProbeKind::Writes { .. }
-        )
-    }
-
     /// The digest of a baseline that nobody took.
     pub(super) fn baseline(probe: &ProbeId) -> String {
         crate::probes::baseline::sha256(format!("simulated baseline of {probe}").as_bytes())

@@ -89,7 +89,9 @@ impl Rehearsal {
     }
 
     fn intent(&mut self, intent: Intent, issued: Option<Issued>) -> Result<(), Refusal> {
-        self.input(Input::Intent { by: "maria".to_owned(), intent, issued })
+        // Whoever may order the way back may do everything else too.
+        let by = self.plan.people.iter().find(|p| p.rollback).map_or("maria", |p| p.id.as_str()).to_owned();
+        self.input(Input::Intent { by, intent, issued })
     }
 
     /// Until the run is over, with a person who says GO, confirms, and presses keys as soon as they may.

@@ -35,6 +35,8 @@ pub(super) struct World {
     /// Looks that are under way, and whether another was asked for meanwhile.
     looking: HashMap<ProbeId, bool>,
     baselines: HashSet<ProbeId>,
+    /// Monitors whose time has come.
+    counting: HashSet<ProbeId>,
     over: bool,
 }
 
@@ -71,6 +73,7 @@ impl World {
             first: HashMap::new(),
             looking: HashMap::new(),
             baselines: known.baselines.keys().cloned().collect(),
+            counting: plan.probes.iter().filter(|p| known.counts(p)).map(|p| p.id.clone()).collect(),
             over: false,
             plan: Arc::clone(plan),
         };
@@ -109,6 +112,10 @@ impl World {
                     self.stop(&Attempt { step: step.clone(), number: *attempt, leg: *leg }, now);
                 }
                 Effect::Measure { probe } => self.measure(probe, now),
+                Effect::TakeBaseline { probe } => {
+                    self.counting.insert(probe.clone());
+                    self.measure(probe, now);
+                }
                 Effect::EndSession { endpoint, session } => {
                     let (endpoint, session) = (endpoint.clone(), session.clone());
                     self.put(now.boot, Due::At(Report::Session { endpoint, session, failed: None }));
@@ -151,6 +158,10 @@ impl World {
             self.asked += 1;
             self.queue.insert((at, self.asked), due);
         }
+    }
+
+    fn counts(&self, probe: &Probe) -> bool {
+        self.counting.contains(&probe.id)
     }
 
     fn perform(&mut self, attempt: Attempt, now: Now) {
@@ -198,7 +209,7 @@ impl World {
             result: Ok(measure),
         };
         let mut all = vec![Happened::Reading(reading)];
-        if Self::holds_still(probe) && self.baselines.insert(id.clone()) {
+        if probe.kind.holds_still() && self.counts(probe) && self.baselines.insert(id.clone()) {
             let report = Report::Baseline { probe: id.clone(), digest: Self::baseline(id), objects: 0 };
             all.insert(0, Happened::Report(report));
         }

@@ -28,7 +28,7 @@ pub fn spark(canvas: &mut Canvas<'_>, area: Rect, values: &[Option<f64>], full: 
             let Some(level) = eighths.checked_sub(below * 8 + 1) else { break };
             let blocks = canvas.glyphs().spark;
             if let Some(block) = blocks.get(level.min(7)) {
-                canvas.text(x, y, 1, *block, role);
+                canvas.shape(x, y, block, role);
             }
         }
     }

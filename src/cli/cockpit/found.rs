@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::panes::{Output, Source};
 use crate::process::step::output;
-use crate::tasks::last_path;
+use crate::tasks::{last_path, step_folder};
 
 /// So much of an output is looked at, in bytes.
 const MOST: u64 = 256 * 1024;
@@ -16,7 +16,7 @@ pub(super) fn find(run: &Path, source: &Source) -> Output {
     let found = match source {
         Source::Probe(probe) => answer(&last_path(run, probe)),
         Source::Step(step, attempt) => {
-            let folder = run.join("steps").join(format!("{step}.{attempt}"));
+            let folder = step_folder(run, step, *attempt);
             output::tail(&folder, MOST)
                 .map(|(tail, all)| Output {
                     asked: None,

@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Woken;
+use super::Wake;
 use crate::session::client::{Client, ConnectError, FromEngine, Hello};
 
 /// How soon it is tried again after a try that failed.
@@ -16,7 +16,7 @@ pub(super) struct Line {
     run: PathBuf,
     name: String,
     account: String,
-    wake: SyncSender<Woken>,
+    wake: SyncSender<Wake>,
     /// Counts the tries, so that what an old connection says last is not taken for the new one's.
     generation: u64,
     client: Option<Client>,
@@ -26,7 +26,7 @@ pub(super) struct Line {
 
 impl Line {
     /// Asks for the keys of a run.
-    pub(super) fn open(run: PathBuf, name: String, account: String, wake: SyncSender<Woken>) -> Line {
+    pub(super) fn open(run: PathBuf, name: String, account: String, wake: SyncSender<Wake>) -> Line {
         let mut line =
             Line { run, name, account, wake, generation: 0, client: None, trying: false, again: None };
         line.connect(false);
@@ -53,9 +53,9 @@ impl Line {
         let connect = move || {
             let told = Client::connect(&run, hello, move |what| {
                 // Whoever sat here has left; then nobody wants to know.
-                let _left = to.send(Woken::Engine(generation, what));
+                let _left = to.send(Wake::Engine(generation, what));
             });
-            let _left = wake.send(Woken::Connected(generation, told));
+            let _left = wake.send(Wake::Connected(generation, told));
         };
         if thread::Builder::new().name("connect".to_owned()).spawn(connect).is_err() {
             self.failed();

@@ -1,0 +1,155 @@
+//! What keys do at a gate that is open.
+
+use crate::engine::input::Intent;
+use crate::engine::rules::evidence::Evidence;
+use crate::ui::actions::Action;
+use crate::ui::input::KeyPress;
+
+use super::cockpit::{Cockpit, drives, mode_of, scene};
+use super::gate::{self, Fault};
+use super::item::Item;
+use super::press::movement;
+use super::prompt::Ask;
+use super::request::Request;
+use super::scene::Scene;
+
+impl Cockpit {
+    pub(super) fn at_gate(&mut self, press: KeyPress, action: Option<Action>) -> Vec<Request> {
+        let Some(action) = action else { return Vec::new() };
+        if !self.desk.could_see(press.at) || press.burst {
+            self.desk.notice = Some("keys that came before this could be read were dropped".to_owned());
+            return Vec::new();
+        }
+        self.desk.notice = None;
+        let Some(scene) = scene!(self) else { return Vec::new() };
+        let evidence = &scene.figures.evidence;
+        match action {
+            Action::Go => {
+                self.open_field();
+                Vec::new()
+            }
+            Action::NoGo => self.no_go(),
+            Action::Hold => self.hold(),
+            Action::Waive => self.waive(),
+            Action::Open => {
+                if self.desk.unfold(&scene, evidence) {
+                    return Vec::new();
+                }
+                let ids: Vec<String> =
+                    self.desk.selected(&scene, evidence).into_iter().map(|e| e.id.clone()).collect();
+                self.open(Item::Evidence(ids))
+            }
+            Action::Back => {
+                self.desk.look_around(true);
+                Vec::new()
+            }
+            Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
+                if let Some(step) = movement(action) {
+                    self.desk.go(&scene, evidence, step);
+                }
+                Vec::new()
+            }
+            Action::FocusNext | Action::FocusPrevious => Vec::new(),
+            other => self.act(other),
+        }
+    }
+
+    fn open_field(&mut self) {
+        if !self.has_keys() {
+            self.watching();
+        } else if !gate::is_large_enough(self.screen) {
+            let (width, height) = gate::GO_NEEDS;
+            self.desk.notice = Some(format!(
+                "a GO needs a screen of {width}x{height}: make it larger, or say NO-GO or HOLD"
+            ));
+        } else if !self.desk.has_code() {
+            self.desk.notice =
+                Some("look at all of the evidence first: the code comes with its last row".to_owned());
+        } else {
+            self.desk.entry = Some(gate::Entry::default());
+        }
+    }
+
+    pub(super) fn in_field(&mut self, press: KeyPress, action: Option<Action>) -> Vec<Request> {
+        if !self.desk.could_see(press.at) {
+            return Vec::new();
+        }
+        match action {
+            Some(Action::Submit) if press.burst => {
+                self.fault(Fault::Pasted);
+                Vec::new()
+            }
+            Some(Action::Submit) => self.say_go(press),
+            Some(Action::Back) => {
+                self.desk.entry = None;
+                self.desk.notice = None;
+                Vec::new()
+            }
+            _ => {
+                self.desk.notice = None;
+                let pressed = self.desk.entry.as_mut().map_or(Ok(()), |entry| entry.press(press));
+                if let Err(fault) = pressed {
+                    self.fault(fault);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn say_go(&mut self, press: KeyPress) -> Vec<Request> {
+        let Some(scene) = scene!(self) else { return Vec::new() };
+        match self.desk.answer(&scene, press) {
+            Ok(answer) => vec![Request::Intent(Intent::DecideGate(answer))],
+            Err(why) => {
+                self.desk.notice = Some(why);
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn no_go(&mut self) -> Vec<Request> {
+        if !self.has_keys() {
+            self.watching();
+            return Vec::new();
+        }
+        match self.desk.no_go() {
+            Some(answer) => {
+                self.desk.entry = None;
+                self.ask(Ask::NoGo(Box::new(answer)));
+            }
+            None => self.tell("no gate is open: F9 holds, and :rollback asks for the way back"),
+        }
+        Vec::new()
+    }
+
+    fn waive(&mut self) -> Vec<Request> {
+        if !self.has_keys() {
+            self.watching();
+            return Vec::new();
+        }
+        let Some(scene) = scene!(self) else { return Vec::new() };
+        let wrong = |e: &&Evidence| !e.passes() && e.finding.is_some();
+        let evidence = &scene.figures.evidence;
+        let selected = self.desk.selected(&scene, evidence).into_iter().find(wrong);
+        let only = || {
+            let mut all = evidence.iter().filter(wrong);
+            all.next().filter(|_| all.next().is_none())
+        };
+        let found = selected.or_else(only);
+        let (Some(line), Some(gate)) = (found, self.desk.gate().cloned()) else {
+            let none = evidence.iter().all(Evidence::passes);
+            let why =
+                if none { "there is nothing to waive" } else { "choose which finding, with the arrows" };
+            self.desk.notice = Some(why.to_owned());
+            return Vec::new();
+        };
+        let ask = Ask::Waive {
+            gate,
+            evidence: line.id.clone(),
+            finding: line.finding.clone().unwrap_or_default(),
+            title: line.title.clone(),
+        };
+        self.ask(ask);
+        Vec::new()
+    }
+}
