@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
+use super::cockpit::Launched;
 use super::exit::{Exit, Failure};
 use super::{print, who};
 use crate::engine::event::{AlarmId, Decision, Ending, HoldCause};
@@ -67,7 +68,11 @@ struct Driver {
 }
 
 /// Drives a rehearsal to its end.
-pub(super) fn drive(run: &Path, mut engine: Detached, name: &str, answers: Answers) -> Result<Exit, Failure> {
+pub(super) fn drive(launched: Launched, name: &str, answers: Answers) -> Result<Exit, Failure> {
+    let (run, Some(mut engine)) = (launched.run, launched.engine) else {
+        return Err(Failure::new(Exit::Held, "another engine runs it already"));
+    };
+    let run = run.as_path();
     let (wake, woken) = sync_channel(256);
     let hello = Hello { name: name.to_owned(), account: who::account(), take: false };
     let from_engine = wake.clone();
@@ -119,7 +124,7 @@ impl Driver {
                     self.heard(answer);
                     feed.nudge();
                 }
-                Ok(Woken::Engine(FromEngine::Closed { why })) => {
+                Ok(Woken::Engine(FromEngine::Closed { why, .. })) => {
                     return self.parted(run, engine, why.as_deref().unwrap_or("the engine is gone"));
                 }
                 Err(RecvTimeoutError::Disconnected) => {

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::cockpit::{Act, Begin, Measured, Opening, Screen};
 use super::exit::{Exit, Failure};
-use super::run::{maker, page};
-use super::{open, print, who};
+use super::run::page;
+use super::{open, print};
 use crate::demo::actions::{ACTIONS, Action, perform};
 use crate::demo::control::{self, Request};
 use crate::demo::summary::summary;
 use crate::demo::{WorldError, hold, world};
+use crate::engine::event::Mode as RunMode;
 use crate::journal::{Lock, LockState, RunFolder};
 use crate::panes::{Extra, Seat};
 use crate::plan::{Environment, Loaded, Overrides, load};
@@ -50,30 +51,18 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let door = open_shop(&dir, args.fast)?;
     // A run of this shop that is not over goes on; there is one plan and one shop.
     let begin = match open_run(&dir)? {
-        Some(run) => {
-            if !runs::summary(&run).engine {
-                super::seat::launch(&run)?;
-            }
-            Begin::Run(run)
-        }
+        Some(run) => Begin::Drive(open::raise(run)),
         None => {
             let (loaded, set) = plan(&dir, door)?;
             let start = page(&loaded, &dir.join("plan.toml").display().to_string(), OPERATOR)?;
-            let make = maker(loaded, set, OPERATOR)?;
-            let kept = dir.clone();
-            Begin::Start(
-                Box::new(start),
-                Box::new(move || {
-                    let run = make()?;
-                    remember(&kept, &run)?;
-                    Ok(run)
-                }),
-            )
+            let (place, kept) = (open::place(None)?, dir.clone());
+            let made = move |run: &Path| remember(&kept, run);
+            let make = open::maker(place, loaded, set, RunMode::Live, OPERATOR.to_owned(), made);
+            Begin::Start(Box::new(start), make)
         }
     };
     let exit = screen.show(Opening {
         seat: Seat::Operator(OPERATOR.to_owned()),
-        account: who::account(),
         begin,
         extras: extras(),
         act: Some(act(&dir)),
@@ -91,7 +80,9 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
 
 fn folder(said: Option<&Path>) -> Result<PathBuf, Failure> {
     let dir = match said {
-        Some(dir) => std::path::absolute(dir).map_err(|e| Failure::usage(format!("{}: {e}", dir.display())))?,
+        Some(dir) => {
+            std::path::absolute(dir).map_err(|e| Failure::usage(format!("{}: {e}", dir.display())))?
+        }
         None => open::place(None)?.with_file_name("demo"),
     };
     crate::session::folder::private_folder(&dir)?;
@@ -161,7 +152,9 @@ fn open_run(dir: &Path) -> Result<Option<PathBuf>, Failure> {
             Ok((run.exists() && runs::summary(&run).is_open()).then_some(run))
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(Failure::new(Exit::NotProved, format!("{} cannot be read: {e}", dir.join("run").display()))),
+        Err(e) => {
+            Err(Failure::new(Exit::NotProved, format!("{} cannot be read: {e}", dir.join("run").display())))
+        }
     }
 }
 
@@ -202,7 +195,8 @@ fn kill_engine(dir: &Path) -> Result<String, String> {
     let LockState::Held(Some(holder)) = Lock::state(&folder).map_err(|error| error.to_string())? else {
         return Err("the run has no engine now".to_owned());
     };
-    let pid = i32::try_from(holder.pid).ok().and_then(rustix::process::Pid::from_raw).ok_or("no such process")?;
+    let pid =
+        i32::try_from(holder.pid).ok().and_then(rustix::process::Pid::from_raw).ok_or("no such process")?;
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).map_err(|e| e.to_string())?;
     Ok("demo: the engine was killed".to_owned())
 }

@@ -23,7 +23,7 @@ struct Finding {
 }
 
 pub(super) fn main() -> Result<Exit, Failure> {
-    let found = [state(), terminal(), colours(), settings(), time(), logout(), account()];
+    let found = [kept(), terminal(), colours(), settings(), time(), logout(), account()];
     let rows: Vec<Vec<String>> = found
         .iter()
         .map(|f| vec![if f.against { "!" } else { " " }.to_owned(), f.what.to_owned(), f.text.clone()])
@@ -40,11 +40,20 @@ fn bad(what: &'static str, text: impl Into<String>) -> Finding {
     Finding { what, text: text.into(), against: true }
 }
 
-fn state() -> Finding {
-    let place = match open::place(None) {
-        Ok(place) => place,
-        Err(failure) => return bad("runs", failure.message),
-    };
+/// What on this machine speaks against a night whose runs are kept below `place`.
+pub(super) fn against_a_night(place: &Path) -> Vec<String> {
+    let found = [state(place), time(), logout()];
+    found.into_iter().filter(|f| f.against).map(|f| format!("{}: {}", f.what, f.text)).collect()
+}
+
+fn kept() -> Finding {
+    match open::place(None) {
+        Ok(place) => state(&place),
+        Err(failure) => bad("runs", failure.message),
+    }
+}
+
+fn state(place: &Path) -> Finding {
     // The folder may not be there yet; what it would stand in is.
     let Some(there) = place.ancestors().find(|p| p.is_dir()).map(Path::to_path_buf) else {
         return bad("runs", format!("{} cannot be reached", place.display()));
@@ -119,12 +128,6 @@ fn logout() -> Finding {
             "the login manager may end a run when {name} logs out: `loginctl enable-linger {name}` prevents it"
         ),
     )
-}
-
-/// What the login manager may do to a run, where it may.
-pub(super) fn logout_caution() -> Option<String> {
-    let found = logout();
-    found.against.then_some(found.text)
 }
 
 fn account() -> Finding {

@@ -22,7 +22,6 @@ mod print;
 mod rehearse;
 mod run;
 mod runs;
-mod seat;
 mod schema;
 mod status;
 mod verify;

@@ -1,13 +1,16 @@
 //! Beginning a run from the command line, and finding the one that is meant.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::cockpit::{Launched, Make};
 use super::exit::{Exit, Failure};
 use super::{plans, who};
 use crate::clock::Clock;
 use crate::engine::event::Mode;
 use crate::plan::Loaded;
 use crate::session::folder::{self, Start};
+use crate::session::launch::{self, LaunchError};
 use crate::session::runs;
 
 /// Where runs are kept: as said, else where they always are.
@@ -28,7 +31,7 @@ pub(super) fn run(asked: Option<&str>) -> Result<PathBuf, Failure> {
 
 /// Makes the folder of a new run.
 pub(super) fn create(
-    place: &std::path::Path,
+    place: &Path,
     loaded: &Loaded,
     set: &[(String, String)],
     mode: Mode,
@@ -54,4 +57,32 @@ pub(super) fn create(
 /// This very program, wherever its file is by now.
 pub(super) fn exe() -> PathBuf {
     PathBuf::from("/proc/self/exe")
+}
+
+/// Brings up the engine of a run: the one that is alive, or a new one.
+pub(super) fn raise(run: PathBuf) -> Make {
+    Arc::new(move || {
+        let engine = match launch::engine(&exe(), &run) {
+            Ok(engine) => Some(engine),
+            Err(LaunchError::Held(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Launched { run: run.clone(), engine })
+    })
+}
+
+/// Makes a run and starts its engine; once it is made, only its engine is started again.
+pub(super) fn maker(
+    place: PathBuf,
+    loaded: Loaded,
+    set: Vec<(String, String)>,
+    mode: Mode,
+    name: String,
+    made: impl Fn(&Path) -> Result<(), Failure> + Send + Sync + 'static,
+) -> Make {
+    Arc::new(move || {
+        let run = create(&place, &loaded, &set, mode, &name)?;
+        made(&run)?;
+        raise(run)()
+    })
 }

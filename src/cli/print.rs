@@ -39,6 +39,11 @@ pub(super) fn drawn_error(text: &str) {
     let _closed = writeln!(io::stderr().lock(), "{}", text.trim_end());
 }
 
+/// Whether somebody sits at both ends of this process.
+pub(super) fn is_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
 /// How findings are drawn on this output.
 pub(super) fn style() -> Style {
     let out = io::stdout();

@@ -8,8 +8,7 @@ use super::plans::PlanArgs;
 use super::{auto, open, who};
 use crate::engine::event::{Grade, Mode};
 use crate::panes::Seat;
-use crate::process::Detached;
-use crate::session::{launch, runs};
+use crate::session::runs;
 use crate::ui;
 
 /// Goes through a plan with nothing real changed.
@@ -59,23 +58,10 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         Failure::new(Exit::Journal, format!("{} cannot be read: {error}", place.display()))
     })?;
     let mode = Mode::Rehearsal { number, speed: args.speed, grade: Grade::Simulated };
-    let make = || -> Result<(PathBuf, Detached), Failure> {
-        let run = open::create(&place, &loaded, &args.plan.set, mode, &name)?;
-        let engine = launch::engine(&open::exe(), &run)?;
-        Ok((run, engine))
-    };
+    let make = open::maker(place, loaded.clone(), args.plan.set.clone(), mode, name.clone(), |_| Ok(()));
     if let Some(answers) = args.auto {
-        let (run, engine) = make()?;
-        return auto::drive(&run, engine, &name, answers);
+        return auto::drive(make()?, &name, answers);
     }
     let screen = Screen::enter(ui::mode::Mode::Rehearsal, &loaded.plan.name, args.ascii)?;
-    let (run, _engine) = make()?;
-    screen.show(Opening {
-        seat: Seat::Operator(name),
-        account: who::account(),
-        begin: Begin::Run(run),
-        extras: Vec::new(),
-        act: None,
-        measured: None,
-    })
+    screen.show(Opening::on(Seat::Operator(name), Begin::Drive(make)))
 }

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::cockpit::{Begin, Make, Opening, Screen};
+use super::check::not_live;
+use super::cockpit::{Begin, Opening, Screen};
 use super::exit::{Exit, Failure};
 use super::plans::PlanArgs;
-use super::{doctor, open, print, seat, who};
+use super::{doctor, open, print, who};
 use crate::engine::event::{Grade, Mode as RunMode};
 use crate::panes::{Rehearsed, Seat, StartPage};
 use crate::plan::{Environment, Level, Loaded, load};
-use crate::session::feed::Feed;
-use crate::session::runs;
+use crate::session::feed::plan_of;
+use crate::session::{folder, runs};
 use crate::ui::mode::Mode;
 
 /// Runs a plan live, or goes on with a run that was interrupted or left held.
@@ -57,26 +58,15 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
             return Err(failure);
         }
     };
-    let begin = Begin::Start(Box::new(page), maker(loaded, plan.set, &name)?);
-    let seat = Seat::Operator(name);
-    screen.show(Opening { seat, account: who::account(), begin, extras: Vec::new(), act: None, measured: None })
-}
-
-/// Makes the run and starts its engine.
-pub(super) fn maker(loaded: Loaded, set: Vec<(String, String)>, name: &str) -> Result<Make, Failure> {
-    let (place, name) = (open::place(None)?, name.to_owned());
-    Ok(Box::new(move || {
-        let run = open::create(&place, &loaded, &set, RunMode::Live, &name)?;
-        seat::launch(&run)?;
-        Ok(run)
-    }))
+    let make = open::maker(open::place(None)?, loaded, plan.set, RunMode::Live, name.clone(), |_| Ok(()));
+    screen.show(Opening::on(Seat::Operator(name), Begin::Start(Box::new(page), make)))
 }
 
 fn prepared(plan: &PlanArgs, name: &str) -> Result<(Loaded, StartPage), (Failure, String)> {
     let loaded = load(&plan.plan, &plan.overrides(), &Environment::of_process())
         .map_err(|wrong| (Failure::new(Exit::Usage, ""), wrong.render(print::style())))?;
-    let page = page(&loaded, &plan.plan.display().to_string(), name)
-        .map_err(|failure| (failure, String::new()))?;
+    let page =
+        page(&loaded, &plan.plan.display().to_string(), name).map_err(|failure| (failure, String::new()))?;
     Ok((loaded, page))
 }
 
@@ -84,11 +74,22 @@ fn prepared(plan: &PlanArgs, name: &str) -> Result<(Loaded, StartPage), (Failure
 pub(super) fn page(loaded: &Loaded, path: &str, name: &str) -> Result<StartPage, Failure> {
     let plan = &loaded.plan;
     let place = open::place(None)?;
-    let (_, last) = runs::rehearsals(&place, &plan.name, &plan.pins)
-        .map_err(|error| Failure::new(Exit::Journal, format!("{} cannot be read: {error}", place.display())))?;
+    let (_, last) = runs::rehearsals(&place, &plan.name, &plan.pins).map_err(|error| {
+        Failure::new(Exit::Journal, format!("{} cannot be read: {error}", place.display()))
+    })?;
+    let mut blocks = not_live(loaded);
+    for open in runs::list(&place).unwrap_or_default().iter().filter(|run| run.is_open()) {
+        if open.started.as_ref().is_some_and(|it| it.plan == plan.name && it.mode == RunMode::Live) {
+            blocks.push(format!(
+                "{} of this plan is {}: go on with it (cutover run --resume {0}), or give it up there",
+                open.id,
+                open.standing().word()
+            ));
+        }
+    }
     let notes = loaded.notes.list.iter().filter(|note| note.level == Level::Warning);
     let mut cautions: Vec<String> = notes.map(|note| note.message.clone()).collect();
-    cautions.extend(doctor::logout_caution());
+    cautions.extend(doctor::against_a_night(&place));
     Ok(StartPage {
         endpoints: plan.endpoints.iter().map(|e| (e.id.clone(), None)).collect(),
         plan: Arc::new(plan.clone()),
@@ -97,41 +98,45 @@ pub(super) fn page(loaded: &Loaded, path: &str, name: &str) -> Result<StartPage,
         account: who::account(),
         rehearsed: last.map(|it| Rehearsed {
             number: it.number,
-            grade: match Grade::Simulated {
+            grade: match it.grade {
                 Grade::Simulated => "simulated".to_owned(),
             },
             at: it.at,
             changed: it.changed,
         }),
         cautions,
-        blocks: loaded.missing.iter().map(ToString::to_string).collect(),
+        blocks,
     })
 }
 
 fn resume(which: Option<&str>, args: &Args) -> Result<Exit, Failure> {
     let run = open::run(which)?;
-    let mut feed = Feed::open(&run)?;
-    feed.poll();
-    let seen = feed.snapshot();
-    if let Some(damage) = seen.damage {
-        return Err(Failure::new(Exit::Journal, damage));
+    let start = folder::read_start(&run)?;
+    let seen = runs::summary(&run);
+    if seen.verdict.is_damaged() {
+        return Err(Failure::new(Exit::Journal, seen.verdict.to_string()));
     }
-    let name = match (&args.name, &seen.state.run) {
-        (None, Some(before)) => before.operator.clone(),
-        (said, _) => who::drives(said.as_deref())?,
+    if seen.ending.is_some() {
+        return Err(Failure::usage(format!("{} is over: `cutover watch {0}` shows it", start.run)));
+    }
+    if start.mode == RunMode::Live && !seen.engine {
+        let (_, missing) = plan_of(&run, &start)?;
+        if !missing.is_empty() {
+            let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+            return Err(Failure::usage(missing.join("\n")));
+        }
+    }
+    if let Some((who, since)) = seen.operator.filter(|_| seen.engine && !print::is_terminal()) {
+        let since = since.rfc3339();
+        let what =
+            format!("{who} has had the keys of {} since {since}: watch it, or take the helm", start.run);
+        return Err(Failure::new(Exit::Held, what));
+    }
+    let name = match &args.name {
+        Some(name) => who::drives(Some(name))?,
+        None => start.operator,
     };
-    let mode = if seen.state.is_live() || seen.state.run.is_none() { Mode::Live } else { Mode::Rehearsal };
-    let screen = Screen::enter(mode, &seen.plan.name, args.ascii)?;
-    if !seen.engine && !seen.state.is_over() {
-        seat::launch(&run)?;
-    }
-    let seat = if seen.state.is_over() { Seat::Watcher } else { Seat::Operator(name) };
-    screen.show(Opening {
-        seat,
-        account: who::account(),
-        begin: Begin::Run(run),
-        extras: Vec::new(),
-        act: None,
-        measured: None,
-    })
+    let mode = if start.mode == RunMode::Live { Mode::Live } else { Mode::Rehearsal };
+    let screen = Screen::enter(mode, &start.plan, args.ascii)?;
+    screen.show(Opening::on(Seat::Operator(name), Begin::Drive(open::raise(run))))
 }

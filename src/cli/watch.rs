@@ -2,7 +2,7 @@
 
 use super::cockpit::{Begin, Opening, Screen};
 use super::exit::{Exit, Failure};
-use super::{open, who};
+use super::open;
 use crate::panes::Seat;
 use crate::ui::mode::Mode;
 
@@ -20,12 +20,5 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let run = open::run(args.run.as_deref())?;
     let title = run.file_name().unwrap_or(run.as_os_str()).to_string_lossy().into_owned();
     let screen = Screen::enter(Mode::Watch, &title, args.ascii)?;
-    screen.show(Opening {
-        seat: Seat::Watcher,
-        account: who::account(),
-        begin: Begin::Run(run),
-        extras: Vec::new(),
-        act: None,
-        measured: None,
-    })
+    screen.show(Opening::on(Seat::Watcher, Begin::Watch(run)))
 }

@@ -45,6 +45,8 @@ pub enum FromEngine {
     Closed {
         /// Why.
         why: Option<String>,
+        /// Somebody else has the keys now.
+        taken: bool,
     },
 }
 
@@ -118,7 +120,7 @@ impl Client {
         let run = match protocol::read(&mut from).map_err(ConnectError::Io)? {
             Some(Answer::Welcome { run, .. }) => run,
             Some(Answer::RefusedHello { who, since }) => return Err(ConnectError::Held { who, since }),
-            Some(Answer::Bye { why }) => return Err(ConnectError::Refused(why)),
+            Some(Answer::Bye { why, .. }) => return Err(ConnectError::Refused(why)),
             Some(other) => return Err(ConnectError::Refused(format!("it answered {other:?}"))),
             None => return Err(ConnectError::Refused("it closed the connection".to_owned())),
         };
@@ -174,14 +176,15 @@ fn write(to: &mut UnixStream, asks: &Receiver<Ask>) {
 }
 
 fn read(from: &mut BufReader<UnixStream>, mut each: impl FnMut(FromEngine)) {
-    let mut why = None;
+    let (mut why, mut taken) = (None, false);
     loop {
         match protocol::read(from) {
-            Ok(Some(Answer::Bye { why: said })) => why = Some(said),
+            Ok(Some(Answer::Bye { why: said, taken: by_another })) => (why, taken) = (Some(said), by_another),
             Ok(Some(answer)) => each(FromEngine::Answer(answer)),
-            Ok(None) => return each(FromEngine::Closed { why }),
+            Ok(None) => return each(FromEngine::Closed { why, taken }),
             Err(error) => {
-                return each(FromEngine::Closed { why: why.or_else(|| Some(error.to_string())) });
+                why = why.or_else(|| Some(error.to_string()));
+                return each(FromEngine::Closed { why, taken });
             }
         }
     }
@@ -228,10 +231,13 @@ mod tests {
         assert_eq!(client.intend(Intent::Release).unwrap(), 1);
         assert_eq!(protocol::read(&mut from).unwrap(), Some(Ask::Intent { id: 1, intent: Intent::Release }));
         assert_eq!(protocol::read(&mut from).unwrap(), Some(Ask::Beat), "nobody typed for a second");
-        let bye = Answer::Bye { why: "jun took the helm".into() };
+        let bye = Answer::Bye { why: "jun took the helm".into(), taken: true };
         from.get_mut().write_all(&protocol::line(&bye)).unwrap();
         drop(from);
-        assert_eq!(heard.recv().unwrap(), FromEngine::Closed { why: Some("jun took the helm".into()) });
+        assert_eq!(
+            heard.recv().unwrap(),
+            FromEngine::Closed { why: Some("jun took the helm".into()), taken: true }
+        );
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::engine::rules::gates;
 use crate::engine::state::State;
 use crate::plan::StepId;
 
-/// Letters that nobody takes for another one, or for a digit.
-const LETTERS: &[u8; 20] = b"acdefghjkmnprtuvwxyz";
+/// Letters that nobody takes for another one, or for a digit; small ones, since they are typed.
+const LETTERS: &[u8; 20] = b"abcdefhjkmnprstuwxyz";
 /// How many of them make a code: 160,000 codes.
 const LENGTH: usize = 4;
 /// A code is not valid before so much real time has passed.

@@ -209,12 +209,12 @@ mod tests {
         assert!(
             matches!(served.heard.recv().await, Some(Message::Said(from, ask)) if from == id && ask == hello())
         );
-        answers.send(Answer::Bye { why: "so long".into() }).await.unwrap();
+        answers.send(Answer::Bye { why: "so long".into(), taken: false }).await.unwrap();
         drop(answers);
         served.control.close().await;
         let mut said = String::new();
         BufReader::new(stream).read_to_string(&mut said).unwrap();
-        assert_eq!(said, "{\"say\":\"bye\",\"why\":\"so long\"}\n");
+        assert_eq!(said, "{\"say\":\"bye\",\"why\":\"so long\",\"taken\":false}\n");
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -102,7 +102,7 @@ impl Desk {
         let fits = |text: &str| !text.trim().is_empty() && text.chars().count() <= LONGEST_NAME;
         if !fits(&name) || !fits(&account) {
             let why = format!("a name has 1 to {LONGEST_NAME} characters");
-            self.send_away(id, Answer::Bye { why });
+            self.send_away(id, Answer::Bye { why, taken: false });
             return Ok(());
         }
         // The same name again is another person's hands as long as the first are there.
@@ -118,7 +118,10 @@ impl Desk {
         match core.decide(Input::OperatorArrived { name, account, take }) {
             Ok(seq) => {
                 if let Some(before) = self.helm.give(id, core.clock().now().real) {
-                    self.send_away(before, Answer::Bye { why: format!("{taker} took the helm") });
+                    self.send_away(
+                        before,
+                        Answer::Bye { why: format!("{taker} took the helm"), taken: true },
+                    );
                 }
                 self.codes.forget();
                 let run = core.state().run.as_ref().map_or_else(String::new, |r| r.run.clone());
@@ -130,7 +133,7 @@ impl Desk {
                 Ok(())
             }
             Err(Stop::Refused(other)) => {
-                self.send_away(id, Answer::Bye { why: other.to_string() });
+                self.send_away(id, Answer::Bye { why: other.to_string(), taken: false });
                 Ok(())
             }
             Err(Stop::Fatal(fatal)) => Err(fatal),
@@ -181,7 +184,7 @@ impl Desk {
         if self.helm.is_lost(core.clock().now().real) && core.state().operator.is_some() {
             if let Some(silent) = self.helm.active() {
                 let why = "nothing was heard from here for three seconds: the run is held".to_owned();
-                self.send_away(silent, Answer::Bye { why });
+                self.send_away(silent, Answer::Bye { why, taken: false });
                 self.helm.closed(silent);
             }
             self.codes.forget();
@@ -215,7 +218,7 @@ impl Desk {
         self.answers.clear();
         for to in self.connections.values() {
             // Whoever cannot be told sees the connection close.
-            let _full = to.try_send(Answer::Bye { why: why.to_owned() });
+            let _full = to.try_send(Answer::Bye { why: why.to_owned(), taken: false });
         }
         self.connections.clear();
     }

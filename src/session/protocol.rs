@@ -99,6 +99,8 @@ pub enum Answer {
     Bye {
         /// Why.
         why: String,
+        /// Somebody else has the keys now: asking for them again would be taking them.
+        taken: bool,
     },
 }
 

@@ -6,8 +6,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::folder;
 use crate::clock::Timestamp;
-use crate::engine::event::{Ending, Event, HoldCause, Mode, RunStarted};
+use crate::engine::event::{Ending, Event, Grade, HoldCause, Mode, RunStarted};
 use crate::journal::record;
 use crate::journal::{Expected, Lock, LockState, RunFolder, Verdict, replay};
 use crate::plan::StepId;
@@ -24,7 +25,7 @@ pub struct Summary {
     pub verdict: Verdict,
     /// How it began; `None` when it never did.
     pub started: Option<RunStarted>,
-    /// When it began.
+    /// When it was begun, on the wall: a rehearsal's own clock may show another day.
     pub at: Option<Timestamp>,
     /// When its last record was written.
     pub last: Option<Timestamp>,
@@ -129,6 +130,8 @@ pub struct Rehearsed {
     pub run: String,
     /// Its number.
     pub number: u32,
+    /// What it can teach.
+    pub grade: Grade,
     /// When it began.
     pub at: Timestamp,
     /// How it ended; `None` when it did not.
@@ -190,7 +193,7 @@ pub fn summary(path: &Path) -> Summary {
             run: None,
         },
         started: None,
-        at: None,
+        at: folder::read_start(path).ok().map(|start| start.at),
         last: None,
         ending: None,
         hold: None,
@@ -217,7 +220,7 @@ impl Summary {
             Event::RunStarted(started) => {
                 self.operator = Some((started.operator.clone(), at));
                 self.started = Some((**started).clone());
-                self.at = Some(at);
+                self.at.get_or_insert(at);
             }
             Event::EngineResumed { .. } => {
                 self.halted = None;
@@ -292,20 +295,20 @@ pub fn rehearsals(place: &Path, plan: &str, pins: &Pins) -> std::io::Result<(u32
     let mut last = None;
     for run in list(place)? {
         let Some((started, at)) = run.started.as_ref().zip(run.at) else { continue };
-        let Mode::Rehearsal { number, .. } = started.mode else { continue };
+        let Mode::Rehearsal { number, grade, .. } = started.mode else { continue };
         if started.plan != plan {
             continue;
         }
         next = next.max(number + 1);
         // The list begins with the newest.
         if last.is_none() && run.ending.is_some() {
-            last = Some(compare(&run, started, number, at, pins));
+            last = Some(compare(&run, started, (number, grade), at, pins));
         }
     }
     Ok((next, last))
 }
 
-fn compare(run: &Summary, then: &RunStarted, number: u32, at: Timestamp, now: &Pins) -> Rehearsed {
+fn compare(run: &Summary, then: &RunStarted, which: (u32, Grade), at: Timestamp, now: &Pins) -> Rehearsed {
     let before: std::collections::HashMap<&StepId, &String> =
         then.pins.steps.iter().map(|(id, hash)| (id, hash)).collect();
     let changed =
@@ -314,7 +317,8 @@ fn compare(run: &Summary, then: &RunStarted, number: u32, at: Timestamp, now: &P
     let gone = then.pins.steps.iter().filter(|(id, _)| !here.contains(id)).map(|(id, _)| id.clone());
     Rehearsed {
         run: run.id.clone(),
-        number,
+        number: which.0,
+        grade: which.1,
         at,
         ending: run.ending,
         changed: changed.collect(),

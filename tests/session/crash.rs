@@ -40,7 +40,10 @@ fn killed_at_every_record_every_outcome_is_known_and_every_step_ran_once() {
                     // Certain to have never begun.
                     Status::Failed => {
                         let again = driver.ask(Intent::RetryStep { step: step.clone() });
-                        assert!(again.is_ok() || run.look().state.step(&seen.plan, step).unwrap().status != Status::Failed);
+                        assert!(
+                            again.is_ok()
+                                || run.look().state.step(&seen.plan, step).unwrap().status != Status::Failed
+                        );
                     }
                     Status::Unknown => panic!("{step} is unknown: {at:?}\n{}", run.log()),
                     _ => {}
@@ -66,7 +69,8 @@ fn killed_at_every_record_every_outcome_is_known_and_every_step_ran_once() {
             assert_eq!(ran.lines().filter(|l| *l == line).count(), 1, "{line}\n{ran}");
         }
     }
-    let ends = run.events().into_iter().filter(|e| matches!(e, Event::StepEnded { outcome: Outcome::Done, .. }));
+    let ends =
+        run.events().into_iter().filter(|e| matches!(e, Event::StepEnded { outcome: Outcome::Done, .. }));
     assert_eq!(ends.count(), count);
     let verify = Command::new(exe()).arg("verify").arg(&run.path).output().unwrap();
     assert!(verify.status.success(), "{verify:?}");
@@ -79,8 +83,7 @@ fn killed_at_every_record_every_outcome_is_known_and_every_step_ran_once() {
 fn a_second_engine_is_refused_and_told_who_has_the_run() {
     let run = Run::live(&steps(1));
     let engine = run.engine();
-    let second =
-        Command::new(exe()).arg("__engine").arg(&run.path).output().unwrap();
+    let second = Command::new(exe()).arg("__engine").arg(&run.path).output().unwrap();
     assert_eq!(second.status.code(), Some(5));
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(said.contains(&format!("process {}", engine.id())), "{said}");

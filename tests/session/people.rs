@@ -18,7 +18,9 @@ fn a_second_operator_learns_who_drives_and_takes_the_helm_only_on_purpose() {
     let _engine = run.engine();
     let maria = run.drive("maria");
     for name in ["jun", "maria"] {
-        let Err(ConnectError::Held { who, .. }) = run.connect(name, false).map(drop) else { panic!("{name}") };
+        let Err(ConnectError::Held { who, .. }) = run.connect(name, false).map(drop) else {
+            panic!("{name}")
+        };
         assert_eq!(who, "maria");
     }
     let mut jun = run.connect("jun", true).unwrap();
@@ -64,7 +66,7 @@ fn a_gate_wants_the_code_that_was_given_for_it_and_not_too_early() {
     let (mut answer, code, _) = maria.code(&run, "go");
     let refused = maria.ask(Intent::DecideGate(answer.clone())).unwrap_err();
     assert!(refused.contains("too early"), "{refused}");
-    answer.code = "AAAA".into();
+    answer.code = "aaaa".into();
     assert!(maria.ask(Intent::DecideGate(answer.clone())).is_err());
 
     // The same person at another terminal has to look again.

@@ -181,7 +181,7 @@ impl Driver {
                     self.answers.insert(id, Err(text));
                 }
                 FromEngine::Answer(other) => panic!("{other:?}"),
-                FromEngine::Closed { why } => return Err(format!("closed: {why:?}")),
+                FromEngine::Closed { why, .. } => return Err(format!("closed: {why:?}")),
             }
         }
     }
@@ -189,7 +189,7 @@ impl Driver {
     /// What the engine says when it ends the connection.
     pub(super) fn parted(&self) -> Option<String> {
         loop {
-            if let FromEngine::Closed { why } = self.heard.recv_timeout(PATIENCE).unwrap() {
+            if let FromEngine::Closed { why, .. } = self.heard.recv_timeout(PATIENCE).unwrap() {
                 return why;
             }
         }
@@ -197,9 +197,8 @@ impl Driver {
 
     /// The code for the sheet that counts now.
     pub(super) fn code(&mut self, run: &Run, gate: &str) -> (GateAnswer, String, Duration) {
-        let seen = run.until("asked", |seen| {
-            seen.state.gates.get(gate).is_some_and(|g| g.open && g.sheet.is_some())
-        });
+        let seen = run
+            .until("asked", |seen| seen.state.gates.get(gate).is_some_and(|g| g.open && g.sheet.is_some()));
         let asked = &seen.state.gates[gate];
         let sheet = asked.sheet.as_ref().unwrap();
         let (revision, number, digest) = (asked.revision, sheet.number, sheet.digest.clone());
