@@ -106,7 +106,7 @@ fn snippet<'a>(
     let (first, last) = (floor(text, first), floor(text, last));
     let from = text.get(..first).and_then(|t| t.rfind('\n')).map_or(0, |at| at + 1);
     let to = text.get(last..).and_then(|t| t.find('\n')).map_or(text.len(), |at| last + at);
-    let line = text.get(..from).map_or(0, |t| t.matches('\n').count()) + 1;
+    let line = source.line(from);
     let mut snippet =
         Snippet::source(text.get(from..to).unwrap_or("")).path(source.name.as_str()).line_start(line);
     for (place, label, kind) in places {

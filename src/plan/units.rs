@@ -63,6 +63,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
                 format!("write {digits}s, {digits}m or {digits}h"),
             ));
         }
+        if unit.is_empty() {
+            return Err(wrong(format!("`{text}` is no duration")));
+        }
         if !TIMES.iter().any(|&(name, _)| name == unit) {
             return Err(wrong(format!("`{unit}` is no unit of time")));
         }

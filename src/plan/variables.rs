@@ -259,13 +259,9 @@ impl Variables<'_> {
                 Piece::Text(text) => Some(vec![Part::Text(text.to_owned())]),
                 Piece::Open => {
                     findings.push(
-                        Diagnostic::error(
-                            "wrong-value",
-                            self.inside(at, "${"),
-                            "a `${` that is never closed",
-                        )
-                        .label("no `}` follows")
-                        .help("close it, or write `$${` for a literal `${`"),
+                        Diagnostic::error("wrong-value", self.last(at, "${"), "a `${` that is never closed")
+                            .label("no `}` follows")
+                            .help("close it, or write `$${` for a literal `${`"),
                     );
                     None
                 }
@@ -334,14 +330,20 @@ impl Variables<'_> {
 
     /// The part of a place at which a text stands, the whole place where it is written otherwise.
     fn inside(&self, at: Place, text: &str) -> Place {
-        match self.sources.text(at).find(text) {
-            Some(offset) => {
-                let start = at.start as usize + offset;
-                Place::new(at.file, start..start + text.len())
-            }
-            None => at,
-        }
+        within(at, self.sources.text(at).find(text), text.len())
     }
+
+    /// The same for the last of several.
+    fn last(&self, at: Place, text: &str) -> Place {
+        within(at, self.sources.text(at).rfind(text), text.len())
+    }
+}
+
+fn within(at: Place, offset: Option<usize>, length: usize) -> Place {
+    offset.map_or(at, |offset| {
+        let start = at.start as usize + offset;
+        Place::new(at.file, start..start + length)
+    })
 }
 
 fn has_reference(text: &str) -> bool {

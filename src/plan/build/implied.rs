@@ -50,7 +50,9 @@ impl Builder<'_, '_> {
                     continue;
                 }
             };
-            if step.undo.is_some() {
+            let takes_one =
+                matches!(step.kind, StepKind::Manual { .. } | StepKind::Command(_) | StepKind::Sql { .. });
+            if takes_one && step.undo.is_some() {
                 self.findings.push(
                     Diagnostic::error(
                         "undo-too-late",

@@ -162,27 +162,8 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn after(&mut self, view: View<'t>, rollback: bool) -> Vec<StepId> {
-        if !rollback {
-            return self
-                .known
-                .many(view, "after", Named::Step, self.findings)
-                .into_iter()
-                .map(StepId::from)
-                .collect();
-        }
-        let mut out = Vec::new();
-        for (name, at) in view.texts("after") {
-            if self.known.is_rollback(name) {
-                out.push(StepId::from(name));
-            } else if self.known.find(name, at, Named::Step, self.findings) {
-                self.findings.push(
-                    Diagnostic::error("bad-reference", at, format!("`{name}` is a step of the checklist"))
-                        .label("not of the rollback phase")
-                        .help("a rollback begins when it is ordered: name only steps of [rollback]"),
-                );
-            }
-        }
-        out
+        let named = if rollback { Named::StepBack } else { Named::Step };
+        self.known.many(view, "after", named, self.findings).into_iter().map(StepId::from).collect()
     }
 
     fn retries(&mut self, view: View<'t>) -> Retries {
