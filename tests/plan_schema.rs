@@ -1,5 +1,12 @@
 //! The schema, key by key: each changes the plan, or is refused in words. None is accepted and ignored.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what a test cannot go on without ends it"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -123,30 +130,31 @@ fn table_at<'t>(root: &'t mut Value, path: &[Hop]) -> &'t mut Table {
     here.as_table_mut().unwrap()
 }
 
-/// Other values in place of one; `texts` are all that the plan has, ids among them.
-fn others(value: &Value, texts: &BTreeSet<String>) -> Vec<Value> {
-    let list = |list: &[Value], text: &str| Value::Array([list, &[Value::String(text.to_owned())]].concat());
+/// Other values in place of one.
+fn others(value: &Value) -> Vec<Value> {
     match value {
         Value::String(text) => {
-            let own = [
-                format!("{text}x"),
-                "7m".to_owned(),
-                "10.9.9.9:99".to_owned(),
-                "near-zero-downtime".to_owned(),
-                "AAAA".to_owned(),
-            ];
-            own.into_iter().chain(texts.iter().cloned()).map(Value::String).collect()
+            let own = [&format!("{text}x"), "7m", "10.9.9.9:99", "near-zero-downtime", "AAAA"];
+            own.into_iter().map(|text| Value::String(text.to_owned())).collect()
         }
         Value::Integer(n) => vec![Value::Integer(n + 1)],
         Value::Float(n) => vec![Value::Float(n + 1.0)],
         Value::Boolean(flag) => vec![Value::Boolean(!flag)],
         Value::Datetime(_) => vec![Value::Datetime("2026-12-05T23:30:00+01:00".parse().unwrap())],
-        Value::Array(old) if old.iter().any(Value::is_table) => Vec::new(),
-        Value::Array(old) => {
-            let own = ["x".to_owned()];
-            own.iter().chain(texts).map(|text| list(old, text)).collect()
-        }
+        Value::Array(_) => references(value, &BTreeSet::from(["x".to_owned()])),
         Value::Table(_) => Vec::new(),
+    }
+}
+
+/// A text, or a list with one more, for each name of the plan: one of them may be what a reference can name.
+fn references(value: &Value, names: &BTreeSet<String>) -> Vec<Value> {
+    let names = names.iter().cloned().map(Value::String);
+    match value {
+        Value::String(_) => names.collect(),
+        Value::Array(old) if !old.iter().any(Value::is_table) => {
+            names.map(|name| Value::Array([old.as_slice(), &[name]].concat())).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -169,25 +177,65 @@ fn has_keys(value: &Value) -> bool {
 
 /// Whether one of the plans becomes another plan when this key is taken out or changed. A key that must be
 /// there and holds a table is as good as its own keys.
-fn matters(plans: &[(Value, String, Seen)], key: &SchemaKey) -> bool {
-    plans.iter().any(|(plan, before, seen)| {
-        let mut all = BTreeSet::new();
-        texts(plan, &mut all);
-        seen.present.get(key).into_iter().flatten().any(|path| {
-            let (Some(Hop::Key(last)), parent) = (path.last(), &path[..path.len() - 1]) else { return false };
-            let other_plan = |changed: &Value| load(changed).is_ok_and(|plan| picture(&plan) != *before);
-            let mut without = plan.clone();
-            let value = table_at(&mut without, parent).remove(last).unwrap();
-            if other_plan(&without) || (has_keys(&value) && load(&without).is_err()) {
-                return true;
-            }
-            others(&value, &all).into_iter().any(|other| {
-                let mut changed = plan.clone();
-                table_at(&mut changed, parent).insert(last.clone(), other);
-                other_plan(&changed)
-            })
-        })
-    })
+fn matters(plans: &[Sample], key: &SchemaKey) -> bool {
+    let all = || {
+        plans.iter().flat_map(|s| s.seen.present.get(key).into_iter().flatten().map(move |path| (s, path)))
+    };
+    let becomes = |sample: &Sample, path: &[Hop], values: Vec<Value>| {
+        values.into_iter().any(|value| sample.becomes_another(path, Some(value)))
+    };
+    all().any(|(sample, path)| {
+        let value = sample.value(path);
+        sample.becomes_another(path, None) || (has_keys(&value) && sample.with(path, None).is_none())
+    }) || all().any(|(sample, path)| becomes(sample, path, others(&sample.value(path))))
+        || all().any(|(sample, path)| becomes(sample, path, references(&sample.value(path), &sample.names)))
+}
+
+/// A plan whose keys are changed one by one.
+struct Sample {
+    plan: Value,
+    picture: String,
+    names: BTreeSet<String>,
+    seen: Seen,
+}
+
+impl Sample {
+    fn of(text: &str, schema: &Json) -> Sample {
+        let plan = Value::Table(toml::from_str(text).unwrap());
+        let loaded = load(&plan).unwrap_or_else(|d| panic!("{}", d.render(plan::Style::default())));
+        let mut names = BTreeSet::new();
+        texts(&plan, &mut names);
+        let mut seen = Seen::default();
+        walk(schema, &plan, &mut Vec::new(), &mut seen);
+        Sample { picture: picture(&loaded), plan, names, seen }
+    }
+
+    fn value(&self, path: &[Hop]) -> Value {
+        let mut here = &self.plan;
+        for hop in path {
+            here = match hop {
+                Hop::Key(key) => &here[key.as_str()],
+                Hop::At(i) => &here[*i],
+            };
+        }
+        here.clone()
+    }
+
+    /// The plan with another value at a key, or with none; `None` where that is refused.
+    fn with(&self, path: &[Hop], value: Option<Value>) -> Option<Plan> {
+        let Some((Hop::Key(key), parent)) = path.split_last() else { panic!("{path:?} is no key") };
+        let mut changed = self.plan.clone();
+        let table = table_at(&mut changed, parent);
+        match value {
+            Some(value) => table.insert(key.clone(), value),
+            None => table.remove(key),
+        };
+        load(&changed).ok()
+    }
+
+    fn becomes_another(&self, path: &[Hop], value: Option<Value>) -> bool {
+        self.with(path, value).is_some_and(|plan| picture(&plan) != self.picture)
+    }
 }
 
 #[test]
@@ -195,16 +243,7 @@ fn every_key_of_the_schema_changes_the_plan_or_is_refused_in_words() {
     let schema: Json = serde_json::from_str(&plan::schema::text()).unwrap();
     let mut keys = BTreeMap::new();
     all_keys(&schema, &mut keys);
-    let plans: Vec<(Value, String, Seen)> = right()
-        .iter()
-        .map(|text| {
-            let table = Value::Table(toml::from_str(text).unwrap());
-            let before = load(&table).unwrap_or_else(|d| panic!("{}", d.render(plan::Style::default())));
-            let mut seen = Seen::default();
-            walk(&schema, &table, &mut Vec::new(), &mut seen);
-            (table, picture(&before), seen)
-        })
-        .collect();
+    let plans: Vec<Sample> = right().iter().map(|text| Sample::of(text, &schema)).collect();
 
     let mut wrong = BTreeSet::new();
     for (key, refused) in &keys {
@@ -221,7 +260,7 @@ fn every_key_of_the_schema_changes_the_plan_or_is_refused_in_words() {
             }
             continue;
         }
-        let place = plans.iter().find_map(|(plan, _, seen)| Some((plan, seen.tables.get(table)?.first()?)));
+        let place = plans.iter().find_map(|s| Some((&s.plan, s.seen.tables.get(table)?.first()?)));
         let Some((plan, path)) = place else {
             wrong.insert(format!("no plan has the table of `{name}`, beside {table_keys:?}"));
             continue;

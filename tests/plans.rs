@@ -3,6 +3,17 @@
 //! Each file in `plans/wrong` and `plans/unwise` has its snapshot; whatever is found has a place, a caret and
 //! a mend. Random and mutated plans may be anything but the end of the program.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "what a test cannot go on without ends it; times are printed, never asserted"
+)]
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 

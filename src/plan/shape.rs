@@ -161,7 +161,7 @@ impl Shape<'_> {
             return;
         }
         match (kind, &node.value) {
-            (Kind::Table(spec), Value::Table(table)) => self.table(table, node.at, spec),
+            (Kind::Table(spec) | Kind::ArgvOr(spec), Value::Table(table)) => self.table(table, node.at, spec),
             (Kind::Tables(spec), Value::List(list)) => {
                 if list.is_empty() {
                     self.wrong(node, key, kind);
@@ -180,7 +180,6 @@ impl Shape<'_> {
                 }
             }
             (Kind::Map(inner, names), Value::Table(table)) => self.map(table, key, *inner, names),
-            (Kind::ArgvOr(spec), Value::Table(table)) => self.table(table, node.at, spec),
             (Kind::Argv | Kind::ArgvOr(_), Value::List(list)) => {
                 self.texts(list, key);
                 match list.first() {

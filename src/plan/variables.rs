@@ -136,7 +136,9 @@ impl Variables<'_> {
             }
             Value::List(list) => {
                 self.shell(list, findings);
-                list.iter_mut().for_each(|n| self.node(n, findings));
+                for item in list {
+                    self.node(item, findings);
+                }
             }
             Value::Table(table) => {
                 for entry in &mut table.entries {
@@ -454,15 +456,16 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::format_push_string, reason = "a test's text, not a hot path")]
     fn variables_that_multiply_end_in_an_error() {
         let mut text = String::from("[vars]\nv0 = '0123456789'\n");
         for i in 1..15 {
-            text.push_str(&format!("v{i} = '{}'\n", format!("${{v{}}}", i - 1).repeat(10)));
+            text += &format!("v{i} = '{}'\n", format!("${{v{}}}", i - 1).repeat(10));
         }
         assert!(resolved(&text, &[]).unwrap_err().iter().any(|m| m.contains("larger than 16 MiB")));
         let mut text = String::from("[vars]\nv0 = '0'\n");
         for i in 1..5000 {
-            text.push_str(&format!("v{i} = '${{v{}}}'\n", i - 1));
+            text += &format!("v{i} = '${{v{}}}'\n", i - 1);
         }
         text.insert_str(0, "a = '${v4999}'\n");
         assert!(resolved(&text, &[]).unwrap_err().iter().any(|m| m.contains("more than 16 deep")));
