@@ -1,8 +1,8 @@
 //! The screens, as text and as looks, at every size and in every light.
 
-mod night;
 #[path = "screens/gate_keys.rs"]
 mod gate_keys;
+mod night;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,8 @@ fn output(source: &Source) -> Output {
         Source::Probe(id) => Some(format!("look at {id}")),
         Source::Step(..) => None,
     };
-    let tail = b"connecting to 10.0.0.5\n\x1b[31mprice-job\x1b[0m has 1 open transaction\n\xff\xfe\n".to_vec();
+    let tail =
+        b"connecting to 10.0.0.5\n\x1b[31mprice-job\x1b[0m has 1 open transaction\n\xff\xfe\n".to_vec();
     Output { asked, tail, cut: 4_096, missing: None }
 }
 
@@ -57,7 +58,8 @@ fn start_page(night: &Night) -> StartPage {
         }),
         cautions: vec![
             "step `same` has no retry: a row in flight at the wrong moment fails it for good".into(),
-            "the login manager ends processes at logout here: `loginctl enable-linger` keeps the run alive".into(),
+            "the login manager ends processes at logout here: `loginctl enable-linger` keeps the run alive"
+                .into(),
         ],
         blocks: Vec::new(),
     }
@@ -86,11 +88,21 @@ fn pictures() {
         ("validation", || night::wrong(Night::live()), &["5"]),
         ("people", || night::quiet(Night::live()), &["6"]),
         ("held", || night::quiet(Night::live()), &["H"]),
-        ("begin", || { let mut n = Night::live(); n.begin(); n }, &[]),
+        (
+            "begin",
+            || {
+                let mut n = Night::live();
+                n.begin();
+                n
+            },
+            &[],
+        ),
         ("ending", || night::over(Night::live()), &[]),
     ];
     let only = std::env::var("CUTOVER_ONLY").unwrap_or_default();
-    for (name, night, keys) in scenes.iter().filter(|(name, ..)| only.is_empty() || only.split(',').any(|o| o == *name)) {
+    for (name, night, keys) in
+        scenes.iter().filter(|(name, ..)| only.is_empty() || only.split(',').any(|o| o == *name))
+    {
         for size in SIZES {
             let buffer = after(night(), size, keys).show();
             println!("--- {name}\n{}", text(&buffer));

@@ -240,7 +240,8 @@ impl Cockpit {
     /// Whether what is shown is vouched for by nobody any more.
     pub fn is_old(&self, now: Now) -> bool {
         self.feed.as_ref().is_some_and(|feed| {
-            feed.contact.damaged.is_some() || (feed.contact.pulse(now) != Pulse::Fresh && !feed.state.is_over())
+            feed.contact.damaged.is_some()
+                || (feed.contact.pulse(now) != Pulse::Fresh && !feed.state.is_over())
         })
     }
 
@@ -321,7 +322,8 @@ impl Cockpit {
         header::draw(canvas, &scene, &regions);
         let gate_up = self.desk.is_up() && self.page == Page::Main;
         let body = Rect { x: 0, y: 3, width: screen.width - 1, height: screen.height.saturating_sub(5) };
-        let covering = self.over.iter().any(|over| matches!(over, Over::Detail(_) | Over::Help(_) | Over::Quit));
+        let covering =
+            self.over.iter().any(|over| matches!(over, Over::Detail(_) | Over::Help(_) | Over::Quit));
         if !covering {
             match self.page {
                 Page::Main => {
@@ -331,7 +333,13 @@ impl Cockpit {
                     }
                 }
                 Page::Ending => ending::draw(canvas, &scene, body, &self.ending),
-                page => views::draw(canvas, &scene, body, page, self.lists.entry(page).or_insert_with(|| new_list(page))),
+                page => views::draw(
+                    canvas,
+                    &scene,
+                    body,
+                    page,
+                    self.lists.entry(page).or_insert_with(|| new_list(page)),
+                ),
             }
         }
         for over in &mut self.over {
@@ -361,14 +369,19 @@ fn new_list(page: Page) -> List {
 fn notice_line(canvas: &mut Canvas<'_>, scene: &Scene<'_>, regions: &Regions, cockpit: &Cockpit) {
     let y = regions.second.y + 1;
     let width = regions.second.width.saturating_sub(2);
-    let gate_hidden = cockpit.desk.gate().is_some() && (!cockpit.desk.is_up() || cockpit.page != Page::Main || !cockpit.over.is_empty());
+    let gate_hidden = cockpit.desk.gate().is_some()
+        && (!cockpit.desk.is_up() || cockpit.page != Page::Main || !cockpit.over.is_empty());
     if let Some((call, text)) = &cockpit.notice {
         canvas.text(1, y, width, text.as_str(), call.role(Role::Normal));
     } else if let (true, Some(gate)) = (gate_hidden, cockpit.desk.gate()) {
         let title = scene.plan.step(gate).map_or("Roll back", |step| step.title.as_str());
-        let mut line = super::row::words(Role::StepGate, format!("{} GO / NO-GO waits: ", scene.glyphs.gate)).and(Role::StepGate, title);
+        let mut line = super::row::words(Role::StepGate, format!("{} GO / NO-GO waits: ", scene.glyphs.gate))
+            .and(Role::StepGate, title);
         if cockpit.over.is_empty() {
-            line = line.and(Role::Normal, "   ").also(scene.key(Action::Gate)).and(Role::KeyLabel, " back to the gate");
+            line = line
+                .and(Role::Normal, "   ")
+                .also(scene.key(Action::Gate))
+                .and(Role::KeyLabel, " back to the gate");
         }
         canvas.line(1, y, width, &line.0);
     }
@@ -378,7 +391,11 @@ fn find_line(canvas: &mut Canvas<'_>, last: Rect, field: &Field) {
     let area = Rect { y: last.y.saturating_sub(2), height: 2, ..last };
     canvas.clear(area);
     canvas.text(area.x + 1, area.y, 5, "find", Role::Title);
-    field.draw(canvas, Rect { x: area.x + 6, width: area.width.saturating_sub(7), height: 1, ..area }, "a few letters");
+    field.draw(
+        canvas,
+        Rect { x: area.x + 6, width: area.width.saturating_sub(7), height: 1, ..area },
+        "a few letters",
+    );
 }
 
 /// The last line where there is no run yet.

@@ -52,7 +52,8 @@ impl Commands {
             found: Vec::new(),
         };
         for row in TABLE.iter().filter(|row| row.in_palette && usable(row.action)) {
-            let key = keymap.key_for(Context::Main, row.action).map_or_else(String::new, |key| key.to_string());
+            let key =
+                keymap.key_for(Context::Main, row.action).map_or_else(String::new, |key| key.to_string());
             all.add(row.id, row.help, key, Command::Act(row.action));
         }
         for extra in extras {

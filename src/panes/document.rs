@@ -91,7 +91,11 @@ fn step(scene: &Scene<'_>, id: &StepId, outputs: &HashMap<Source, Output>) -> Do
     if let Some(until) = &step.holds_until {
         doc.plain("holds until", format!("{until} has finished"));
     }
-    let may = [(step.idempotent, "may run twice"), (step.skippable, "may be skipped"), (step.switch, "moves users")];
+    let may = [
+        (step.idempotent, "may run twice"),
+        (step.skippable, "may be skipped"),
+        (step.switch, "moves users"),
+    ];
     let may: Vec<&str> = may.into_iter().filter(|(yes, _)| *yes).map(|(_, what)| what).collect();
     doc.plain("it", may.join(", "));
     if step.point_of_no_return {
@@ -154,7 +158,9 @@ fn probe(scene: &Scene<'_>, id: &ProbeId, outputs: &HashMap<Source, Output>) -> 
     doc.plain("from", probe.from.as_ref().map_or_else(String::new, |host| host.0.clone()));
     let (timeout, age) = (format::span(probe.timeout), format::span(probe.max_age));
     let took = scene.readings.track(id).and_then(|t| t.last.as_ref()).map(|last| last.took_ms);
-    let took = took.map_or_else(String::new, |ms| format!("the last took {}, ", format::span(Duration::from_millis(ms))));
+    let took = took.map_or_else(String::new, |ms| {
+        format!("the last took {}, ", format::span(Duration::from_millis(ms)))
+    });
     doc.plain("budget", format!("{took}{timeout} at most; stale after {age}"));
     if let Some(since) = &probe.since {
         doc.plain("counts", format!("since {since} has finished"));
@@ -185,7 +191,10 @@ fn measured(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
     doc.plain("at", seen.evidence.position.clone().unwrap_or_default());
     if let Some(last) = scene.readings.track(&probe.id).and_then(|t| t.last.as_ref()) {
         let age = format::span(scene.now.boot.since(last.boot));
-        doc.fact("looked at", words(Role::Figure, scene.time(last.at)).and(Role::Dim, format!(", {age} ago")));
+        doc.fact(
+            "looked at",
+            words(Role::Figure, scene.time(last.at)).and(Role::Dim, format!(", {age} ago")),
+        );
     }
     if let Some(recorded) = scene.state.verdicts.get(&probe.id) {
         doc.plain("so since", scene.time(recorded.since));
@@ -220,7 +229,10 @@ fn facts(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
             for finding in &still.findings {
                 let when = finding.when.map_or_else(String::new, |at| format!(" at {}", scene.time(at)));
                 let who = finding.who.as_ref().map_or_else(String::new, |who| format!(" by {who}"));
-                doc.fact("breach", words(Role::Caution, format!("{} {}{when}{who}", finding.what, finding.change)));
+                doc.fact(
+                    "breach",
+                    words(Role::Caution, format!("{} {}{when}{who}", finding.what, finding.change)),
+                );
             }
         }
         Some(Facts::Identity { system, row }) => {
@@ -248,7 +260,13 @@ fn fence_facts(scene: &Scene<'_>, fence: &FenceFacts, doc: &mut Doc) {
 }
 
 fn session_line(scene: &Scene<'_>, session: &SessionSeen) -> String {
-    format!("{} ({}), {} since {}", session.application, session.account, session.id, scene.time(session.since))
+    format!(
+        "{} ({}), {} since {}",
+        session.application,
+        session.account,
+        session.id,
+        scene.time(session.since)
+    )
 }
 
 fn compared_facts(compared: &Compared, doc: &mut Doc) {
@@ -263,7 +281,8 @@ fn compared_facts(compared: &Compared, doc: &mut Doc) {
         doc.fact("differ", words(Role::Warning, format::counted(compared.differences, "row", "rows")));
     }
     for row in &compared.named {
-        let columns = if row.columns.is_empty() { String::new() } else { format!(": {}", row.columns.join(", ")) };
+        let columns =
+            if row.columns.is_empty() { String::new() } else { format!(": {}", row.columns.join(", ")) };
         doc.fact("", words(Role::Warning, format!("{} {} {}{columns}", row.table, row.key, row.kind)));
     }
 }
@@ -360,7 +379,11 @@ fn difference(scene: &Scene<'_>, id: &ProbeId, n: usize) -> Doc {
 fn evidence(scene: &Scene<'_>, ids: &[String], outputs: &HashMap<Source, Output>) -> Doc {
     let lines: Vec<&Evidence> = scene.figures.evidence.iter().filter(|e| ids.contains(&e.id)).collect();
     let [first, ..] = lines.as_slice() else { return gone("evidence") };
-    let mut doc = Doc::new(if lines.len() == 1 { first.title.clone() } else { format!("{} lines of evidence", lines.len()) });
+    let mut doc = Doc::new(if lines.len() == 1 {
+        first.title.clone()
+    } else {
+        format!("{} lines of evidence", lines.len())
+    });
     for line in &lines {
         if lines.len() > 1 {
             doc.head(&line.title);
@@ -421,7 +444,8 @@ fn way_back(scene: &Scene<'_>) -> Doc {
         } else {
             step.undo.as_ref().map(plain::undo).unwrap_or_default()
         };
-        let text = what.into_iter().map(|(label, text)| format!("{label} {text}")).collect::<Vec<_>>().join(", ");
+        let text =
+            what.into_iter().map(|(label, text)| format!("{label} {text}")).collect::<Vec<_>>().join(", ");
         doc.plain(step.id.as_str(), format!("{}: {text}", step.title));
     }
     doc

@@ -51,7 +51,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, extra
         for part in scene.figures.parts.iter().filter(|part| part.started.is_some()) {
             y += 1;
             if y < area.bottom() {
-                timeline::phase_row(scene, part, Rect { y, height: 1, ..area }, longest.phase).draw(canvas, y);
+                timeline::phase_row(scene, part, Rect { y, height: 1, ..area }, longest.phase)
+                    .draw(canvas, y);
             }
         }
     }

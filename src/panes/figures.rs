@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::clock::{Now, Timestamp};
 use crate::engine::State;
 use crate::engine::event::Way;
-use crate::engine::rules::evidence::{self, Evidence};
 use crate::engine::rules::countdown::{self, Clocks};
+use crate::engine::rules::evidence::{self, Evidence};
 use crate::engine::rules::forecast::{self, Forecast};
 use crate::engine::rules::wayback::{self, WayBack};
 use crate::engine::state::{Stage, Status, StepState, UndoStatus};
@@ -133,7 +133,11 @@ impl Figures {
 }
 
 fn lines(journal: &[Arc<Recorded>]) -> Vec<(usize, usize)> {
-    journal.iter().enumerate().flat_map(|(at, record)| (0..record.events.len()).map(move |n| (at, n))).collect()
+    journal
+        .iter()
+        .enumerate()
+        .flat_map(|(at, record)| (0..record.events.len()).map(move |n| (at, n)))
+        .collect()
 }
 
 fn parts(plan: &Plan, state: &State) -> Vec<Part> {
@@ -176,7 +180,15 @@ fn parts(plan: &Plan, state: &State) -> Vec<Part> {
 }
 
 fn back(title: &str, slots: Slots, done: usize) -> Part {
-    Part { title: title.to_owned(), slots, done, planned: Duration::ZERO, started: None, finished: None, phase: None }
+    Part {
+        title: title.to_owned(),
+        slots,
+        done,
+        planned: Duration::ZERO,
+        started: None,
+        finished: None,
+        phase: None,
+    }
 }
 
 fn planned(plan: &Plan, slots: std::ops::Range<usize>) -> Duration {

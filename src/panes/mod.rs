@@ -20,8 +20,8 @@
 
 mod alarms;
 mod checklist;
-mod commands;
 mod cockpit;
+mod commands;
 mod detail;
 mod document;
 mod ending;
@@ -61,5 +61,5 @@ pub use cockpit::{Cockpit, Seat};
 pub use feed::{Contact, Feed, Pulse, Recorded};
 pub use item::Item;
 pub use request::{Code, Extra, Output, Reply, Request, Source};
-pub use start::{Rehearsed, StartPage};
 pub use section::{PANES, Pane, PaneId};
+pub use start::{Rehearsed, StartPage};

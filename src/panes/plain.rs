@@ -1,8 +1,6 @@
 //! What a step does and how a probe looks, as the plan says it: labels and texts, secrets left as references.
 
-use crate::plan::model::{
-    CommandLine, Expect, NotifyBy, ProbeKind, Step, StepKind, Undo, WaitFor,
-};
+use crate::plan::model::{CommandLine, Expect, NotifyBy, ProbeKind, Step, StepKind, Undo, WaitFor};
 use crate::ui::format;
 
 type Facts = Vec<(String, String)>;
@@ -16,8 +14,12 @@ pub(super) fn step(step: &Step) -> Facts {
     let mut facts = match &step.kind {
         StepKind::Manual { ask } => vec![fact("asks", ask.as_str())],
         StepKind::Command(command) => argv(command),
-        StepKind::Sql { endpoint, statement } => vec![fact("on", endpoint.as_str()), fact("runs", statement.as_str())],
-        StepKind::Wait(WaitFor::CaughtUp(links)) => vec![fact("waits for", format!("{} to be caught up", ids(links)))],
+        StepKind::Sql { endpoint, statement } => {
+            vec![fact("on", endpoint.as_str()), fact("runs", statement.as_str())]
+        }
+        StepKind::Wait(WaitFor::CaughtUp(links)) => {
+            vec![fact("waits for", format!("{} to be caught up", ids(links)))]
+        }
         StepKind::Wait(WaitFor::Good { probes, lasting }) if lasting.is_zero() => {
             vec![fact("waits for", format!("{} to be good", ids(probes)))]
         }
@@ -62,7 +64,9 @@ pub(super) fn step(step: &Step) -> Facts {
 pub(super) fn undo(undo: &Undo) -> Facts {
     match undo {
         Undo::Command(command) => argv(command),
-        Undo::Sql { endpoint, statement } => vec![fact("on", endpoint.as_str()), fact("runs", statement.as_str())],
+        Undo::Sql { endpoint, statement } => {
+            vec![fact("on", endpoint.as_str()), fact("runs", statement.as_str())]
+        }
         Undo::Manual { ask } => vec![fact("asks", ask.as_str())],
         Undo::Open { endpoint } => vec![fact("opens", format!("writes on {endpoint}"))],
         Undo::Lift { controls } => vec![fact("lifts", ids(controls))],
@@ -86,7 +90,11 @@ pub(super) fn probe(kind: &ProbeKind) -> Facts {
         }
         ProbeKind::Tcp { address } => vec![fact("connects to", address.as_str())],
         ProbeKind::Tls(tls) => {
-            vec![fact("connects to", tls.address.as_str()), fact("name", tls.name.as_str()), fact("good for", format!("{} days more", tls.days_left))]
+            vec![
+                fact("connects to", tls.address.as_str()),
+                fact("name", tls.name.as_str()),
+                fact("good for", format!("{} days more", tls.days_left)),
+            ]
         }
         ProbeKind::Dns(dns) => {
             let mut facts = vec![fact("asks", format!("{} for {} {}", dns.server, dns.record, dns.name))];
@@ -100,7 +108,10 @@ pub(super) fn probe(kind: &ProbeKind) -> Facts {
             facts
         }
         ProbeKind::Files(files) => {
-            let mut facts = vec![fact("files", files.path.as_str()), fact("at least", format::counted(files.at_least, "file", "files"))];
+            let mut facts = vec![
+                fact("files", files.path.as_str()),
+                fact("at least", format::counted(files.at_least, "file", "files")),
+            ];
             facts.extend(files.younger_than.map(|age| fact("younger than", format::span(age))));
             facts.extend(files.bytes_at_least.map(|size| fact("at least", format::bytes(size))));
             facts
@@ -126,9 +137,12 @@ pub(super) fn probe(kind: &ProbeKind) -> Facts {
             facts
         }
         ProbeKind::Identity { endpoint } => vec![fact("asks", format!("{endpoint} what it is"))],
-        ProbeKind::Marker { from, to } => vec![fact("sends", format!("a row of ours from {from}, and looks for it on {to}"))],
+        ProbeKind::Marker { from, to } => {
+            vec![fact("sends", format!("a row of ours from {from}, and looks for it on {to}"))]
+        }
         ProbeKind::Tables(tables) => {
-            let mut facts = vec![fact("compares", format!("every row of {} with {}", tables.from, tables.to))];
+            let mut facts =
+                vec![fact("compares", format!("every row of {} with {}", tables.from, tables.to))];
             if !tables.include.is_empty() {
                 facts.push(fact("only", tables.include.join(", ")));
             }

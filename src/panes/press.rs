@@ -52,9 +52,11 @@ impl Cockpit {
                 }
                 Vec::new()
             }
-            Event::Focus(true) | Event::Resize { .. } | Event::Ready | Event::Background { .. } | Event::Lost(_) => {
-                Vec::new()
-            }
+            Event::Focus(true)
+            | Event::Resize { .. }
+            | Event::Ready
+            | Event::Background { .. }
+            | Event::Lost(_) => Vec::new(),
         }
     }
 
@@ -106,7 +108,9 @@ impl Cockpit {
             Context::Gate => self.at_gate(press, action),
             Context::Quit => self.in_quit(action),
             Context::Help | Context::Detail => self.reading(action),
-            Context::Main | Context::View | Context::Journal => action.map_or_else(Vec::new, |action| self.act(action)),
+            Context::Main | Context::View | Context::Journal => {
+                action.map_or_else(Vec::new, |action| self.act(action))
+            }
         }
     }
 
@@ -265,9 +269,12 @@ impl Cockpit {
             self.watching();
         } else if !gate::is_large_enough(self.screen) {
             let (width, height) = gate::GO_NEEDS;
-            self.desk.notice = Some(format!("a GO needs a screen of {width}x{height}: make it larger, or say NO-GO or HOLD"));
+            self.desk.notice = Some(format!(
+                "a GO needs a screen of {width}x{height}: make it larger, or say NO-GO or HOLD"
+            ));
         } else if !self.desk.has_code() {
-            self.desk.notice = Some("look at all of the evidence first: the code comes with its last row".to_owned());
+            self.desk.notice =
+                Some("look at all of the evidence first: the code comes with its last row".to_owned());
         } else {
             self.desk.entry = Some(gate::Entry::default());
         }
@@ -341,7 +348,8 @@ impl Cockpit {
         let found = selected.or_else(only);
         let (Some(line), Some(gate)) = (found, self.desk.gate().cloned()) else {
             let none = evidence.iter().all(Evidence::passes);
-            let why = if none { "there is nothing to waive" } else { "choose which finding, with the arrows" };
+            let why =
+                if none { "there is nothing to waive" } else { "choose which finding, with the arrows" };
             self.desk.notice = Some(why.to_owned());
             return Vec::new();
         };
@@ -416,8 +424,9 @@ impl Cockpit {
             }
             Action::Command => {
                 let Some(scene) = scene!(self) else { return Vec::new() };
-                let commands =
-                    Commands::new(&self.keys, &self.extras, &self.themes, |action| self.is_usable(&scene, action));
+                let commands = Commands::new(&self.keys, &self.extras, &self.themes, |action| {
+                    self.is_usable(&scene, action)
+                });
                 self.over.push(Over::Commands(commands));
                 Vec::new()
             }
@@ -443,7 +452,11 @@ impl Cockpit {
             }
             Action::Mouse => {
                 self.mouse = !self.mouse;
-                self.tell(if self.mouse { "the mouse scrolls; shift selects text" } else { "the mouse selects text" });
+                self.tell(if self.mouse {
+                    "the mouse scrolls; shift selects text"
+                } else {
+                    "the mouse selects text"
+                });
                 vec![Request::Mouse(self.mouse)]
             }
             Action::FocusNext | Action::FocusPrevious | Action::Left | Action::Right => {
@@ -504,12 +517,28 @@ impl Cockpit {
             Action::Rollback => self.ask(Ask::Rollback),
             Action::Abort => self.ask(Ask::Abort),
             Action::Note => self.ask(Ask::Note),
-            Action::Skip => self.ask_about(&scene_step(self.step_for(&scene, Wants::Skip)), Ask::Skip, "select the step that is to be skipped"),
-            Action::Fail => self.ask_about(&scene_step(self.step_for(&scene, Wants::Fail)), Ask::Fail, "no manual step waits"),
-            Action::Stop => self.ask_about(&scene_step(self.step_for(&scene, Wants::Stop)), Ask::Stop, "nothing runs that could be stopped"),
+            Action::Skip => self.ask_about(
+                &scene_step(self.step_for(&scene, Wants::Skip)),
+                Ask::Skip,
+                "select the step that is to be skipped",
+            ),
+            Action::Fail => self.ask_about(
+                &scene_step(self.step_for(&scene, Wants::Fail)),
+                Ask::Fail,
+                "no manual step waits",
+            ),
+            Action::Stop => self.ask_about(
+                &scene_step(self.step_for(&scene, Wants::Stop)),
+                Ask::Stop,
+                "nothing runs that could be stopped",
+            ),
             Action::Settle => {
                 let step = scene_step(self.step_for(&scene, Wants::Settle));
-                self.ask_about(&step, |step| Ask::Settle { step, happened: None }, "there is no step that nobody knows the end of");
+                self.ask_about(
+                    &step,
+                    |step| Ask::Settle { step, happened: None },
+                    "there is no step that nobody knows the end of",
+                );
             }
             Action::Measure => match self.selected() {
                 Some(Item::Probe(probe) | Item::Alarm(AlarmId::Probe(probe))) => {
@@ -638,12 +667,18 @@ impl Cockpit {
         if let Some(Item::Alarm(id)) = self.main.chosen() {
             return Some(id.clone());
         }
-        scene.state.raised_alarms().into_iter().find(|(_, alarm)| wants_answer(alarm)).map(|(id, _)| id.clone())
+        scene
+            .state
+            .raised_alarms()
+            .into_iter()
+            .find(|(_, alarm)| wants_answer(alarm))
+            .map(|(id, _)| id.clone())
     }
 
     fn session(&self, scene: &Scene<'_>) -> Option<Ask> {
         let Some(Item::Session(endpoint, id)) = self.selected() else { return None };
-        let (_, session) = freeze::sessions(scene).into_iter().find(|(e, s)| **e == endpoint && s.id == id)?;
+        let (_, session) =
+            freeze::sessions(scene).into_iter().find(|(e, s)| **e == endpoint && s.id == id)?;
         Some(Ask::EndSession { endpoint, session: id, application: session.application.clone() })
     }
 
@@ -668,7 +703,9 @@ impl Cockpit {
             Action::Hold => scene.drives && !over && !held,
             Action::Resume => scene.drives && !over && held,
             Action::Rollback => scene.drives && scene.state.stage == Stage::Forward,
-            Action::Abort => scene.drives && scene.state.stage == Stage::Forward && scene.state.switched.is_none(),
+            Action::Abort => {
+                scene.drives && scene.state.stage == Stage::Forward && scene.state.switched.is_none()
+            }
             Action::NoGo => scene.drives && self.desk.gate().is_some(),
             Action::Go => scene.drives && gate::is_large_enough(self.screen),
             Action::Waive => {
@@ -676,7 +713,9 @@ impl Cockpit {
                     && gate::is_large_enough(self.screen)
                     && scene.figures.evidence.iter().any(|e| !e.passes() && e.verdict != Verdict::Pass)
             }
-            Action::EndSession => scene.drives && self.page == Page::Freeze && !freeze::sessions(scene).is_empty(),
+            Action::EndSession => {
+                scene.drives && self.page == Page::Freeze && !freeze::sessions(scene).is_empty()
+            }
             Action::Measure | Action::Note => scene.drives && !over,
             _ => true,
         }
@@ -698,13 +737,15 @@ impl Wants {
     fn fits(self, scene: &Scene<'_>, slot: usize, step: &Step, at: &StepState) -> bool {
         let manual = matches!(step.kind, StepKind::Manual { .. });
         let manual_undo = matches!(step.undo, Some(Undo::Manual { .. }));
-        let asked = (at.status == Status::Running && manual) || (at.undo == UndoStatus::Running && manual_undo);
+        let asked =
+            (at.status == Status::Running && manual) || (at.undo == UndoStatus::Running && manual_undo);
         match self {
             Wants::Confirm => {
                 let startable = at.status == Status::Pending
                     && step.start == Start::Key
                     && people::may_start(scene.state).is_ok()
-                    && steps::may_begin(scene.plan, scene.state, scene.readings, step, slot, scene.now).is_ok();
+                    && steps::may_begin(scene.plan, scene.state, scene.readings, step, slot, scene.now)
+                        .is_ok();
                 asked || startable
             }
             Wants::Fail => asked,
@@ -715,7 +756,9 @@ impl Wants {
                 at.status == Status::Unknown || matches!(at.undo, UndoStatus::Unknown | UndoStatus::Stuck)
             }
             Wants::Stop => {
-                let runs = matches!(at.status, Status::Running | Status::Proving) && !manual && step.gate().is_none();
+                let runs = matches!(at.status, Status::Running | Status::Proving)
+                    && !manual
+                    && step.gate().is_none();
                 runs || at.undo == UndoStatus::Running
             }
             Wants::Skip => step.skippable && !matches!(at.status, Status::Done | Status::Skipped),

@@ -106,9 +106,11 @@ impl Prompt {
             return None;
         }
         Some(match self.ask.clone() {
-            Ask::NoGo(answer) => {
-                Request::Intent(Intent::DecideGate(GateAnswer { reason: text, decision: Decision::NoGo, ..*answer }))
-            }
+            Ask::NoGo(answer) => Request::Intent(Intent::DecideGate(GateAnswer {
+                reason: text,
+                decision: Decision::NoGo,
+                ..*answer
+            })),
             Ask::Waive { gate, evidence, finding, .. } => {
                 Request::Intent(Intent::Waive { gate, evidence, finding, reason: text })
             }
@@ -144,26 +146,38 @@ impl Prompt {
     /// What is asked, in a sentence, and what stands in the empty field.
     fn question(&self) -> (String, &'static str) {
         match &self.ask {
-            Ask::NoGo(answer) => (format!("NO-GO at {}: why?", answer.gate), "goes on the record; the run is held"),
+            Ask::NoGo(answer) => {
+                (format!("NO-GO at {}: why?", answer.gate), "goes on the record; the run is held")
+            }
             Ask::Waive { title, .. } => {
                 (format!("Go on in spite of {title}: why?"), "counts for exactly this finding, at this gate")
             }
             Ask::Confirm(step) => (format!("{step} is done. A note?"), "may stay empty"),
             Ask::Fail(step) => (format!("{step} could not be done: why?"), "goes on the record"),
             Ask::Skip(step) => (format!("Skip {step}: why?"), "goes on the record"),
-            Ask::Settle { step, happened: None } => (format!("Did {step} happen? yes or no"), "look first; nobody else knows"),
-            Ask::Settle { step, happened: Some(true) } => (format!("{step} happened: how do you know?"), "goes on the record"),
+            Ask::Settle { step, happened: None } => {
+                (format!("Did {step} happen? yes or no"), "look first; nobody else knows")
+            }
+            Ask::Settle { step, happened: Some(true) } => {
+                (format!("{step} happened: how do you know?"), "goes on the record")
+            }
             Ask::Settle { step, happened: Some(false) } => {
                 (format!("{step} did not happen: how do you know?"), "goes on the record")
             }
             Ask::Stop(step) => (format!("Type {step} to stop it"), "what it has changed stays changed"),
             Ask::Rollback => ("Go back: why?".to_owned(), "its own gate opens; nothing is done before GO"),
-            Ask::Abort => ("Abort the run: why?".to_owned(), "what runs is stopped, what was frozen is lifted, nothing is undone"),
+            Ask::Abort => (
+                "Abort the run: why?".to_owned(),
+                "what runs is stopped, what was frozen is lifted, nothing is undone",
+            ),
             Ask::Note => ("A note for the journal".to_owned(), "goes on the record"),
-            Ask::TakeHelm(name) => (format!("Type {name} to take the helm from them"), "they are disconnected, the run is held"),
-            Ask::EndSession { application, session, .. } => {
-                (format!("Type {application} to end its session {session}"), "it is told to end, and looked at again")
+            Ask::TakeHelm(name) => {
+                (format!("Type {name} to take the helm from them"), "they are disconnected, the run is held")
             }
+            Ask::EndSession { application, session, .. } => (
+                format!("Type {application} to end its session {session}"),
+                "it is told to end, and looked at again",
+            ),
         }
     }
 
@@ -177,6 +191,10 @@ impl Prompt {
             None => piece("", Role::Dim),
         };
         canvas.head(Rect { width: area.width.saturating_sub(1), ..area }, &question, &[note], true);
-        self.field.draw(canvas, Rect { x: area.x + 2, y: area.y + 1, width: area.width.saturating_sub(4), height: 1 }, hint);
+        self.field.draw(
+            canvas,
+            Rect { x: area.x + 2, y: area.y + 1, width: area.width.saturating_sub(4), height: 1 },
+            hint,
+        );
     }
 }

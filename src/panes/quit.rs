@@ -28,14 +28,18 @@ fn lines<'a>(scene: &Scene<'a>) -> Vec<Words<'a>> {
     let mut lines = vec![words(Role::Title, "Meanwhile")];
     lines.push(match running {
         0 => words(Role::Normal, "nothing new starts, and nothing runs"),
-        n => words(Role::Normal, format!("nothing new starts; {} to the end", format::counted(n, "step runs", "steps run"))),
+        n => words(
+            Role::Normal,
+            format!("nothing new starts; {} to the end", format::counted(n, "step runs", "steps run")),
+        ),
     });
     lines.push(words(Role::Normal, "everything goes on being measured and recorded"));
     if let Some(outage) = scene.figures.clocks.outage {
         lines.push(
-            words(Role::Caution, "users stay read-only: ")
-                .and(Role::Caution, format::clock(outage))
-                .and(Role::Caution, scene.figures.clocks.budget.map_or_else(String::new, |b| format!(" of {}", format::clock(b)))),
+            words(Role::Caution, "users stay read-only: ").and(Role::Caution, format::clock(outage)).and(
+                Role::Caution,
+                scene.figures.clocks.budget.map_or_else(String::new, |b| format!(" of {}", format::clock(b))),
+            ),
         );
     }
     if scene.state.open_gate().is_some() {

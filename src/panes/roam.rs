@@ -101,7 +101,8 @@ impl Main {
         let at = self.checklist.chosen.and_then(place_of);
         let from = at.or_else(|| scene.figures.front.and_then(place_of));
         // The first key shows where the cursor is; the next ones move it.
-        let to = if at.is_none() && matches!(step, Move::Up | Move::Down) { from } else { moved(from, len, step) };
+        let to =
+            if at.is_none() && matches!(step, Move::Up | Move::Down) { from } else { moved(from, len, step) };
         let Some(mut to) = to else { return };
         for part in parts {
             if let Some(slot) = part.slots.get(to) {
@@ -243,5 +244,9 @@ fn search(len: usize, from: Option<usize>, forward: bool, fits: impl Fn(usize) -
     let from = from.map_or(if forward { 0 } else { len }, |from| if forward { from + 1 } else { from });
     let ahead = from.min(len)..len;
     let behind = 0..from.min(len);
-    if forward { ahead.chain(behind).find(|at| fits(*at)) } else { behind.rev().chain(ahead.rev()).find(|at| fits(*at)) }
+    if forward {
+        ahead.chain(behind).find(|at| fits(*at))
+    } else {
+        behind.rev().chain(ahead.rev()).find(|at| fits(*at))
+    }
 }

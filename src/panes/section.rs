@@ -152,7 +152,9 @@ impl Pane {
         let room = usize::from(area.height - 1);
         let (shown, hidden) = fit(scene, &gathered.lines, room, selection.item);
         let mut y = area.y + 1;
-        let means = selection.item.map_or(0, |item| gathered.lines.iter().position(|l| l.item() == *item).unwrap_or(0));
+        let means = selection
+            .item
+            .map_or(0, |item| gathered.lines.iter().position(|l| l.item() == *item).unwrap_or(0));
         for (at, line) in shown.iter().filter_map(|at| Some((*at, gathered.lines.get(*at)?))) {
             selection.draw(canvas, area, y, &line.row(scene, columns, at == means));
             y += 1;

@@ -149,7 +149,10 @@ impl Start {
         let line = if self.begun {
             words(Role::Bright, "The run is being made …")
         } else if self.page.blocks.is_empty() {
-            words(Role::Bright, "Type ").and(Role::GateCode, self.page.plan.target.as_str()).and(Role::Bright, " to start. ").and(Role::Dim, "Until then nothing is touched.")
+            words(Role::Bright, "Type ")
+                .and(Role::GateCode, self.page.plan.target.as_str())
+                .and(Role::Bright, " to start. ")
+                .and(Role::Dim, "Until then nothing is touched.")
         } else {
             words(Role::Caution, "It cannot start yet: mend what stands above first.")
         };
@@ -167,12 +170,22 @@ impl Start {
         let plan = &page.plan;
         let label = |label: &str| words(Role::Dim, format!("{label:<16}"));
         let mut moves = vec![
-            label("plan").and(Role::Normal, page.path.as_str()).and(Role::Dim, "  ").and(Role::Figure, grouped(&plan.pins.resolved)),
-            label("moves users").and(Role::Bright, plan.source.as_str()).and(Role::Normal, " to ").and(Role::Bright, plan.target.as_str()),
+            label("plan")
+                .and(Role::Normal, page.path.as_str())
+                .and(Role::Dim, "  ")
+                .and(Role::Figure, grouped(&plan.pins.resolved)),
+            label("moves users")
+                .and(Role::Bright, plan.source.as_str())
+                .and(Role::Normal, " to ")
+                .and(Role::Bright, plan.target.as_str()),
         ];
         moves.push(label("window").also(window(plan)));
         if let Some(budget) = plan.outage_budget {
-            moves.push(label("users read-only").and(Role::Normal, "at most ").and(Role::Figure, format::clock(budget)));
+            moves.push(
+                label("users read-only")
+                    .and(Role::Normal, "at most ")
+                    .and(Role::Figure, format::clock(budget)),
+            );
         }
         if let Some(impact) = &plan.impact {
             moves.push(label("impact").and(Role::Normal, impact.as_str()));
@@ -185,22 +198,36 @@ impl Start {
             let name = label(id.as_str());
             match says {
                 None => name.and(Role::Dim, "is being asked what it is"),
-                Some(Ok(text)) => name.and(Role::Proved, format!("{} ", glyphs.proved)).and(Role::Normal, text.as_str()),
-                Some(Err(text)) => name.and(Role::Warning, format!("{} ", glyphs.alarm)).and(Role::Warning, text.as_str()),
+                Some(Ok(text)) => {
+                    name.and(Role::Proved, format!("{} ", glyphs.proved)).and(Role::Normal, text.as_str())
+                }
+                Some(Err(text)) => {
+                    name.and(Role::Warning, format!("{} ", glyphs.alarm)).and(Role::Warning, text.as_str())
+                }
             }
         });
 
-        let mut people = vec![label("you").and(Role::Bright, page.operator.as_str()).and(Role::Dim, format!(", as {}", page.account))];
+        let mut people = vec![
+            label("you")
+                .and(Role::Bright, page.operator.as_str())
+                .and(Role::Dim, format!(", as {}", page.account)),
+        ];
         people.extend(plan.people.iter().map(|person| {
             let contact = person.contact.as_deref().unwrap_or("the plan does not say how to reach them");
-            label(&person.role).and(Role::Normal, person.id.as_str()).and(Role::Dim, "  ").and(Role::Dim, contact)
+            label(&person.role)
+                .and(Role::Normal, person.id.as_str())
+                .and(Role::Dim, "  ")
+                .and(Role::Dim, contact)
         }));
 
         let rehearsed = match &page.rehearsed {
             None => vec![words(Role::Caution, "this very plan has never been rehearsed")],
             Some(last) => {
                 let when = format!("{} {}", date(last.at, plan.offset), last.at.hour_minute(plan.offset));
-                let mut lines = vec![words(Role::Normal, format!("rehearsal {}, {}, on ", last.number, last.grade)).and(Role::Figure, when)];
+                let mut lines = vec![
+                    words(Role::Normal, format!("rehearsal {}, {}, on ", last.number, last.grade))
+                        .and(Role::Figure, when),
+                ];
                 if last.changed.is_empty() {
                     lines.push(words(Role::Normal, "no step has changed since"));
                 } else {
@@ -211,7 +238,8 @@ impl Start {
             }
         };
         let sign = |sign: &str, role, text: &'a String| words(role, format!("{sign} ")).and(role, text);
-        let mut minds: Vec<Words<'a>> = page.blocks.iter().map(|text| sign(glyphs.alarm, Role::Warning, text)).collect();
+        let mut minds: Vec<Words<'a>> =
+            page.blocks.iter().map(|text| sign(glyphs.alarm, Role::Warning, text)).collect();
         minds.extend(page.cautions.iter().map(|text| sign(glyphs.unknown, Role::Caution, text)));
         vec![
             ("What", moves),
@@ -229,7 +257,9 @@ fn window(plan: &Plan) -> Words<'static> {
             .and(Role::Normal, " to ")
             .and(Role::Figure, closes.hour_minute(plan.offset))
             .and(Role::Dim, format!(" on {}", date(opens, plan.offset))),
-        Window::FromStart { length } => words(Role::Figure, format::span(length)).and(Role::Normal, " from the start"),
+        Window::FromStart { length } => {
+            words(Role::Figure, format::span(length)).and(Role::Normal, " from the start")
+        }
     }
 }
 

@@ -26,11 +26,11 @@ pub(super) struct Longest {
 }
 
 pub(super) fn longest(scene: &Scene<'_>) -> Longest {
-    let phases = scene.figures.parts.iter().map(|part| part.planned.max(took(scene, part).unwrap_or_default()));
+    let phases =
+        scene.figures.parts.iter().map(|part| part.planned.max(took(scene, part).unwrap_or_default()));
     let steps = scene.plan.steps.iter().chain(scene.plan.rollback_steps()).zip(&scene.state.steps);
-    let steps = steps.map(|(step, at)| {
-        step.estimate.unwrap_or_default().max(at.took(scene.now).unwrap_or_default())
-    });
+    let steps =
+        steps.map(|(step, at)| step.estimate.unwrap_or_default().max(at.took(scene.now).unwrap_or_default()));
     Longest { phase: phases.max().unwrap_or_default(), step: steps.max().unwrap_or_default() }
 }
 
@@ -54,7 +54,17 @@ pub(super) fn took(scene: &Scene<'_>, part: &Part) -> Option<Duration> {
 /// A phase: when it began, planned, actual, and both as a bar.
 pub(super) fn phase_row<'a>(scene: &Scene<'a>, part: &'a Part, place: Rect, longest: Duration) -> Row<'a> {
     let began = part.started.map_or_else(Words::none, |at| words(Role::Dim, scene.time(at)));
-    row(place, 1, words(Role::Title, part.title.as_str()), began, part.planned, took(scene, part), part.finished.is_some(), longest, scene)
+    row(
+        place,
+        1,
+        words(Role::Title, part.title.as_str()),
+        began,
+        part.planned,
+        took(scene, part),
+        part.finished.is_some(),
+        longest,
+        scene,
+    )
 }
 
 /// A step likewise.
@@ -115,7 +125,13 @@ fn row<'a>(
         .left(bar_at, bar(scene, planned, took.unwrap_or_default(), longest, bar_at.width))
 }
 
-fn bar(scene: &Scene<'_>, planned: Duration, took: Duration, longest: Duration, width: u16) -> Words<'static> {
+fn bar(
+    scene: &Scene<'_>,
+    planned: Duration,
+    took: Duration,
+    longest: Duration,
+    width: u16,
+) -> Words<'static> {
     let columns = |time: Duration| {
         if longest.is_zero() || time.is_zero() {
             return 0;

@@ -31,7 +31,8 @@ pub(super) fn text(scene: &Scene<'_>) -> String {
         said.push(format!("Held since {}{by}: {}.", scene.hour_minute(hold.since), hold.reason));
     }
     if let Some(outage) = scene.figures.clocks.outage {
-        let of = scene.figures.clocks.budget.map_or_else(String::new, |b| format!(" of {}", format::clock(b)));
+        let of =
+            scene.figures.clocks.budget.map_or_else(String::new, |b| format!(" of {}", format::clock(b)));
         said.push(format!("Users are read-only for {}{of}.", format::clock(outage)));
     }
     match &scene.figures.forecast {

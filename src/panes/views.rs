@@ -86,7 +86,9 @@ impl<'a> Content<'a> {
 /// The rows of a page now.
 pub(super) fn content<'a>(scene: Scene<'a>, page: Page) -> Content<'a> {
     match page {
-        Page::Main | Page::Ending => Content { title: "", note: Words::none(), len: 0, row: Box::new(|_, _| Row::new()), empty: "" },
+        Page::Main | Page::Ending => {
+            Content { title: "", note: Words::none(), len: 0, row: Box::new(|_, _| Row::new()), empty: "" }
+        }
         Page::Timeline => timeline_page(scene),
         Page::Replication => lines_page(scene, PaneId::Replication, Section::Replication, Vec::new()),
         Page::Freeze => lines_page(scene, PaneId::Freeze, Section::Freeze, census(scene)),
@@ -162,15 +164,25 @@ fn census<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
 fn differences<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
     let mut rows: Vec<More<'a>> = Vec::new();
     for probe in scene.plan.probes.iter().filter(|p| matches!(p.kind, ProbeKind::Tables(_))) {
-        let Some(Facts::Compared(compared)) = scene.readings.measure(&probe.id).map(|m| &m.facts) else { continue };
+        let Some(Facts::Compared(compared)) = scene.readings.measure(&probe.id).map(|m| &m.facts) else {
+            continue;
+        };
         if compared.differences == 0 {
             continue;
         }
         rows.push(Box::new(move |place| {
             let named = compared.named.len() as u64;
-            let of = if named < compared.differences { format!(", {} of them named", format::count(named)) } else { String::new() };
+            let of = if named < compared.differences {
+                format!(", {} of them named", format::count(named))
+            } else {
+                String::new()
+            };
             let at = slot(place.x + 1, place.width.saturating_sub(1));
-            let text = format!("{}: {} differ{of}", probe.title, format::counted(compared.differences, "row", "rows"));
+            let text = format!(
+                "{}: {} differ{of}",
+                probe.title,
+                format::counted(compared.differences, "row", "rows")
+            );
             Row::new().left(at, words(Role::Title, text))
         }));
         for (n, row) in compared.named.iter().enumerate() {
@@ -334,7 +346,8 @@ pub(super) fn course(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, ite
     let note = format!("{most} at most, over {}", format::span(span.unwrap_or_default()));
     canvas.head(area, &format!("{} behind", seen.probe.title), &[piece(note, Role::Dim)], false);
     let role = replication::call(scene, seen).role(Role::Gauge);
-    let place = Rect { x: area.x + 2, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height - 1 };
+    let place =
+        Rect { x: area.x + 2, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height - 1 };
     let columns = usize::from(place.width);
     // One look takes as many columns as there are to fill, so that a short history is not a corner.
     let looks = replication::course(track, columns);

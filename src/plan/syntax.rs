@@ -26,7 +26,7 @@ pub(super) struct Mended {
     pub(super) put_in: PutIn,
 }
 
-/// Positions of the text as it was written, in order, at which a bracket was put in.
+/// Positions of the text as it was written, in order, one for each byte that was put in there.
 #[derive(Default)]
 pub(super) struct PutIn(Vec<usize>);
 
@@ -40,9 +40,9 @@ impl PutIn {
         at - self.0.iter().enumerate().take_while(|&(i, &p)| p + i < at).count()
     }
 
-    fn add(&mut self, written: usize) {
+    fn add(&mut self, written: usize, bytes: usize) {
         let slot = self.0.partition_point(|&p| p <= written);
-        self.0.insert(slot, written);
+        self.0.splice(slot..slot, std::iter::repeat_n(written, bytes));
     }
 }
 
@@ -52,31 +52,49 @@ pub(super) fn mend(file: FileId, text: &str, mut errors: Vec<Error>, findings: &
     while text.len() <= LARGEST_MENDED && mended.put_in.0.len() < MOST_MENDED {
         let Some((at, bracket)) = missing_bracket(&mended.text, &errors) else { break };
         let mut tried = mended.text.clone();
-        tried.insert(at, bracket);
+        tried.insert_str(at, bracket);
         let left = DeTable::parse_recoverable(&tried).1;
-        if left.len() >= errors.len() {
+        if damage(&left) >= damage(&errors) {
             break;
         }
         let written = mended.put_in.back(at);
         report_bracket(file, text, written, bracket, findings);
-        mended.put_in.add(written);
+        mended.put_in.add(written, bracket.len());
         mended.text = tried;
         errors = left;
     }
     // What follows in the same line mostly follows from the first.
     let mut lines = HashSet::new();
     for error in errors {
-        let span = visible(text, mended.put_in.span(error.span().unwrap_or(0..0)));
+        let found = mended.put_in.span(error.span().unwrap_or(0..0));
+        let nothing = found.is_empty() && error.message().contains("must be quoted");
+        let message = if nothing { "a value is missing" } else { error.message() };
+        let span = visible(text, found);
         let line = text.get(..span.start).and_then(|t| t.rfind('\n')).map_or(0, |n| n + 1);
         if lines.insert(line) {
-            report(file, error.message(), span, findings);
+            report(file, message, span, findings);
         }
     }
     mended
 }
 
+/// What is never closed counts before all else: with one thing closed, more errors may come to light.
+fn damage(errors: &[Error]) -> (usize, usize) {
+    (errors.iter().filter(|e| e.message().starts_with("unclosed")).count(), errors.len())
+}
+
 /// Where a bracket is missing, and which, if that is what the first of these errors come from.
-fn missing_bracket(text: &str, errors: &[Error]) -> Option<(usize, char)> {
+fn missing_bracket(text: &str, errors: &[Error]) -> Option<(usize, &'static str)> {
+    let headers = [
+        ("unclosed array table, expected `]]`", "]]"),
+        ("unclosed array table", "]"),
+        ("unclosed table", "]"),
+    ];
+    for (message, bracket) in headers {
+        if let Some(error) = errors.iter().find(|e| e.message().starts_with(message)) {
+            return Some((super::source::floor(text, error.span()?.start), bracket));
+        }
+    }
     if !errors.iter().any(|e| {
         e.message().starts_with("unclosed inline table") || e.message().starts_with("unclosed array")
     }) {
@@ -86,7 +104,7 @@ fn missing_bracket(text: &str, errors: &[Error]) -> Option<(usize, char)> {
         |e: &&Error| ["array", "inline table", "key-value pairs"].iter().any(|w| e.message().contains(w));
     let (first, error) =
         errors.iter().filter(inside).filter_map(|e| Some((e.span()?.start, e))).min_by_key(|&(at, _)| at)?;
-    let bracket = if error.message().contains("array") { ']' } else { '}' };
+    let bracket = if error.message().contains("array") { "]" } else { "}" };
     let line = text.get(..first)?.rfind('\n').map_or(0, |n| n + 1);
     let before = text.get(line..first)?.trim();
     // In a list the key of the next line still passes for a value; its `=` does not.
@@ -132,9 +150,14 @@ fn code(line: &str) -> &str {
     line.get(..end).unwrap_or(line).trim_end()
 }
 
-fn report_bracket(file: FileId, text: &str, at: usize, bracket: char, findings: &mut Findings) {
+fn report_bracket(file: FileId, text: &str, at: usize, bracket: &str, findings: &mut Findings) {
     let start = text.get(..at).and_then(|t| t.char_indices().next_back()).map_or(0, |(i, _)| i);
-    let what = if bracket == '}' { "an inline table" } else { "a list" };
+    let line = text.get(..at).map_or("", |t| t.rsplit('\n').next().unwrap_or(t));
+    let what = match bracket {
+        "}" => "an inline table",
+        "]" if !line.trim_start().starts_with('[') => "a list",
+        _ => "a table's header",
+    };
     findings.push(
         Diagnostic::error("syntax", Place::new(file, start..at), format!("{what} that is never closed"))
             .label(format!("`{bracket}` is missing after this"))
@@ -191,6 +214,9 @@ mod tests {
         let found = errors("a = { b = 1 # } no\n\nc = 2\nd = [1, 2\ne = 3\nf = = 4\n[g]\nh = 'x\n");
         let lines: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [1, 4, 6, 8], "{found:?}");
+        let found = errors("[a\nb = 1\n[[c]\nd = =\n[[e\nf =\n");
+        let lines: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [1, 3, 4, 5, 6], "{found:?}");
     }
 
     #[test]

@@ -324,7 +324,8 @@ pub const TABLE: &[Binding] = &[
     row("view.validation", A::ViewValidation, PANES, &["5"], "Shows validation.").label("views").palette(),
     row("view.people", A::ViewPeople, PANES, &["6"], "Shows people and the poll.").label("views").palette(),
     row("view.journal", A::ViewJournal, PANES, &["7"], "Shows the journal.").label("views").palette(),
-    row("view.ending", A::ViewEnding, PANES, &["0"], "Shows what was measured, once the run is over.").palette(),
+    row("view.ending", A::ViewEnding, PANES, &["0"], "Shows what was measured, once the run is over.")
+        .palette(),
     row("back", A::Back, OVER, &["esc", "q"], "Closes this.").label("back"),
     row("view.back", A::Back, any(&[C::View, C::Journal]), &["esc"], "Goes back to the cockpit.")
         .label("back"),

@@ -33,8 +33,7 @@ impl Hands {
     /// Somebody who drives a night from a screen of this size, and has looked at it for a second.
     pub fn on(night: Night, size: (u16, u16)) -> Hands {
         let cockpit = Cockpit::new(Seat::Operator(night.operator.clone()), Keymap::default());
-        let mut hands =
-            Hands { night, cockpit, size, at: Instant::now(), asked: Vec::new(), issued: None };
+        let mut hands = Hands { night, cockpit, size, at: Instant::now(), asked: Vec::new(), issued: None };
         hands.feed();
         hands.wait(Duration::from_millis(1_600));
         hands
@@ -101,11 +100,13 @@ impl Hands {
         match request {
             Request::Intent(intent) => self.intend(intent),
             Request::ShowGate { gate, revision, sheet, digest } => {
-                gates::may_issue(&self.night.state, &gate, revision, sheet, &digest).expect("it is what is asked");
+                gates::may_issue(&self.night.state, &gate, revision, sheet, &digest)
+                    .expect("it is what is asked");
                 let arms_in = Duration::from_millis(gates::ARMS_AFTER_MS);
                 let armed_at = self.night.now.real.plus(arms_in);
                 let code = CODE.to_owned();
-                self.issued = Some(Issued { gate: gate.clone(), revision, sheet, code: code.clone(), armed_at });
+                self.issued =
+                    Some(Issued { gate: gate.clone(), revision, sheet, code: code.clone(), armed_at });
                 self.cockpit.on_code(Code { gate, revision, sheet, text: code, at: self.at, arms_in });
             }
             other => self.asked.push(other),

@@ -153,7 +153,10 @@ fn a_sheet_that_worsens_clears_what_was_typed_and_says_what_changed() {
     let mut hands = hands();
     hands.press("g");
     hands.types("azure 7k");
-    hands.night.sees("backup", World::Says { pass: false, text: "no file".into(), facts: cutover::engine::reading::Facts::Plain });
+    hands.night.sees(
+        "backup",
+        World::Says { pass: false, text: "no file".into(), facts: cutover::engine::reading::Facts::Plain },
+    );
     hands.night.pass(11);
     hands.feed();
     let screen = hands.reads();
@@ -172,7 +175,10 @@ fn a_sheet_that_only_improves_keeps_what_was_typed() {
     let mut hands = Hands::on(night, LARGE);
     hands.press("g");
     hands.types("azure 7k");
-    hands.night.sees("backup", World::Says { pass: true, text: "of 21:30".into(), facts: cutover::engine::reading::Facts::Plain });
+    hands.night.sees(
+        "backup",
+        World::Says { pass: true, text: "of 21:30".into(), facts: cutover::engine::reading::Facts::Plain },
+    );
     hands.night.pass(11);
     hands.feed();
     hands.types("3m");
@@ -270,7 +276,8 @@ fn an_evidence_opens_over_the_gate_and_comes_back() {
 #[test]
 fn the_code_waits_until_the_last_row_has_been_seen() {
     let mut night = night::at_the_gate(Night::live());
-    for probe in ["orders", "billing", "audit", "app-files", "schema", "quiet-target", "backup", "front-door"] {
+    for probe in ["orders", "billing", "audit", "app-files", "schema", "quiet-target", "backup", "front-door"]
+    {
         night.sees(probe, World::Fails(cutover::engine::reading::Unmeasured::TimedOut(1_000)));
     }
     night.pass(70);

@@ -76,7 +76,10 @@ pub(in crate::panes) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: R
         let drawn = sheet::draw_row(scene, row, columns, |id| asked.was.get(id).copied());
         drawn.draw(canvas, y);
         if selected == Some(at) && scene.drives {
-            canvas.tint(Rect { x: inner.x.saturating_sub(1), y, width: inner.width + 2, height: 1 }, Role::Selection);
+            canvas.tint(
+                Rect { x: inner.x.saturating_sub(1), y, width: inner.width + 2, height: 1 },
+                Role::Selection,
+            );
         }
         y += 1;
     }
@@ -115,7 +118,8 @@ fn facts<'a>(scene: &Scene<'a>, gate: &StepId) -> Vec<(&'static str, Words<'a>)>
     };
     if gate.as_str() == ROLLBACK_GATE {
         let steps = format::counted(way.steps as u64, "step", "steps");
-        let how = if scene.state.switched.is_some() { "by the rollback phase" } else { "by undoing, last first" };
+        let how =
+            if scene.state.switched.is_some() { "by the rollback phase" } else { "by undoing, last first" };
         let after = words(Role::Bright, format!("users are on {}, and it takes writes", plan.source));
         let line = takes(words(Role::Normal, format!("{steps} {how}")), way.takes);
         return vec![("After this", after), ("How", line), ("Costs", costs(&way.cost))];
@@ -130,10 +134,9 @@ fn facts<'a>(scene: &Scene<'a>, gate: &StepId) -> Vec<(&'static str, Words<'a>)>
     } else if asked.guards_switch {
         let reverse = plan.probes.iter().find(|p| matches!(&p.kind, ProbeKind::Link(link) if link.reverse));
         match (&plan.rollback, reverse) {
-            (Some(rollback), Some(_)) => takes(
-                words(Role::Normal, "lossless by the reverse link"),
-                Some(rollback.estimate),
-            ),
+            (Some(rollback), Some(_)) => {
+                takes(words(Role::Normal, "lossless by the reverse link"), Some(rollback.estimate))
+            }
             (Some(rollback), None) => takes(
                 words(Role::Caution, "costs what the target takes: no link carries it back"),
                 Some(rollback.estimate),
@@ -235,11 +238,19 @@ fn call_for<'a>(
         return go().and(Role::Bright, "said; the engine is asked");
     }
     let Some(code) = &asked.code else {
-        let what = if asked.code_asked { "the code is on its way" } else { "its code comes when the last row has been seen" };
+        let what = if asked.code_asked {
+            "the code is on its way"
+        } else {
+            "its code comes when the last row has been seen"
+        };
         return go().and(Role::Dim, what);
     };
     let arms = code.arms_in.saturating_sub(scene.now.real.since(asked.code_since.unwrap_or(scene.now.real)));
-    let mut line = if field_open { words(Role::Normal, "type ") } else { scene.key_at_gate(Action::Go).and(Role::Normal, " then ") };
+    let mut line = if field_open {
+        words(Role::Normal, "type ")
+    } else {
+        scene.key_at_gate(Action::Go).and(Role::Normal, " then ")
+    };
     if gates::entry(scene.plan, &asked.gate) == Wants::WordAndCode {
         line = line.and(Role::GateCode, scene.plan.target.clone()).and(Role::Normal, " ");
         let waived = waivers(evidence);
@@ -263,7 +274,11 @@ pub(in crate::panes) fn waivers(evidence: &[Evidence]) -> u32 {
 }
 
 /// Breaks words into at most so many lines; what is left over is cut in the last one where it is drawn.
-pub(in crate::panes) fn wrap<'a>(pieces: &[crate::ui::canvas::Piece<'a>], width: u16, most: usize) -> Vec<Words<'a>> {
+pub(in crate::panes) fn wrap<'a>(
+    pieces: &[crate::ui::canvas::Piece<'a>],
+    width: u16,
+    most: usize,
+) -> Vec<Words<'a>> {
     let width = usize::from(width.max(1));
     let mut lines: Vec<Words<'a>> = vec![Words::none()];
     let mut used = 0;
@@ -284,4 +299,3 @@ pub(in crate::panes) fn wrap<'a>(pieces: &[crate::ui::canvas::Piece<'a>], width:
     }
     lines
 }
-

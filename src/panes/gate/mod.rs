@@ -101,7 +101,12 @@ impl Desk {
             Some(asked) if asked.gate == *gate && asked.revision == revision => {
                 if asked.sheet != sheet.number {
                     let was = differences(&asked.lines, &sheet.lines);
-                    self.notice = Some(format!("sheet {} is void, {} counts: {}", asked.sheet, sheet.number, in_words(&was)));
+                    self.notice = Some(format!(
+                        "sheet {} is void, {} counts: {}",
+                        asked.sheet,
+                        sheet.number,
+                        in_words(&was)
+                    ));
                     self.entry = None;
                     self.asked = Some(new(was));
                 } else if asked.digest != sheet.digest {
