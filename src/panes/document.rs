@@ -146,6 +146,152 @@ fn progress(scene: &Scene<'_>, step: &Step, at: &StepState, doc: &mut Doc) {
     }
 }
 
+fn probe(scene: &Scene<'_>, id: &ProbeId, outputs: &HashMap<Source, Output>) -> Doc {
+    let Some(probe) = scene.plan.probe(id) else { return gone(id.as_str()) };
+    let mut doc = Doc::new(format!("{}  {}", probe.id, probe.title));
+    measured(scene, probe, &mut doc);
+    facts(scene, probe, &mut doc);
+    doc.head("How it is looked at");
+    for (label, text) in plain::probe(&probe.kind) {
+        doc.plain(&label, text);
+    }
+    let every = match probe.schedule {
+        Schedule::Every(every) => format!("every {}", format::span(every)),
+        Schedule::OnDemand => "when a step asks".to_owned(),
+    };
+    doc.plain("when", every);
+    doc.plain("from", probe.from.as_ref().map_or_else(String::new, |host| host.0.clone()));
+    let (timeout, age) = (format::span(probe.timeout), format::span(probe.max_age));
+    let took = scene.readings.track(id).and_then(|t| t.last.as_ref()).map(|last| last.took_ms);
+    let took = took.map_or_else(String::new, |ms| {
+        format!("the last took {}, ", format::span(Duration::from_millis(ms)))
+    });
+    doc.plain("budget", format!("{took}{timeout} at most; stale after {age}"));
+    if let Some(since) = &probe.since {
+        doc.plain("counts", format!("since {since} has finished"));
+    }
+    if let Some(until) = &probe.until {
+        doc.plain("counts", format!("until {until} has finished"));
+    }
+    output(&mut doc, outputs.get(&Source::Probe(id.clone())), "Last answer");
+    doc
+}
+
+/// Verdict, words, bound and age of something measured.
+fn measured(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
+    let Some(seen) = scene.seen(&probe.id) else { return };
+    let role = seen.standing.call().role(Role::Normal);
+    let word = match seen.standing {
+        Standing::Well => "good",
+        Standing::Past => "was good when it was asked for",
+        Standing::NotYet => "not due yet",
+        Standing::Out => "does not count now",
+        Standing::Waived => "waived",
+        Standing::Wrong(_) => "not as it must be",
+        Standing::Unknown => seen.evidence.verdict.word(),
+    };
+    doc.fact("is", words(role, word));
+    doc.fact("says", words(role, seen.evidence.text.clone()));
+    doc.plain("must be", seen.evidence.bound.clone());
+    doc.plain("at", seen.evidence.position.clone().unwrap_or_default());
+    if let Some(last) = scene.readings.track(&probe.id).and_then(|t| t.last.as_ref()) {
+        let age = format::span(scene.now.boot.since(last.boot));
+        doc.fact(
+            "looked at",
+            words(Role::Figure, scene.time(last.at)).and(Role::Dim, format!(", {age} ago")),
+        );
+    }
+    if let Some(recorded) = scene.state.verdicts.get(&probe.id) {
+        doc.plain("so since", scene.time(recorded.since));
+    }
+}
+
+fn facts(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
+    let Some(track) = scene.readings.track(&probe.id) else { return };
+    if matches!(probe.kind, ProbeKind::Link(_)) {
+        let call = scene.seen(&probe.id).map(|seen| replication::call(scene, seen));
+        let role = call.map_or(Role::Gauge, |call| call.role(Role::Gauge));
+        doc.lines.push(DocLine::Course(replication::course(track, 120), role));
+    }
+    match scene.readings.measure(&probe.id).map(|m| &m.facts) {
+        Some(Facts::Lag(lag)) => {
+            doc.fact("behind", words(Role::Figure, replication::amount(lag.behind, lag.unit)));
+            doc.plain("source at", lag.source.clone());
+            doc.plain("target at", lag.target.clone());
+            if let Some(marker) = &lag.marker {
+                let took = marker.took_ms.map_or_else(
+                    || "under way".to_owned(),
+                    |ms| format!("came through in {}", format::span(Duration::from_millis(ms))),
+                );
+                doc.plain("marker", format!("{}, sent {}, {took}", marker.id, scene.time(marker.sent)));
+            }
+        }
+        Some(Facts::Fence(fence)) => fence_facts(scene, fence, doc),
+        Some(Facts::Compared(compared)) => compared_facts(compared, doc),
+        Some(Facts::Still(still)) => {
+            doc.plain("baseline", say::short(&still.baseline));
+            doc.fact("covers", words(Role::Figure, format::counted(still.objects, "object", "objects")));
+            for finding in &still.findings {
+                let when = finding.when.map_or_else(String::new, |at| format!(" at {}", scene.time(at)));
+                let who = finding.who.as_ref().map_or_else(String::new, |who| format!(" by {who}"));
+                doc.fact(
+                    "breach",
+                    words(Role::Caution, format!("{} {}{when}{who}", finding.what, finding.change)),
+                );
+            }
+        }
+        Some(Facts::Identity { system, row }) => {
+            doc.plain("system", system.clone());
+            doc.plain("row", row.clone().unwrap_or_default());
+        }
+        Some(Facts::Number { value }) => doc.fact("value", words(Role::Figure, value.to_string())),
+        Some(Facts::Plain) | None => {}
+    }
+}
+
+fn fence_facts(scene: &Scene<'_>, fence: &FenceFacts, doc: &mut Doc) {
+    doc.plain("set at", fence.position.clone().unwrap_or_default());
+    match &fence.refused {
+        Some(code) => doc.plain("probe write", format!("refused ({code})")),
+        None => doc.plain("probe write", "not refused, or not tried"),
+    }
+    doc.plain("moved since", format::counted(fence.moved, "row", "rows"));
+    for row in &fence.moved_named {
+        doc.fact("", words(Role::Caution, row.clone()));
+    }
+    for session in &fence.older {
+        doc.fact("older session", words(Role::Caution, session_line(scene, session)));
+    }
+}
+
+fn session_line(scene: &Scene<'_>, session: &SessionSeen) -> String {
+    format!(
+        "{} ({}), {} since {}",
+        session.application,
+        session.account,
+        session.id,
+        scene.time(session.since)
+    )
+}
+
+fn compared_facts(compared: &Compared, doc: &mut Doc) {
+    doc.fact("tables", words(Role::Figure, format!("{} of {} the same", compared.same, compared.tables)));
+    doc.fact("rows", words(Role::Figure, format::count(compared.rows)));
+    doc.plain("equality", compared.equality.clone());
+    doc.plain("read at", format!("{} and {}", compared.positions.0, compared.positions.1));
+    if compared.in_flight {
+        doc.fact("", words(Role::Caution, "rows were written while they were read: a moment, no proof"));
+    }
+    if compared.differences > 0 {
+        doc.fact("differ", words(Role::Warning, format::counted(compared.differences, "row", "rows")));
+    }
+    for row in &compared.named {
+        let columns =
+            if row.columns.is_empty() { String::new() } else { format!(": {}", row.columns.join(", ")) };
+        doc.fact("", words(Role::Warning, format!("{} {} {}{columns}", row.table, row.key, row.kind)));
+    }
+}
+
 fn alarm(scene: &Scene<'_>, id: &AlarmId, outputs: &HashMap<Source, Output>) -> Doc {
     let Some(alarm) = scene.state.alarms.get(id) else { return gone("alarm") };
     let mut doc = match id {

@@ -50,7 +50,9 @@ impl Builder<'_, '_> {
                     continue;
                 }
             };
-            if step.undo.is_some() {
+            let takes_one =
+                matches!(step.kind, StepKind::Manual { .. } | StepKind::Command(_) | StepKind::Sql { .. });
+            if takes_one && step.undo.is_some() {
                 self.findings.push(
                     Diagnostic::error(
                         "undo-too-late",
@@ -215,16 +217,12 @@ fn fence_span(plan: &Plan, endpoint: &EndpointId) -> (Option<StepId>, Option<Ste
     let id = |s: &Step| s.id.clone();
     let forward = plan.steps.iter().position(|s| fences(&s));
     let back = plan.rollback_steps();
-    match forward {
-        Some(at) => {
-            let opened = plan.steps.iter().skip(at).find(opens).or_else(|| back.iter().find(opens));
-            (plan.steps.get(at).map(id), opened.map(id))
-        }
-        None => {
-            let at = back.iter().position(|s| fences(&s));
-            (at.and_then(|at| back.get(at)).map(id), back.iter().skip(at.unwrap_or(0)).find(opens).map(id))
-        }
+    if let Some(at) = forward {
+        let opened = plan.steps.iter().skip(at).find(opens).or_else(|| back.iter().find(opens));
+        return (plan.steps.get(at).map(id), opened.map(id));
     }
+    let at = back.iter().position(|s| fences(&s));
+    (at.and_then(|at| back.get(at)).map(id), back.iter().skip(at.unwrap_or(0)).find(opens).map(id))
 }
 
 /// Since and until when things count, where the plan leaves it unsaid.

@@ -132,7 +132,7 @@ impl<'t> Builder<'t, '_> {
             start: if view.text("start").as_deref() == Some("key") { Start::Key } else { Start::Auto },
             estimate,
             timeout,
-            retries: self.retries(view),
+            retries: retries(view),
             idempotent: view.flag("idempotent"),
             skippable: view.flag("skippable"),
             kind,
@@ -162,35 +162,8 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn after(&mut self, view: View<'t>, rollback: bool) -> Vec<StepId> {
-        if !rollback {
-            return self
-                .known
-                .many(view, "after", Named::Step, self.findings)
-                .into_iter()
-                .map(StepId::from)
-                .collect();
-        }
-        let mut out = Vec::new();
-        for (name, at) in view.texts("after") {
-            if self.known.is_rollback(name) {
-                out.push(StepId::from(name));
-            } else if self.known.find(name, at, Named::Step, self.findings) {
-                self.findings.push(
-                    Diagnostic::error("bad-reference", at, format!("`{name}` is a step of the checklist"))
-                        .label("not of the rollback phase")
-                        .help("a rollback begins when it is ordered: name only steps of [rollback]"),
-                );
-            }
-        }
-        out
-    }
-
-    fn retries(&mut self, view: View<'t>) -> Retries {
-        let Some(retries) = view.view("retries") else { return Retries { times: 0, backoff: BACKOFF } };
-        Retries {
-            times: retries.whole("times").unwrap_or(0),
-            backoff: retries.duration("backoff").unwrap_or(BACKOFF),
-        }
+        let named = if rollback { Named::StepBack } else { Named::Step };
+        self.known.many(view, "after", named, self.findings).into_iter().map(StepId::from).collect()
     }
 
     fn holds_until(&mut self, view: View<'t>) -> Option<StepId> {
@@ -377,4 +350,12 @@ impl<'t> Builder<'t, '_> {
 
 fn notify_by(view: View<'_>) -> Option<NotifyBy> {
     view.command("command").map(NotifyBy::Command).or_else(|| view.secret("webhook").map(NotifyBy::Webhook))
+}
+
+fn retries(view: View<'_>) -> Retries {
+    let Some(retries) = view.view("retries") else { return Retries { times: 0, backoff: BACKOFF } };
+    Retries {
+        times: retries.whole("times").unwrap_or(0),
+        backoff: retries.duration("backoff").unwrap_or(BACKOFF),
+    }
 }
