@@ -294,7 +294,7 @@ impl Cockpit {
     }
 
     /// Takes the time; what was gathered for another second is gathered anew.
-    fn look_at(&mut self, now: Now) {
+    pub(super) fn look_at(&mut self, now: Now) {
         if now.wall.0.div_euclid(1000) != self.now.wall.0.div_euclid(1000) {
             self.figures = None;
         }
@@ -362,46 +362,4 @@ impl Cockpit {
 
 fn new_list(page: Page) -> List {
     if page == Page::Journal { List::following() } else { List::default() }
-}
-
-/// The row between the first lines and the body: that a gate waits, or what the cockpit has to say.
-fn notice_line(canvas: &mut Canvas<'_>, scene: &Scene<'_>, regions: &Regions, cockpit: &Cockpit) {
-    let y = regions.second.y + 1;
-    let width = regions.second.width.saturating_sub(2);
-    let gate_hidden = cockpit.desk.gate().is_some()
-        && (!cockpit.desk.is_up() || cockpit.page != Page::Main || !cockpit.over.is_empty());
-    if let Some((call, text)) = &cockpit.notice {
-        canvas.text(1, y, width, text.as_str(), call.role(Role::Normal));
-    } else if let (true, Some(gate)) = (gate_hidden, cockpit.desk.gate()) {
-        let title = scene.plan.step(gate).map_or("Roll back", |step| step.title.as_str());
-        let mut line = super::row::words(Role::StepGate, format!("{} GO / NO-GO waits: ", scene.glyphs.gate))
-            .and(Role::StepGate, title);
-        if cockpit.over.is_empty() {
-            line = line
-                .and(Role::Normal, "   ")
-                .also(scene.key(Action::Gate))
-                .and(Role::KeyLabel, " back to the gate");
-        }
-        canvas.line(1, y, width, &line.0);
-    }
-}
-
-fn find_line(canvas: &mut Canvas<'_>, last: Rect, field: &Field) {
-    let area = Rect { y: last.y.saturating_sub(2), height: 2, ..last };
-    canvas.clear(area);
-    canvas.text(area.x + 1, area.y, 5, "find", Role::Title);
-    field.draw(
-        canvas,
-        Rect { x: area.x + 6, width: area.width.saturating_sub(7), height: 1, ..area },
-        "a few letters",
-    );
-}
-
-/// The last line where there is no run yet.
-fn keys_only(canvas: &mut Canvas<'_>, keys: &Keymap, area: Rect, context: Context) {
-    let mut x = area.x + 1;
-    for (key, label) in keys.footer(context, |_| true) {
-        let words = super::row::words(Role::KeyName, key).and(Role::KeyLabel, " ").and(Role::KeyLabel, label);
-        x += canvas.line(x, area.y, area.width.saturating_sub(x), &words.0) + 2;
-    }
 }

@@ -22,7 +22,7 @@ fn lines<'a>(scene: &Scene<'a>) -> Vec<Words<'a>> {
     let running = scene.state.running(scene.plan).count() as u64;
     let mut lines = vec![words(Role::Title, "Meanwhile")];
     lines.push(match running {
-        0 => words(Role::Normal, "nothing new starts, and nothing runs"),
+        0 => words(Role::Normal, "nothing new starts"),
         n => words(
             Role::Normal,
             format!("nothing new starts; {} to the end", format::counted(n, "step runs", "steps run")),

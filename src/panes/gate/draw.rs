@@ -242,7 +242,7 @@ fn call_for<'a>(
         return go().and(Role::Bright, "said; the engine is asked");
     }
     let Some(code) = &asked.code else {
-        let what = if asked.code_asked {
+        let what = if asked.requested {
             "the code is on its way"
         } else {
             "its code comes when the last row has been seen"
@@ -275,31 +275,4 @@ fn call_for<'a>(
 /// How many findings are waived on the sheet.
 pub(in crate::panes) fn waivers(evidence: &[Evidence]) -> u32 {
     u32::try_from(evidence.iter().filter(|e| e.waived.is_some()).count()).unwrap_or(u32::MAX)
-}
-
-/// Breaks words into at most so many lines; what is left over is cut in the last one where it is drawn.
-pub(in crate::panes) fn wrap<'a>(
-    pieces: &[crate::ui::canvas::Piece<'a>],
-    width: u16,
-    most: usize,
-) -> Vec<Words<'a>> {
-    let width = usize::from(width.max(1));
-    let mut lines: Vec<Words<'a>> = vec![Words::none()];
-    let mut used = 0;
-    for piece in pieces {
-        for word in piece.text.as_str().split_inclusive(' ') {
-            let columns = crate::ui::safe::SafeText::from(word.trim_end()).width();
-            let breaks = used > 0 && used + columns > width && lines.len() < most;
-            if breaks {
-                lines.push(Words::none());
-                used = 0;
-            }
-            let text = if used == 0 { word.trim_start().to_owned() } else { word.to_owned() };
-            used += crate::ui::safe::SafeText::from(&text).width();
-            if let Some(line) = lines.last_mut() {
-                line.push(piece.role, text);
-            }
-        }
-    }
-    lines
 }

@@ -96,12 +96,7 @@ pub(super) fn draw_row<'e>(
     }
 }
 
-fn single<'e>(
-    scene: &Scene<'_>,
-    line: &'e Evidence,
-    columns: Columns,
-    was: Option<Option<Verdict>>,
-) -> Row<'e> {
+fn single<'e>(scene: &Scene<'_>, line: &'e Evidence, columns: Columns, was: Option<Was>) -> Row<'e> {
     let glyphs = scene.glyphs;
     let (sign, role) = match (line.verdict, &line.waived) {
         (Verdict::Pass, _) => (glyphs.proved, Role::Normal),
