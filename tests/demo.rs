@@ -52,24 +52,26 @@ impl Demo {
         self.terminal.text("g");
         self.terminal.text(&code);
         self.terminal.enter();
-        self.terminal.pump(std::time::Duration::from_millis(700));
-        println!("{}", self.terminal.screen());
     }
 
     /// The price job writes behind the fence: it is found, ended from the census, and everything ticks again.
     fn end_the_price_job(&mut self) {
         let t = &mut self.terminal;
-        t.shows("price-job");
+        t.shows("nightly price job");
         t.text("4");
-        t.pump(std::time::Duration::from_millis(500));
-        println!("{}", t.screen());
-        t.until("the session is selected", |s| s.contains("x ").then_some(()));
+        t.shows("Sessions older than the fence");
+        t.text("G");
         t.text("x");
-        t.shows("type");
-        t.text("price-job");
+        t.pump(std::time::Duration::from_millis(800));
+        println!("{}", t.screen());
+        t.text("nightly price job");
         t.enter();
+        t.pump(std::time::Duration::from_millis(800));
+        println!("{}", t.screen());
         t.text("1");
+        t.text("a");
         t.shows("GO / NO-GO   Send users to the cloud");
+        println!("{}", t.screen());
     }
 
     fn accepted(&self) -> Vec<String> {

@@ -398,7 +398,7 @@ fn what_is_wrong(facts: &Facts, text: &str) -> String {
         }
         Facts::Fence(FenceFacts { state, older, moved: rows, refused, .. }) => {
             let sessions: Vec<&str> = older.iter().map(|s| s.id.as_str()).collect();
-            format!("{state:?} {sessions:?} {rows} {refused:?}")
+            format!("{state:?} {sessions:?} {} {refused:?}", *rows > 0)
         }
         Facts::Compared(c) => {
             let rows: Vec<String> =
