@@ -138,6 +138,8 @@ fn hands<'a>(scene: &Scene<'a>) -> Words<'a> {
         return words(Role::Normal, format!("{}x, {grade}", speed.round()));
     }
     match &scene.state.operator {
+        // The demo's people are called `you`.
+        Some(operator) if operator.name == "you" => words(Role::Normal, "you drive"),
         Some(operator) => words(Role::Normal, operator.name.as_str()).and(Role::Normal, " drives"),
         None if scene.state.is_over() => Words::none(),
         None => words(Role::Caution, "nobody drives"),
