@@ -347,3 +347,16 @@ impl From<Ending> for Exit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_ends_with_the_number_of_its_ending() {
+        let numbers = [(Ending::Done, 0), (Ending::RolledBack, 1), (Ending::Aborted, 7)];
+        for (ending, number) in numbers {
+            assert_eq!(Exit::from(ending).code(), number);
+        }
+    }
+}
