@@ -158,13 +158,18 @@ fn references(value: &Value, names: &BTreeSet<String>) -> Vec<Value> {
     }
 }
 
-fn texts(value: &Value, all: &mut BTreeSet<String>) {
+/// The names that a plan gives: ids, people, endpoints.
+fn given(value: &Value, all: &mut BTreeSet<String>) {
     match value {
-        Value::String(text) => drop(all.insert(text.clone())),
-        Value::Array(list) => list.iter().for_each(|v| texts(v, all)),
+        Value::Array(list) => list.iter().for_each(|v| given(v, all)),
         Value::Table(table) => {
-            all.extend(table.keys().cloned());
-            table.values().for_each(|v| texts(v, all));
+            for (key, value) in table {
+                match (key.as_str(), value) {
+                    ("id", Value::String(id)) => drop(all.insert(id.clone())),
+                    ("people" | "endpoints", Value::Table(named)) => all.extend(named.keys().cloned()),
+                    (_, value) => given(value, all),
+                }
+            }
         }
         _ => {}
     }
@@ -204,7 +209,7 @@ impl Sample {
         let plan = Value::Table(toml::from_str(text).unwrap());
         let loaded = load(&plan).unwrap_or_else(|d| panic!("{}", d.render(plan::Style::default())));
         let mut names = BTreeSet::new();
-        texts(&plan, &mut names);
+        given(&plan, &mut names);
         let mut seen = Seen::default();
         walk(schema, &plan, &mut Vec::new(), &mut seen);
         Sample { picture: picture(&loaded), plan, names, seen }

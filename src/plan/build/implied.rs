@@ -19,7 +19,7 @@ impl Builder<'_, '_> {
     pub(super) fn implied(&mut self, mut plan: Plan) -> Plan {
         let past = Past::of(&plan.steps);
         self.undos(&mut plan.steps, &past);
-        self.holds(&mut plan.steps);
+        self.holds(&mut plan.steps, &plan.probes);
         guards(&mut plan.steps);
         let fences = self.fences(&mut plan);
         spans(&mut plan);
@@ -66,38 +66,36 @@ impl Builder<'_, '_> {
         }
     }
 
-    /// How long what has been proved is watched.
-    fn holds(&mut self, steps: &mut [Step]) {
+    /// How long what has been proved is watched: until the next gate, or until what it rests on counts no
+    /// more, whichever comes first.
+    fn holds(&mut self, steps: &mut [Step], probes: &[Probe]) {
         let at: HashMap<StepId, usize> = steps.iter().enumerate().map(|(i, s)| (s.id.clone(), i)).collect();
+        let until: HashMap<&ProbeId, &StepId> =
+            probes.iter().filter_map(|p| Some((&p.id, p.until.as_ref()?))).collect();
         let mut next_gate: Option<StepId> = None;
-        let mut proofs: HashMap<ProbeId, StepId> = HashMap::new();
         for (i, step) in steps.iter_mut().enumerate().rev() {
-            if let (Some(gate), Some(proof)) = (&next_gate, &step.proof) {
-                proofs.insert(proof.clone(), gate.clone());
-            }
             if step.gate().is_some() {
                 next_gate = Some(step.id.clone());
-            } else if step.is_sensed() {
-                match &step.holds_until {
-                    None => step.holds_until.clone_from(&next_gate),
-                    Some(until) if at.get(until).is_some_and(|&u| u < i) => self.findings.push(
-                        Diagnostic::error(
-                            "bad-reference",
-                            self.atlas.step(&step.id, "holds_until"),
-                            format!("`{until}` comes before `{}`", step.id),
-                        )
-                        .label("not later")
-                        .help(
-                            "name a step that comes later, or take it out: then it holds until the next gate",
-                        ),
-                    ),
-                    Some(_) => {}
-                }
             }
-        }
-        for probe in &mut self.of_steps {
-            if let Some(gate) = proofs.get(&probe.id) {
-                probe.until = Some(gate.clone());
+            if !step.is_sensed() {
+                continue;
+            }
+            let Some(until) = &step.holds_until else {
+                let ends = step.proofs().filter_map(|p| until.get(p).copied()).chain(&next_gate);
+                let later = ends.filter(|id| at.get(*id).is_some_and(|&u| u > i));
+                step.holds_until = later.min_by_key(|id| at.get(*id)).cloned();
+                continue;
+            };
+            if at.get(until).is_some_and(|&u| u < i) {
+                self.findings.push(
+                    Diagnostic::error(
+                        "bad-reference",
+                        self.atlas.step(&step.id, "holds_until"),
+                        format!("`{until}` comes before `{}`", step.id),
+                    )
+                    .label("not later")
+                    .help("name a step that comes later, or take it out: then it holds until the next gate"),
+                );
             }
         }
     }

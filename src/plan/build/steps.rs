@@ -17,13 +17,12 @@ use crate::plan::model::{
 /// The first wait before something is tried again, where the plan does not say.
 const BACKOFF: Duration = Duration::from_secs(5);
 
-/// What only looks is looked at again until it is good; what does something is asked once.
-const PROOF_LOOKED_AT: Usual = Usual::every(Section::Validation, 5, 10, Severity::Caution);
-const PROOF_DONE: Usual = Usual::asked(Section::Validation, 60, Some(Severity::Caution));
-const PROOF_MARKER: Usual = Usual::every(Section::Replication, 5, 30, Severity::Caution);
-const PREFLIGHT: Usual = Usual::every(Section::Environment, 60, 30, Severity::Caution);
+/// Asked for when the step has run, and looked at again until it is good or late.
+const PROOF: Usual = Usual::asked(Section::Validation, 30, Some(Severity::Caution));
+const PROOF_MARKER: Usual = Usual::asked(Section::Replication, 30, Some(Severity::Caution));
 /// What a step waits for is not well yet, and raises no alarm for that.
-const MARKER_WAITED_FOR: Usual = Usual { alarm: None, ..PROOF_MARKER };
+const MARKER_WAITED_FOR: Usual = Usual::asked(Section::Replication, 30, None);
+const PREFLIGHT: Usual = Usual::every(Section::Environment, 60, 30, Severity::Caution);
 
 /// Keys that mean nothing in the rollback phase, each with the reason.
 const NOT_IN_ROLLBACK: &[(&str, &str)] = &[
@@ -327,9 +326,7 @@ impl<'t> Builder<'t, '_> {
         let usual = match &kind {
             _ if preflight => PREFLIGHT,
             ProbeKind::Marker { .. } => PROOF_MARKER,
-            ProbeKind::Command(_) => PROOF_DONE,
-            ProbeKind::Http(http) if http.method == "POST" => PROOF_DONE,
-            _ => PROOF_LOOKED_AT,
+            _ => PROOF,
         };
         let title = match &kind {
             ProbeKind::Marker { from, to } => format!("marker, {from} to {to}"),
