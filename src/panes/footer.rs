@@ -40,6 +40,9 @@ fn beat(scene: &Scene<'_>) -> Words<'static> {
     }
     let hash: String = short(&scene.feed.hash).chars().take(6).collect();
     let line = words(Role::Dim, format!("#{} {hash} ", scene.state.seq));
+    if scene.state.is_over() {
+        return line.and(Role::Dim, scene.glyphs.beat);
+    }
     match scene.feed.contact.pulse(scene.now) {
         Pulse::Fresh => line.and(Role::Beat, scene.glyphs.beat),
         Pulse::Stale(_) | Pulse::None(_) => line.and(Role::Warning, scene.glyphs.unknown),

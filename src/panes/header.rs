@@ -92,6 +92,9 @@ fn lost(scene: &Scene<'_>) -> Option<Words<'static>> {
     if let Some(damage) = &contact.damaged {
         return Some(words(Role::Lost, damage.clone()));
     }
+    if scene.state.is_over() {
+        return None;
+    }
     let time = scene.time(scene.now.wall);
     let (what, old) = match scene.feed.contact.pulse(scene.now) {
         Pulse::Fresh => return None,
@@ -259,7 +262,7 @@ fn forecast(scene: &Scene<'_>) -> Words<'static> {
 }
 
 fn last_safe(scene: &Scene<'_>) -> Words<'static> {
-    match scene.figures.way_back.last_safe {
+    match scene.figures.way_back.last_safe.filter(|_| !scene.state.is_over()) {
         Some(at) if at <= scene.now.wall => {
             words(Role::Caution, "was safe ").and(Role::Caution, scene.hour_minute(at))
         }

@@ -151,7 +151,16 @@ pub(crate) fn all(plan: &Plan, state: &State, readings: &Readings, now: Now) -> 
 }
 
 fn standing(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, seen: &Evidence) -> Standing {
-    if !evidence::in_span(plan, state, probe) {
+    // While a fence is being set it counts for nobody yet, and is what everybody looks at.
+    if is_being_set(plan, state, probe) {
+        return match seen.verdict {
+            Verdict::Pass => Standing::Well,
+            Verdict::Fail => Standing::Wrong(Call::Caution),
+            Verdict::Stale | Verdict::Unknown => Standing::NotYet,
+        };
+    }
+    // What a step waits for is looked at, whatever span it has otherwise.
+    if !evidence::in_span(plan, state, probe) && !is_waited_for(plan, state, &probe.id) {
         return Standing::Out;
     }
     if readings.track(&probe.id).is_none() || !is_due(plan, state, probe) {
@@ -166,6 +175,14 @@ fn standing(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, seen
         Verdict::Fail => Standing::Wrong(probe.alarm.map_or(Call::Caution, Call::from)),
         Verdict::Stale | Verdict::Unknown => Standing::Unknown,
     }
+}
+
+/// The fence has been set, and what proves it is waited for.
+fn is_being_set(plan: &Plan, state: &State, probe: &Probe) -> bool {
+    state.running.iter().filter_map(|&slot| plan.at_slot(slot).zip(state.at_slot(slot))).any(|(step, at)| {
+        let proves = matches!(&step.kind, StepKind::Fence(fence) if fence.probe == probe.id);
+        proves && at.status == Status::Proving && at.reopened.is_none()
+    })
 }
 
 /// A fence or a control that nobody has set yet is open, and should be.

@@ -25,6 +25,7 @@ fn note(seen: &[Seen<'_>]) -> Words<'static> {
     let (hold, to_come, past) = (count(Standing::Well), count(Standing::NotYet), count(Standing::Past));
     let due = seen.len() - to_come - past;
     let text = match (due, to_come) {
+        (0, 0) => "none is due".to_owned(),
         (0, to_come) => format!("{to_come} to come"),
         (due, 0) => format!("{hold} of {due} hold"),
         (due, to_come) => format!("{hold} of {due} hold, {to_come} to come"),

@@ -152,7 +152,7 @@ fn facts<'a>(scene: &Scene<'a>, gate: &StepId) -> Vec<(&'static str, Words<'a>)>
 fn costs<'a>(cost: &Cost) -> Words<'a> {
     match cost {
         Cost::Free => words(Role::Normal, "free: nothing has moved"),
-        Cost::Lossless { .. } => words(Role::Normal, "nothing: every row is carried back"),
+        Cost::Lossless { .. } => words(Role::Normal, "lossless: every row is carried back"),
         Cost::Rows { behind, .. } => {
             words(Role::Caution, format!("{} are not on the source", format::counted(*behind, "row", "rows")))
         }
