@@ -8,6 +8,7 @@ mod pty;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use pty::Terminal;
 use tempfile::TempDir;
@@ -44,14 +45,38 @@ impl Demo {
         t.shows("GO / NO-GO   Stop writes");
     }
 
-    /// Says GO at an ordinary gate.
+    /// Says GO: what stands on the gate, once it is armed.
     fn go(&mut self) {
-        let code = self.terminal.code();
+        let answer = self.terminal.answer();
         // The gate arms a moment after it was drawn; a person needs longer to read it.
-        self.terminal.pump(std::time::Duration::from_millis(1700));
+        self.terminal.pump(Duration::from_millis(1700));
         self.terminal.text("g");
-        self.terminal.text(&code);
+        self.terminal.text(&answer);
         self.terminal.enter();
+    }
+
+    /// NO-GO, and then the way back.
+    fn turn_back(&mut self) {
+        let t = &mut self.terminal;
+        t.text("n");
+        t.shows("NO-GO");
+        t.text("we turn back");
+        t.enter();
+        t.shows("held");
+        self.roll_back();
+    }
+
+    fn roll_back(&mut self) {
+        let t = &mut self.terminal;
+        t.text(":");
+        t.text("roll");
+        t.shows("rollback");
+        t.enter();
+        t.pump(Duration::from_millis(300));
+        t.text("we turn back");
+        t.enter();
+        t.until("the way back's gate asks", |s| s.contains("g then").then_some(()));
+        self.go();
     }
 
     /// The price job writes behind the fence: it is found, ended from the census, and everything ticks again.
@@ -62,16 +87,28 @@ impl Demo {
         t.shows("Sessions older than the fence");
         t.text("G");
         t.text("x");
-        t.pump(std::time::Duration::from_millis(800));
-        println!("{}", t.screen());
+        t.shows("to end its session");
         t.text("nightly price job");
         t.enter();
-        t.pump(std::time::Duration::from_millis(800));
-        println!("{}", t.screen());
+        t.until("the session is gone", |s| (!s.contains("Sessions older")).then_some(()));
         t.text("1");
-        t.text("a");
         t.shows("GO / NO-GO   Send users to the cloud");
-        println!("{}", t.screen());
+        // The breach raised alarms: they want an answer before anybody goes on.
+        for _ in 0..20 {
+            t.pump(Duration::from_millis(700));
+            if !t.screen().contains("not answered") {
+                return;
+            }
+            t.text("a");
+        }
+    }
+
+    /// Ends the shop, so that nothing moves any more.
+    fn ends(&mut self, exit: u32) {
+        self.terminal.pump(Duration::from_secs(1));
+        println!("{}", self.terminal.screen());
+        self.terminal.text("q");
+        assert_eq!(self.terminal.exit(), exit);
     }
 
     fn accepted(&self) -> Vec<String> {
@@ -122,5 +159,36 @@ fn keys_alone_bring_the_demo_to_its_end() {
     demo.prepare();
     demo.go();
     demo.end_the_price_job();
-    println!("{}", demo.terminal.screen());
+    demo.go();
+    demo.terminal.shows("GO / NO-GO   Announce success");
+    demo.go();
+    demo.terminal.shows("orders missing");
+    demo.ends(0);
+    demo.every_order_stands_once_on("target");
+}
+
+#[test]
+fn turned_back_before_the_switch_nothing_has_moved() {
+    let mut demo = Demo::start();
+    demo.prepare();
+    demo.go();
+    demo.end_the_price_job();
+    demo.turn_back();
+    demo.terminal.shows("orders missing");
+    demo.ends(1);
+    demo.every_order_stands_once_on("source");
+}
+
+#[test]
+fn turned_back_after_the_switch_every_order_comes_back() {
+    let mut demo = Demo::start();
+    demo.prepare();
+    demo.go();
+    demo.end_the_price_job();
+    demo.go();
+    demo.terminal.shows("GO / NO-GO   Announce success");
+    demo.turn_back();
+    demo.terminal.shows("orders missing");
+    demo.ends(1);
+    demo.every_order_stands_once_on("source");
 }

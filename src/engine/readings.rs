@@ -92,6 +92,11 @@ impl Readings {
         track.last = Some(reading);
     }
 
+    /// Forgets a probe that nobody needs now: once it counts again, it is unknown until it has been measured.
+    pub fn forget(&mut self, probe: &ProbeId) {
+        self.tracks.remove(probe);
+    }
+
     /// What is known of a probe.
     pub fn track(&self, probe: &ProbeId) -> Option<&Track> {
         self.tracks.get(probe)

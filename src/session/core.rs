@@ -9,6 +9,7 @@
 //!
 //! [`engine::decide`]: crate::engine::decide
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -19,11 +20,12 @@ use crate::engine::input::Input;
 use crate::engine::reading::Reading;
 use crate::engine::readings::Readings;
 use crate::engine::refusal::Refusal;
+use crate::engine::rules::evidence;
 use crate::engine::state::At;
 use crate::engine::{State, decide};
 use crate::journal::record::{self, RecordError};
 use crate::journal::{AppendError, Expected, Lock, Mended, Record, RunFolder, RunId, StartError, Writer};
-use crate::plan::Plan;
+use crate::plan::{Plan, ProbeId};
 
 /// More events than this from one look at the clock can only be rules that contradict each other.
 const MOST_AT_ONCE: usize = 100_000;
@@ -167,6 +169,16 @@ impl Core {
     /// The run's folder.
     pub fn run(&self) -> &Path {
         &self.run
+    }
+
+    /// Which probes count now or are waited for. What was measured of the others is forgotten.
+    pub fn wanted(&mut self) -> HashSet<ProbeId> {
+        let (wanted, others): (Vec<_>, Vec<_>) =
+            self.plan.probes.iter().partition(|probe| evidence::is_wanted(&self.plan, &self.state, probe));
+        for probe in others {
+            self.readings.forget(&probe.id);
+        }
+        wanted.into_iter().map(|probe| probe.id.clone()).collect()
     }
 
     /// Takes a reading in. What follows from it is decided by the next [`Core::settle`].

@@ -26,7 +26,6 @@ use crate::engine::State;
 use crate::engine::effect::Effect;
 use crate::engine::event::{Mode, RunStarted};
 use crate::engine::input::Input;
-use crate::engine::rules::evidence;
 use crate::journal::{Lock, LockError, RunFolder};
 use crate::plan::Plan;
 use crate::plan::model::Window;
@@ -291,8 +290,8 @@ impl Engine {
         self.over |= effects.contains(&Effect::Finish);
         if self.core.state().seq != self.wanted_at {
             self.wanted_at = self.core.state().seq;
-            let (plan, state) = (self.core.plan(), self.core.state());
-            self.performer.want(|id| plan.probe(id).is_some_and(|p| evidence::is_wanted(plan, state, p)));
+            let wanted = self.core.wanted();
+            self.performer.want(|id| wanted.contains(id));
         }
         self.performer.start(&effects);
     }

@@ -259,7 +259,8 @@ pub const TABLE: &[Binding] = &[
         .label_in("confirm", MAIN)
         .palette(),
     row("retry", A::Retry, PANES, &["r"], "Tries a failed step again.").label_in("retry", MAIN).palette(),
-    row("answer", A::Answer, PANES.and(GATE), &["a"], "Answers the alarm: somebody looks after it.").palette(),
+    row("answer", A::Answer, PANES.and(GATE), &["a"], "Answers the alarm: somebody looks after it.")
+        .palette(),
     row("hold", A::Hold, READ, &["H"], "Holds: nothing new starts, the T-clock stops; what runs finishes.")
         .label_in("hold", PANES)
         .palette(),

@@ -262,14 +262,14 @@ mod tests {
     }
 
     #[test]
-    fn the_last_lines_are_those_of_the_pictures() {
+    fn the_last_lines_name_what_matters_first() {
         let keymap = Keymap::default();
         let main = line(&keymap, Context::Main);
         assert!(main.starts_with("enter open  c confirm  r retry  H hold"), "{main}");
         assert!(main.ends_with(": command  / find  1-7 views  ? help"), "{main}");
         assert_eq!(
             line(&keymap, Context::Gate),
-            "g GO  n NO-GO  h HOLD  w waive  enter open evidence  esc look around  ? help"
+            "g GO  n NO-GO  h HOLD  w waive  enter open  esc look around  ? help"
         );
         assert_eq!(line(&keymap, Context::GateField), "enter say GO  F8 NO-GO  F9 HOLD  esc back");
     }

@@ -162,14 +162,14 @@ impl Terminal {
         i32::try_from(self.child.process_id().unwrap()).unwrap()
     }
 
-    /// The code that stands on the gate, once it does: `g then ABCD`.
-    pub fn code(&mut self) -> String {
-        self.until("a code stands on the gate", |screen| {
+    /// What has to be typed at the gate, once it stands there: `g then cloud abcd  to say GO`.
+    pub fn answer(&mut self) -> String {
+        self.until("what to type stands on the gate", |screen| {
             let words: Vec<&str> = screen.split_whitespace().collect();
-            words.windows(3).find_map(|w| {
-                let is_code = w[2].len() == 4 && w[2].bytes().all(|b| b.is_ascii_lowercase());
-                (w[0] == "g" && w[1] == "then" && is_code).then(|| w[2].to_owned())
-            })
+            let at = words.windows(2).position(|w| w == ["g", "then"])?;
+            let rest = words.get(at + 2..)?;
+            let end = rest.windows(2).position(|w| w == ["to", "say"])?;
+            Some(rest.get(..end)?.join(" "))
         })
     }
 }
