@@ -20,9 +20,11 @@
 //! | [`compare`] | whether two sides hold the same, and which rows do not |
 //! | [`databases`] | every engine of database behind one trait: position, fence, census, schema, digests |
 //! | [`demo`] | the world that the demo moves: a shop on two databases, in a process of its own |
+//! | [`probes`] | how we look: one file a kind, each giving a measure or the reason why there is none |
 //! | [`process`] | the only spawner: commands, groups, the step shim, bounded output |
 //! | [`journal`] | what has happened: records, writer, reader, head, lock, verification |
 //! | [`session`] | one run: its folder, the engine process, the control socket, the feed for whoever watches |
+//! | [`tasks`] | what the engine asks of the world and what comes back: steps, looks, or a rehearsal's simulator |
 //! | [`ui`] | terminal, keys, themes, places, figures: all a screen is made of, and nothing of runs |
 //!
 //! ## Invariants

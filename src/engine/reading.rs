@@ -136,7 +136,7 @@ pub struct FenceFacts {
     pub refused: Option<String>,
     /// Sessions older than the fence that are still there.
     pub older: Vec<SessionSeen>,
-    /// Rows that were written after the fence was set and not by replication.
+    /// Rows that were written, not by replication, since the last session that had to go was gone.
     pub moved: u64,
     /// The first few of them, for people: `orders 81f2 update`.
     pub moved_named: Vec<String>,

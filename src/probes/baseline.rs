@@ -1,7 +1,7 @@
 //! What a monitor holds still: the objects as they were, and how they differ now.
 //!
 //! Owns the form of a baseline and the naming of differences. Refuses to know where baselines are kept
-//! (`tasks::baselines`) and what the objects are (each kind of probe says).
+//! (`tasks::folder`) and what the objects are (each kind of probe says).
 
 use std::collections::BTreeMap;
 

@@ -20,7 +20,7 @@ use crate::plan::model::{DatabaseSettings, Endpoint, FenceTarget};
 
 /// Who waits for whom at an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Lane {
+pub(crate) enum Lane {
     /// Looks that are made of a few known questions.
     Gauges,
     /// Whatever the plan asks.
@@ -47,7 +47,15 @@ impl Look<'_> {
 
     /// Waits for the turn of this look at an endpoint; keep what it returns until the look is over.
     pub(super) async fn turn(&self, lane: Lane, endpoint: &EndpointId) -> Option<OwnedMutexGuard<()>> {
-        let lane = self.ctx.lanes.0.get(&(endpoint.clone(), lane))?;
+        self.ctx.turn(lane, endpoint).await
+    }
+}
+
+impl Context {
+    /// Waits for a turn at an endpoint. Whoever changes a side takes one too: a look in the middle of that would
+    /// see half of it.
+    pub(crate) async fn turn(&self, lane: Lane, endpoint: &EndpointId) -> Option<OwnedMutexGuard<()>> {
+        let lane = self.lanes.0.get(&(endpoint.clone(), lane))?;
         Some(Arc::clone(lane).lock_owned().await)
     }
 }
@@ -96,11 +104,16 @@ pub(crate) fn spared<'a>(target: &'a FenceTarget, session: &SessionInfo) -> Opti
     target.spare.iter().find(|(name, _)| named(name)).map(|(_, because)| because.as_str())
 }
 
+/// What people know a session by: what it calls itself, which is also what a plan spares it by.
+pub(crate) fn called(session: &SessionInfo) -> &str {
+    if session.name.is_empty() { &session.application } else { &session.name }
+}
+
 /// A session in the words of readings.
 pub(crate) fn seen(target: &FenceTarget, session: &SessionInfo) -> SessionSeen {
     SessionSeen {
         id: session.id.0.clone(),
-        application: session.application.clone(),
+        application: called(session).to_owned(),
         account: session.account.clone(),
         since: session.since,
         last_write: session.last_write,

@@ -1,16 +1,21 @@
 //! A fence: set, proved by a refused write, nobody older left, no row moved since.
 //!
 //! A write of a new session that is refused proves nothing about the old ones, so the census and the rows
-//! that moved are looked at as well. When nobody older is left the side is sealed: that is the one thing this
+//! that moved are looked at as well. Rows count as moved from where the log stood when the last session that
+//! had to go was gone: what it wrote on its way out is in the log like anything before. When nobody older is left the side is sealed: that is the one thing this
 //! look changes, and it can only shut what is shut already.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use super::endpoint::{Lane, fence_spec, key, seen, unmeasured};
 use super::look::Look;
 use super::words::{counted, line};
 use super::writes::word;
 use crate::clock::Timestamp;
-use crate::databases::{Database, Fence, FenceState as Stands, ProbeWrite, Seal, Writes};
+use crate::databases::{Database, Fence, FenceState as Stands, Position, ProbeWrite, Seal, Writes};
 use crate::engine::reading::{Facts, FenceFacts, FenceState, Measure, SessionSeen, Unmeasured};
+use crate::plan::EndpointId;
 use crate::plan::model::FenceTarget;
 
 /// So many rows are named.
@@ -31,18 +36,24 @@ pub(super) async fn look(look: &mut Look<'_>, target: &FenceTarget) -> Result<Me
         return Ok(open());
     }
     let (stands, older) = census(database.as_ref(), target, stands).await?;
+    let unwanted = older.iter().any(|s| s.spared.is_none());
+    let end = database.position().await.map_err(unmeasured)?;
+    let base = look.ctx.moved.from(&target.endpoint, &stands, unwanted, end);
     let tried = match &target.probe_write {
         None => None,
         Some(sql) => Some(database.probe_write(sql, ACCOUNT).await.map_err(unmeasured)?),
     };
-    let writes = match &stands.at {
-        None => {
-            return super::look::failed("the fence stands and has no position: it was not set by cutover");
-        }
-        Some(position) => database.writes_since(position).await.map_err(unmeasured)?,
+    let Some(base) = base else {
+        return super::look::failed("the fence stands and has no position: it was not set by cutover");
+    };
+    let writes = database.writes_since(&base).await.map_err(unmeasured)?;
+    // Nobody can write any more: then it is told how much there was, all of it.
+    let all = match &stands.at {
+        Some(at) if stands.fence == Fence::Sealed => database.writes_since(at).await.map_err(unmeasured)?.total,
+        Some(_) | None => writes.total,
     };
     keep(look, &stands, &older, tried.as_ref(), &writes);
-    Ok(judge(&stands, older, tried.as_ref(), &writes))
+    Ok(judge(&stands, older, tried.as_ref(), &writes, all))
 }
 
 /// Who is left from before; nobody seals it.
@@ -60,6 +71,48 @@ async fn census(
     }
 }
 
+/// From where on rows count as moved, by side.
+#[derive(Default)]
+pub(crate) struct Bases(Mutex<HashMap<EndpointId, Base>>);
+
+struct Base {
+    /// Which fence it is of, by when that was set; `None` where only the record told.
+    fence: Option<Timestamp>,
+    /// Where the log stood when nobody unwanted was left; not known yet where `None`.
+    from: Option<Position>,
+    /// Somebody unwanted was there at the last look.
+    unwanted: bool,
+}
+
+impl Bases {
+    /// Whoever set the fence has seen everybody go who had to.
+    pub(crate) fn set(&self, endpoint: &EndpointId, fence: Option<Timestamp>, from: Position) {
+        let base = Base { fence, from: Some(from), unwanted: false };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(endpoint.clone(), base);
+    }
+
+    /// From where on rows have moved, by what a look sees now; `end` is the end of the log.
+    fn from(
+        &self,
+        endpoint: &EndpointId,
+        stands: &Stands,
+        unwanted: bool,
+        end: Position,
+    ) -> Option<Position> {
+        let mut bases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Base { fence: stands.since, from: None, unwanted: false };
+        let base = bases.entry(endpoint.clone()).or_insert_with(new);
+        if base.fence.is_some_and(|fence| Some(fence) != stands.since) {
+            *base = new();
+        }
+        if base.unwanted && !unwanted {
+            base.from = Some(end);
+        }
+        base.unwanted = unwanted;
+        base.from.clone().or_else(|| stands.at.clone())
+    }
+}
+
 fn open() -> Measure {
     let facts = FenceFacts {
         state: FenceState::Open,
@@ -72,7 +125,13 @@ fn open() -> Measure {
     Measure { pass: false, text: "takes writes".to_owned(), facts: Facts::Fence(facts) }
 }
 
-fn judge(stands: &Stands, older: Vec<SessionSeen>, tried: Option<&ProbeWrite>, writes: &Writes) -> Measure {
+fn judge(
+    stands: &Stands,
+    older: Vec<SessionSeen>,
+    tried: Option<&ProbeWrite>,
+    writes: &Writes,
+    all: u64,
+) -> Measure {
     let sealed = stands.fence == Fence::Sealed;
     let word = if sealed { "sealed" } else { "fenced" };
     let left: Vec<&SessionSeen> = older.iter().filter(|s| s.spared.is_none()).collect();
@@ -98,14 +157,11 @@ fn judge(stands: &Stands, older: Vec<SessionSeen>, tried: Option<&ProbeWrite>, w
             } else if writes.total > 0 && !sealed {
                 let by = mover.map_or_else(String::new, |s| format!(" by {}", name(s)));
                 (false, format!("{word}{proof}, yet {} moved{by}", counted(writes.total, "row")))
-            } else if writes.total > 0 {
-                (
-                    true,
-                    format!(
-                        "{word}{proof}, {} moved before the last session ended",
-                        counted(writes.total, "row")
-                    ),
-                )
+            } else if let Some(mover) = mover {
+                (false, format!("{word}{proof}, yet {} wrote since", name(mover)))
+            } else if all > 0 {
+                let moved = counted(all, "row");
+                (true, format!("{word}{proof}, {moved} moved before the last session ended"))
             } else {
                 let kept = match older.len() as u64 {
                     0 => String::new(),

@@ -39,6 +39,7 @@ pub struct Context {
     pub clock: Clock,
     pub(super) lanes: Lanes,
     pub(super) gauges: super::link::Memory,
+    pub(crate) moved: super::fence::Bases,
     pub(super) commits: super::git::Commits,
 }
 
@@ -61,6 +62,7 @@ impl Context {
             lanes,
             links,
             gauges: super::link::Memory::default(),
+            moved: super::fence::Bases::default(),
             commits: super::git::Commits::default(),
         }
     }

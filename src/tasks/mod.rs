@@ -27,6 +27,7 @@ use self::executor::Executor;
 use self::sampler::Sampler;
 use self::simulator::Simulator;
 use crate::clock::Clock;
+use crate::databases::Position;
 use crate::engine::State;
 use crate::engine::effect::Effect;
 use crate::engine::event::Leg;
@@ -146,6 +147,11 @@ impl Performer {
             links(&setup.plan),
             setup.clock.clone(),
         ));
+        for (endpoint, (state, position)) in &setup.known.sides {
+            if let (FenceState::Fenced | FenceState::Sealed, Some(position)) = (state, position) {
+                context.moved.set(endpoint, None, Position(position.clone()));
+            }
+        }
         let sampler = Sampler::begin(&setup, &context, &out);
         let executor = Executor::new(Arc::clone(&setup), context, out);
         for attempt in &setup.known.running {

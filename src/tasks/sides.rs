@@ -7,21 +7,22 @@ use std::time::Duration;
 
 use super::executor::{Ended, Hand};
 use crate::databases::{
-    Census, Database, Error, Fence, FenceSpec, FenceState as Stands, ProbeWrite, SessionId, SessionInfo,
+    Census, Database, Error, Fence, FenceSpec, FenceState as Stands, Position, ProbeWrite, SessionId,
+    SessionInfo,
 };
 use crate::engine::event::Outcome;
 use crate::engine::input::Report;
 use crate::engine::reading::FenceState;
 use crate::plan::EndpointId;
 use crate::plan::model::FenceTarget;
-use crate::probes::endpoint::{fence_spec, spared};
+use crate::probes::endpoint::{Lane, called, fence_spec, spared};
 use crate::probes::fence;
 use crate::probes::words::{counted, line};
 
 /// One question may take this long.
 const QUESTION: Duration = Duration::from_secs(15);
 /// A session whose end was asked for has this long to go.
-const ENDING: Duration = Duration::from_secs(5);
+const ENDING: Duration = Duration::from_secs(3);
 /// How often the census is taken meanwhile.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -57,6 +58,7 @@ pub(super) async fn fence(hand: &Hand, target: &FenceTarget) -> Ended {
         return ended;
     }
     let spec = fence_spec(target);
+    let _turn = hand.context.turn(Lane::Gauges, &target.endpoint).await;
     let stands = match set(database.as_ref(), &spec).await {
         Ok(stands) => stands,
         Err(ended) => return ended,
@@ -69,6 +71,9 @@ pub(super) async fn fence(hand: &Hand, target: &FenceTarget) -> Ended {
     };
     // Only what lies before this position is certain to have been written before the last writer went.
     if let Ok(position) = database.position().await {
+        if left.is_empty() {
+            hand.context.moved.set(&target.endpoint, stands.since, position.clone());
+        }
         say(hand, &target.endpoint, &Stands { at: Some(position), ..stands }).await;
     }
     let left = match left.as_slice() {
@@ -159,7 +164,9 @@ pub(super) async fn is_open(hand: &Hand, endpoint: &EndpointId) -> Ended {
 pub(super) async fn is_fenced(hand: &Hand, endpoint: &EndpointId) -> Ended {
     match stands(hand, endpoint).await {
         Ok(stands) if stands.fence != Fence::Open => {
-            say(hand, endpoint, &stands).await;
+            // What is on record already is where the log stood after the last session that had to go.
+            let recorded = hand.setup.known.sides.get(endpoint).and_then(|(_, at)| at.clone()).map(Position);
+            say(hand, endpoint, &Stands { at: recorded.or(stands.at.clone()), ..stands }).await;
             Ended::done("the fence stands")
         }
         Ok(_) => Ended::new(Outcome::NotStarted, "it takes writes: the fence was not set"),
@@ -209,5 +216,5 @@ async fn say(hand: &Hand, endpoint: &EndpointId, stands: &Stands) {
 }
 
 fn named(session: &SessionInfo) -> String {
-    format!("{} (session {})", line(&session.application, 40), session.id.0)
+    format!("{} (session {})", line(called(session), 40), session.id.0)
 }

@@ -5,4 +5,5 @@
 mod commands;
 mod common;
 mod looks;
+mod rehearsal;
 mod sides;

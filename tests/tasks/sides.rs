@@ -11,6 +11,7 @@ use cutover::engine::effect::Effect;
 use cutover::engine::event::{Leg, Outcome};
 use cutover::engine::input::Report;
 use cutover::engine::reading::FenceState;
+use cutover::tasks::Known;
 use rusqlite::Connection;
 
 use crate::common::{Folder, Run, eventually, perform};
@@ -124,6 +125,53 @@ async fn a_fence_is_set_and_older_sessions_ended_but_for_those_that_are_spared()
     assert_eq!(fence_report(&mut run).await, (FenceState::Open, None));
     let end = run.end().await;
     assert_eq!((end.outcome, end.detail.as_str()), (Outcome::Done, "takes writes"));
+}
+
+/// Goes when its end is asked for, and finishes what it is at before.
+fn busy(path: &std::path::Path) -> JoinHandle<()> {
+    let session = convention::open_session(path, "shop", "shop", "app").unwrap();
+    std::thread::spawn(move || {
+        while !session.end_requested().unwrap() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        for _ in 0..5 {
+            session.connection().execute("update orders set qty = qty + 1", []).unwrap();
+        }
+        session.close().unwrap();
+    })
+}
+
+#[tokio::test]
+async fn what_a_session_wrote_on_its_way_out_is_not_held_against_those_that_stay() {
+    let (folder, path) = folder();
+    let (shop, _job) = (busy(&path), Application::start(&path, "price-job", true));
+    let mut run = folder.begin();
+    run.perform("stop");
+    let (_, at_first) = fence_report(&mut run).await;
+    let (_, position) = fence_report(&mut run).await;
+    assert!(at_first < position, "the shop wrote on: {at_first:?} {position:?}");
+    assert_eq!(run.end().await.outcome, Outcome::Done);
+    shop.join().unwrap();
+    let fenced = (true, "fenced, probe refused, 1 session spared".to_owned());
+    assert_eq!(fence_seen(&mut run).await, fenced);
+    drop(run);
+    // For an engine that comes later too: the position is on record.
+    let sides = [("source".into(), (FenceState::Fenced, position))].into();
+    let mut run = folder.resume(Known { sides, ..Known::default() });
+    assert_eq!(fence_seen(&mut run).await, fenced);
+}
+
+/// What a look sees that begins now.
+async fn fence_seen(run: &mut Run) -> (bool, String) {
+    let asked = cutover::clock::Clock::system().now().boot;
+    run.performer.start(&[Effect::Measure { probe: "fence:source".into() }]);
+    loop {
+        let reading = run.reading("fence:source").await;
+        if reading.boot >= asked {
+            let seen = reading.result.unwrap();
+            return (seen.pass, seen.text);
+        }
+    }
 }
 
 #[tokio::test]
