@@ -191,10 +191,11 @@ type Screen = (&'static str, fn() -> Night, &'static [&'static str]);
 #[test]
 fn pictures() {
     let Some(folder) = std::env::var_os("CUTOVER_SCREENS").map(std::path::PathBuf::from) else { return };
-    let scenes: [Screen; 19] = [
+    let scenes: [Screen; 20] = [
         ("quiet", live_quiet, &[]),
         ("gate", || night::at_the_gate(Night::live()), &[]),
-        ("wrong", || night::wrong(Night::live()), &[]),
+        ("wrong", live_wrong, &[]),
+        ("badgate", || night::at_a_bad_gate(Night::live()), &[]),
         ("rehearsal", || night::at_the_gate(Night::rehearsed()), &[]),
         ("quit", || night::quiet(Night::live()), &["q"]),
         ("help", || night::quiet(Night::live()), &["?"]),
@@ -206,7 +207,7 @@ fn pictures() {
         ("timeline", || night::quiet(Night::live()), &["2"]),
         ("replication", || night::wrong(Night::live()), &["3", "j"]),
         ("freeze", || night::wrong(Night::live()), &["4", "G"]),
-        ("validation", || night::wrong(Night::live()), &["5"]),
+        ("validation", || night::different(Night::live()), &["5"]),
         ("people", || night::quiet(Night::live()), &["6"]),
         ("held", || night::quiet(Night::live()), &["H"]),
         (

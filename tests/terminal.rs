@@ -17,6 +17,11 @@ use session::{End, Session};
 /// Modes that a program may leave on by mistake.
 const NONE: [&str; 0] = [];
 
+/// How often a thing is tried: often in the long tier.
+fn rounds(normal: usize, long: usize) -> std::ops::RangeInclusive<usize> {
+    1..=if std::env::var_os("CUTOVER_LONG").is_some() { long } else { normal }
+}
+
 fn entered(session: &mut Session) {
     session.wait_for("seen: nothing");
     for mode in ["alternate screen", "bracketed paste", "focus", "hidden cursor"] {
@@ -70,7 +75,7 @@ fn ctrl_z_gives_the_shell_back_and_fg_the_screen() {
     session.expect("$ ");
     session.run_probe();
     session.wait_for("seen: nothing");
-    for round in 1..=3 {
+    for round in rounds(3, 100) {
         session.send("\x1a");
         session.expect("the run goes on without this screen");
         session.expect("Stopped");
@@ -111,17 +116,32 @@ fn in_the_background_it_leaves_the_shells_terminal_alone() {
     let mut session = Session::shell();
     session.expect("$ ");
     session.run_probe();
-    let pid = session.wait_for_number("pid: ");
+    session.wait_for("seen: nothing");
     session.send("\x1a");
     session.expect("Stopped");
     session.expect("$ ");
-    session::signal_other(pid, Signal::CONT);
-    session.send("echo still $((40 + 2))\r");
+    session.send("bg; echo still $((40 + 2))\r");
     session.expect("still 42");
     assert_eq!(session.modes(), NONE, "continued behind the shell, it does not enter");
     session.send("kill %1; wait %1; echo code $?\r");
     session.expect("code 143");
     assert_eq!(session.modes(), NONE, "and ended there, it has nothing to leave");
+}
+
+#[test]
+fn started_in_the_background_it_waits_for_the_foreground() {
+    let mut session = Session::shell();
+    session.expect("$ ");
+    session.run_probe_with(" &");
+    session.expect("\r\n");
+    session.send("wait -n; jobs\r");
+    session.expect("Stopped");
+    assert_eq!(session.modes(), NONE);
+    session.send("fg\r");
+    session.wait_for("seen: nothing");
+    session.send("q");
+    session.expect("\x1b[?1049l");
+    assert_eq!(session.modes(), NONE);
 }
 
 #[test]
@@ -137,7 +157,7 @@ fn without_a_shell_to_come_back_from_nothing_stops() {
 
 #[test]
 fn a_hang_up_ends_it_even_when_the_signal_is_ignored() {
-    for ignored in [false, true] {
+    for ignored in rounds(1, 500).flat_map(|_| [false, true]) {
         let mut session = if ignored { Session::nohup() } else { Session::start() };
         session.wait_for("seen: nothing");
         session.hang_up();
@@ -232,11 +252,16 @@ fn nothing_foreign_is_obeyed() {
     session.wait_for("␛]52;c;aGk=␇");
     session.wait_for("<U+202E>");
     session.wait_for("<9B>31m");
-    assert_eq!(session.position_of("\x1b]52"), None);
-    assert_eq!(session.position_of("\x1b[8m"), None);
-    assert_eq!(session.position_of("\u{202e}"), None);
     session.send("q");
     assert_eq!(session.end(), End::Code(0));
+    let strange = session::not_ours(session.written());
+    assert_eq!(strange, [""; 0]);
+}
+
+#[test]
+fn what_is_foreign_is_told_from_what_is_ours() {
+    let written = b"\x1b[?1049h\x1b[1;31mfine\x1b[m\x1b]52;c;x\x07\x1b[8q\x1b[?9h\ttab";
+    assert_eq!(session::not_ours(written), ["]52;c;x\x07", "8q", "?9h", "'\\t'"]);
 }
 
 #[test]

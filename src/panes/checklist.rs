@@ -4,7 +4,6 @@ use ratatui::layout::Rect;
 
 use crate::ui::canvas::Canvas;
 use crate::ui::theme::Role;
-use crate::ui::widgets::List;
 
 use super::figures::{Part, Slots};
 use super::row::{Words, words};
@@ -15,8 +14,8 @@ use super::view::Selection;
 /// Which part is shown whole, and where its window is.
 #[derive(Clone, Debug, Default)]
 pub(super) struct View {
-    /// The window over the part that is shown whole.
-    pub(super) list: List,
+    /// The first step of it that is seen.
+    top: usize,
     /// The step that a person has selected; without one the view goes with the run.
     pub(super) chosen: Option<usize>,
 }
@@ -56,7 +55,7 @@ pub(super) fn draw(
     let room = area.height.saturating_sub(1);
     let mut y = area.y + 1;
     let bottom = area.bottom();
-    for at in window(scene, part, &mut view.list, place, room) {
+    for at in window(scene, part, columns, &mut view.top, place, room) {
         let Some(slot) = part.slots.get(at) else { break };
         for row in step::rows(scene, slot, columns) {
             if y >= bottom {
@@ -85,31 +84,44 @@ pub(super) fn draw(
     y
 }
 
-/// The places of a part that are seen. What steps say below their titles takes rows too, so the window is
-/// made smaller by as much.
+/// The places of a part that are seen. `top` moves no further than what is looked at takes it; a few steps stay
+/// in view on both sides of that. What steps say below their titles takes rows too, and there are a hundred
+/// thousand steps in some plans: only those near the window are asked.
 fn window(
     scene: &Scene<'_>,
     part: &Part,
-    list: &mut List,
+    columns: step::Columns,
+    top: &mut usize,
     place: usize,
     room: u16,
 ) -> std::ops::Range<usize> {
-    let room = usize::from(room);
-    let len = part.slots.len();
-    let telling = scene.figures.telling.iter().filter(|slot| part.slots.place(**slot).is_some()).count();
-    list.select(place);
-    let height = room.saturating_sub((2 * telling).min(room / 2)).max(1);
-    if len + 2 * telling <= room {
-        return 0..len;
+    let (room, len) = (usize::from(room), part.slots.len());
+    let rows = |at: usize| match part.slots.get(at) {
+        Some(slot) if scene.figures.telling.binary_search(&slot).is_ok() => {
+            step::rows(scene, slot, columns).len()
+        }
+        Some(_) => 1,
+        None => 0,
+    };
+    let context = (room / 5).min(4);
+    let last = (place + context).min(len.saturating_sub(1));
+    *top = (*top).clamp(last.saturating_sub(room), place.saturating_sub(context));
+    let mut used: usize = (*top..=last).map(rows).sum();
+    while used > room && *top < place {
+        used -= rows(*top);
+        *top += 1;
     }
-    // A few steps stay in view on both sides of the one that is looked at.
-    let context = (height / 4).min(6);
-    for beside in [place.saturating_sub(context), (place + context).min(len.saturating_sub(1)), place] {
-        list.select(beside);
-        list.window(len, height);
+    let mut end = last + 1;
+    while end < len && used < room {
+        used += rows(end);
+        end += 1;
     }
-    let seen = list.window(len, height);
-    seen.start..len.min(seen.start + room)
+    // What is free below is used above.
+    while *top > 0 && used + rows(*top - 1) <= room {
+        *top -= 1;
+        used += rows(*top);
+    }
+    *top..end
 }
 
 /// Which steps of a part that is folded take its few rows: gates first, then from its beginning.

@@ -294,7 +294,7 @@ impl Cockpit {
     }
 
     /// Takes the time; what was gathered for another second is gathered anew.
-    fn look_at(&mut self, now: Now) {
+    pub(super) fn look_at(&mut self, now: Now) {
         if now.wall.0.div_euclid(1000) != self.now.wall.0.div_euclid(1000) {
             self.figures = None;
         }

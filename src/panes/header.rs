@@ -90,7 +90,7 @@ fn badge(scene: &Scene<'_>) -> String {
 fn lost(scene: &Scene<'_>) -> Option<Words<'static>> {
     let contact = &scene.feed.contact;
     if let Some(damage) = &contact.damaged {
-        return Some(words(Role::Warning, damage.clone()));
+        return Some(words(Role::Lost, damage.clone()));
     }
     let time = scene.time(scene.now.wall);
     let (what, old) = match scene.feed.contact.pulse(scene.now) {
@@ -99,18 +99,18 @@ fn lost(scene: &Scene<'_>) -> Option<Words<'static>> {
         Pulse::None(age) => ("NO CONTACT for ", age),
     };
     let mut line = match &contact.gone {
-        Some(why) => words(Role::Warning, format!("NO CONTACT: {why}")),
+        Some(why) => words(Role::Lost, format!("NO CONTACT: {why}")),
         None => words(
-            Role::Warning,
+            Role::Lost,
             format!("{what}{}", format::span(std::time::Duration::from_secs(old.as_secs()))),
         ),
     };
-    line.push(Role::Bright, format!("   {time}"));
+    line.push(Role::Title, format!("   {time}"));
     if scene.drives && matches!(scene.feed.contact.pulse(scene.now), Pulse::None(_)) {
         line = line
-            .and(Role::Bright, "   ")
+            .and(Role::Title, "   ")
             .also(scene.key(crate::ui::actions::Action::Resume))
-            .and(Role::Bright, " takes it up again");
+            .and(Role::Title, " takes it up again");
     }
     Some(line)
 }
@@ -138,6 +138,8 @@ fn hands<'a>(scene: &Scene<'a>) -> Words<'a> {
         return words(Role::Normal, format!("{}x, {grade}", speed.round()));
     }
     match &scene.state.operator {
+        // The demo's people are called `you`.
+        Some(operator) if operator.name == "you" => words(Role::Normal, "you drive"),
         Some(operator) => words(Role::Normal, operator.name.as_str()).and(Role::Normal, " drives"),
         None if scene.state.is_over() => Words::none(),
         None => words(Role::Caution, "nobody drives"),
@@ -250,9 +252,7 @@ fn forecast(scene: &Scene<'_>) -> Words<'static> {
             words(call.role(Role::Normal), "done about ").and(call.role(Role::Figure), scene.hour_minute(*at))
         }
         Forecast::Unknown { because } => {
-            // What stands before the first colon is whose fault it is; the rest stands at the step.
-            let whose = because.split(':').next().unwrap_or(because);
-            words(Role::Caution, format!("finish unknown: {whose}"))
+            words(Role::Caution, format!("finish unknown: {}", say::whose(because)))
         }
         Forecast::Over => words(Role::Normal, "over"),
     }

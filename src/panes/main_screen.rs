@@ -88,23 +88,29 @@ fn courses(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect) {
 /// One line a pane; what is well may go where there are fewer rows than panes.
 fn briefs(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, view: &Main) {
     let mut y = area.y;
+    // While Environment has a line, the free row below gives way.
+    let bottom = area.bottom() + u16::from(environment_calls(scene));
     for pane in &PANES {
         let g = pane.gather(scene);
         // Environment has a line only while something in it calls.
         if pane.id == PaneId::Environment && g.lines.is_empty() {
             continue;
         }
-        if y >= area.bottom() {
+        if y >= bottom {
             return;
         }
         pane.draw_brief(canvas, scene, &g, Rect { y, height: 1, ..area }, view.focus.selection(pane.id));
         y += 1;
     }
-    if y < area.bottom() {
+    if y < bottom {
         let (call, text) = wayback::brief(scene);
         let sign = if call > super::standing::Call::None { scene.glyphs.unknown } else { "" };
         brief_line(canvas, Rect { y, height: 1, ..area }, "Way back", (sign, call), &text, &Words::none());
     }
+}
+
+fn environment_calls(scene: &Scene<'_>) -> bool {
+    PANES.iter().any(|pane| pane.id == PaneId::Environment && !pane.gather(scene).lines.is_empty())
 }
 
 fn last_lines(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, view: &Main) {

@@ -21,6 +21,8 @@ impl Cockpit {
     /// Something happened at the terminal.
     pub fn on_event(&mut self, event: &Event) -> Vec<Request> {
         self.touch();
+        // News that came since the last frame has thrown the figures away; a key is answered from what is true.
+        self.look_at(self.now);
         match event {
             Event::Key(press) => self.on_key(*press),
             Event::Paste(text) => {

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use crate::engine::event::AlarmId;
 use crate::engine::state::Alarm;
 use crate::plan::model::Section;
+use crate::ui::actions::Action;
 use crate::ui::canvas::Canvas;
 use crate::ui::format;
 use crate::ui::layout::Want;
@@ -185,8 +186,11 @@ impl Pane {
         };
         let right = match (self.id, call) {
             (_, Call::None) => Words::none(),
-            (PaneId::Alarms, _) if scene.drives && calls == 1 => {
-                scene.key(crate::ui::actions::Action::Answer).and(Role::KeyLabel, " answer")
+            (PaneId::Alarms, _) if scene.drives => {
+                let count = if calls > 1 { format!("{calls}  ") } else { String::new() };
+                words(call.role(Role::Dim), count)
+                    .also(scene.key(Action::Answer))
+                    .and(Role::KeyLabel, " answer")
             }
             _ => words(call.role(Role::Dim), format!("{calls} of {}", gathered.lines.len())),
         };

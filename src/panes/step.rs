@@ -19,9 +19,12 @@ use crate::ui::layout::{self, Column, Slot};
 use crate::ui::theme::Role;
 
 use super::item::Item;
-use super::row::{Row, Words, slot, words};
+use super::row::{Row, Words, slot, words, wrap};
 use super::scene::Scene;
 use super::standing::Call;
+
+/// What a step says below its title takes at most so many rows each.
+const LINES: usize = 3;
 
 /// Where the cells of a step stand.
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +61,10 @@ pub(super) fn rows<'a>(scene: &Scene<'a>, slot: usize, columns: Columns) -> Vec<
         return Vec::new();
     };
     let mut rows = vec![title_row(scene, step, at, columns)];
-    for line in below(scene, step, at, slot) {
-        rows.push(Row::new().left(columns.below, line).of(Item::Step(step.id.clone())));
+    for said in below(scene, step, at, slot) {
+        for line in wrap(&said.0, columns.below.width, LINES) {
+            rows.push(Row::new().left(columns.below, line).of(Item::Step(step.id.clone())));
+        }
     }
     rows
 }
@@ -70,9 +75,14 @@ fn title_row<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, columns: 
         StepKind::Gate(_) => words(look.title, "GO / NO-GO  ").and(look.title, step.title.as_str()),
         _ => words(look.title, step.title.as_str()),
     };
+    // A gate has no owner and no estimate: its title may stand in their place.
+    let free = step.gate().is_some() && step.owner.is_none() && step.estimate.is_none();
+    let end =
+        if free && columns.estimate.width > 0 { columns.estimate.right() } else { columns.title.right() };
+    let title_at = slot(columns.title.x, end - columns.title.x);
     Row::new()
         .left(columns.sign, words(look.sign_role, look.sign))
-        .left(columns.title, title)
+        .left(title_at, title)
         .left(columns.owner, words(Role::Dim, owner(step)))
         .right(columns.estimate, words(Role::Dim, step.estimate.map_or_else(String::new, format::span)))
         .right(columns.took, took(scene, step, at))

@@ -24,8 +24,12 @@ fn note(seen: &[Seen<'_>]) -> Words<'static> {
     let count = |wanted: Standing| seen.iter().filter(|s| s.standing == wanted).count();
     let (hold, to_come, past) = (count(Standing::Well), count(Standing::NotYet), count(Standing::Past));
     let due = seen.len() - to_come - past;
-    let to_come = if to_come > 0 { format!(", {to_come} to come") } else { String::new() };
-    words(Role::Dim, format!("{hold} of {due} hold{to_come}"))
+    let text = match (due, to_come) {
+        (0, to_come) => format!("{to_come} to come"),
+        (due, 0) => format!("{hold} of {due} hold"),
+        (due, to_come) => format!("{hold} of {due} hold, {to_come} to come"),
+    };
+    words(Role::Dim, text)
 }
 
 pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {

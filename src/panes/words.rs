@@ -292,6 +292,11 @@ pub(super) fn ending_in_words(ending: Ending) -> &'static str {
     }
 }
 
+/// Whose fault something is: what stands before the first colon; the rest stands where it belongs.
+pub(super) fn whose(because: &str) -> &str {
+    because.split(':').next().unwrap_or(because)
+}
+
 /// The first characters of a hash: enough to tell two apart by eye.
 pub(super) fn short(hash: &str) -> String {
     hash.chars().take(8).collect()

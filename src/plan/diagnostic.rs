@@ -42,7 +42,7 @@ pub struct Diagnostic {
 /// Findings, with the texts that they point into.
 #[derive(Clone, Debug)]
 pub struct Diagnostics {
-    /// In the order of the files.
+    /// The worst first, then in the order of the files.
     pub list: Vec<Diagnostic>,
     /// What the places are places in.
     pub sources: Sources,
@@ -160,7 +160,7 @@ impl Findings {
 
     /// The lines at which something was found.
     pub(super) fn lines(&self, sources: &Sources) -> HashSet<(FileId, usize)> {
-        self.list.iter().map(|d| (d.place.file, sources.line_column(d.place).line)).collect()
+        self.list.iter().map(|d| (d.place.file, sources.line(d.place))).collect()
     }
 
     pub(super) fn append(&mut self, more: Findings) {
@@ -171,9 +171,9 @@ impl Findings {
         self.list.retain(keep);
     }
 
-    /// Everything found, in the order of the files, nothing twice.
+    /// Everything found, the worst first and then in the order of the files, nothing twice.
     pub(super) fn finish(mut self) -> Vec<Diagnostic> {
-        self.list.sort_by(|a, b| (a.place, a.level, &a.message).cmp(&(b.place, b.level, &b.message)));
+        self.list.sort_by(|a, b| (a.level, a.place, &a.message).cmp(&(b.level, b.place, &b.message)));
         self.list.dedup();
         self.list
     }

@@ -245,7 +245,7 @@ static GUIDE: &[Recommendation] = &[
         "errors, speed and access are watched for one or two days",
         "a step with `wait = { probe = …, for = \"24h\" }`, or one that asks about the next day",
         |p| {
-            let day = Duration::from_hours(24);
+            let day = Duration::from_secs(24 * 3600);
             let waits = |s: &Step| matches!(&s.kind, StepKind::Wait(WaitFor::Good { lasting, .. }) if *lasting >= day);
             p.steps.iter().any(waits) || asks(p, &["24", "48", "next day"])
         },

@@ -26,6 +26,7 @@ pub mod schema;
 pub mod secret;
 mod shape;
 pub mod source;
+mod syntax;
 mod tree;
 mod units;
 mod variables;

@@ -3,15 +3,16 @@
 //! References to secrets are hashed as references, never their values.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::build::{Atlas, json};
+use super::build::Atlas;
 use super::model::{CommandLine, NotifyBy, Pins, Plan, ProbeKind, StepKind, Undo};
+use super::tree::{Entry, Node, Table, Value};
+use super::written;
 
 /// Arguments that are files are hashed up to this size; what is larger is data.
 const LARGEST_ARGUMENT: u64 = 16 * 1024 * 1024;
@@ -20,11 +21,10 @@ const LARGEST_ARGUMENT: u64 = 16 * 1024 * 1024;
 pub(super) fn pins(plan: &Plan, atlas: &Atlas<'_>, base: &str, resolved: &str, root: &Path) -> Pins {
     let rollback = plan.rollback_steps();
     let steps = plan.steps.iter().chain(rollback).map(|step| {
-        let written = atlas.steps.get(&step.id).map_or(serde_json::Value::Null, |view| {
-            view.table.entries.iter().map(|e| (e.key.clone(), json(&e.node))).collect()
-        });
         let mut text = String::new();
-        canonical(&mut text, &written);
+        if let Some(view) = atlas.steps.get(&step.id) {
+            table(&mut text, view.table);
+        }
         (step.id.clone(), hex(&Sha256::digest(text)))
     });
     Pins {
@@ -35,29 +35,38 @@ pub(super) fn pins(plan: &Plan, atlas: &Atlas<'_>, base: &str, resolved: &str, r
     }
 }
 
-/// JSON with its keys in order, so that moving a key changes nothing.
-fn canonical(out: &mut String, value: &serde_json::Value) {
-    match value {
-        serde_json::Value::Object(map) => {
-            let sorted: BTreeMap<&String, &serde_json::Value> = map.iter().collect();
-            out.push('{');
-            for (key, value) in sorted {
-                let _ = write!(out, "{}:", serde_json::Value::String(key.clone()));
-                canonical(out, value);
-                out.push(',');
-            }
-            out.push('}');
-        }
-        serde_json::Value::Array(list) => {
+/// A table with its keys in order, so that moving a key changes nothing. References stay references.
+fn table(out: &mut String, table: &Table) {
+    let mut entries: Vec<&Entry> = table.entries.iter().collect();
+    entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+    out.push('{');
+    for entry in entries {
+        written::key(out, &entry.key);
+        out.push('=');
+        node(out, &entry.node);
+        out.push(',');
+    }
+    out.push('}');
+}
+
+fn node(out: &mut String, from: &Node) {
+    match &from.value {
+        Value::Table(inner) => table(out, inner),
+        Value::List(list) => {
             out.push('[');
-            for value in list {
-                canonical(out, value);
+            for item in list {
+                node(out, item);
                 out.push(',');
             }
             out.push(']');
         }
-        other => {
-            let _ = write!(out, "{other}");
+        Value::Text(_)
+        | Value::Tainted(_)
+        | Value::Whole(_)
+        | Value::Real(_)
+        | Value::Flag(_)
+        | Value::Time(_) => {
+            written::value(out, from);
         }
     }
 }
@@ -142,8 +151,8 @@ fn file_hash(path: &Path, limit: u64) -> Option<String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digit = |n: u8| DIGITS.get(usize::from(n)).copied().unwrap_or('?');
+    bytes.iter().flat_map(|&byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

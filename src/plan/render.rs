@@ -13,7 +13,7 @@ use super::source::{Place, Source, Sources, floor};
 const MOST: usize = 100;
 
 /// Places further apart than this are drawn as two pieces of text.
-const FAR_BYTES: usize = 64 * 1024;
+const FAR_BYTES: u32 = 64 * 1024;
 
 /// How findings are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,9 @@ impl Diagnostics {
             out.push_str("\n\n");
         }
         if let Some(more) = self.list.len().checked_sub(MOST).filter(|&n| n > 0) {
-            out.push_str(&format!("… and {more} more; mend these first\n\n"));
+            out.push_str("… and ");
+            out.push_str(&more.to_string());
+            out.push_str(" more; mend these first\n\n");
         }
         out.push_str(&self.summary());
         out.push('\n');
@@ -78,7 +80,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
         diagnostic.related.iter().map(|(place, label)| (*place, label.as_str(), AnnotationKind::Context)),
     );
     while let Some(&(first, _, _)) = places.first() {
-        let near = |p: Place| p.file == first.file && p.start.abs_diff(first.start) < FAR_BYTES as u32;
+        let near = |p: Place| p.file == first.file && p.start.abs_diff(first.start) < FAR_BYTES;
         let (here, elsewhere): (Vec<_>, Vec<_>) = places.into_iter().partition(|&(p, _, _)| near(p));
         places = elsewhere;
         let Some(source) = sources.get(first.file) else { continue };
@@ -106,7 +108,7 @@ fn snippet<'a>(
     let (first, last) = (floor(text, first), floor(text, last));
     let from = text.get(..first).and_then(|t| t.rfind('\n')).map_or(0, |at| at + 1);
     let to = text.get(last..).and_then(|t| t.find('\n')).map_or(text.len(), |at| last + at);
-    let line = text.get(..from).map_or(0, |t| t.matches('\n').count()) + 1;
+    let line = source.line(from);
     let mut snippet =
         Snippet::source(text.get(from..to).unwrap_or("")).path(source.name.as_str()).line_start(line);
     for (place, label, kind) in places {

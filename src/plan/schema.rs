@@ -68,9 +68,9 @@ fn kind(kind: Kind) -> Value {
         Kind::Word => pattern("[a-z0-9-]{3,16}"),
         Kind::Id => json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$" }),
         Kind::Ref(named) => reference(named),
-        Kind::Refs(named) => one_or_many(reference(named), 1),
-        Kind::RefsOrNone(named) => one_or_many(reference(named), 0),
-        Kind::Texts => one_or_many(json!({ "type": "string", "minLength": 1 }), 1),
+        Kind::Refs(named) => one_or_many(&reference(named), 1),
+        Kind::RefsOrNone(named) => one_or_many(&reference(named), 0),
+        Kind::Texts => one_or_many(&json!({ "type": "string", "minLength": 1 }), 1),
         Kind::Argv => json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }),
         Kind::Duration => pattern("([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?"),
         Kind::Count => json!({ "anyOf": [
@@ -111,7 +111,7 @@ fn reference(named: Named) -> Value {
     json!({ "type": "string", "minLength": 1, "description": format!("The id of a {}.", named.word()) })
 }
 
-fn one_or_many(one: Value, least: usize) -> Value {
+fn one_or_many(one: &Value, least: usize) -> Value {
     let many = json!({ "type": "array", "items": one, "minItems": least });
     json!({ "anyOf": [one, many] })
 }

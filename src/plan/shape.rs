@@ -3,6 +3,8 @@
 //! What passes here has the shape that `build` reads without looking twice. Refuses to know what values mean
 //! together.
 
+use std::cell::OnceCell;
+
 use super::diagnostic::{Diagnostic, Findings};
 use super::grammar::{Key, Kind, Names, Spec};
 use super::names;
@@ -42,9 +44,15 @@ pub(super) fn called(spec: &Spec, table: &Table) -> String {
 
 impl Shape<'_> {
     fn table(&mut self, table: &Table, at: Place, spec: &'static Spec) {
+        let mut unused = None;
+        let name = OnceCell::new();
+        let name = || name.get_or_init(|| called(spec, table)).as_str();
         for entry in &table.entries {
             match spec.key(&entry.key) {
-                None => self.unknown(&entry.key, entry.key_at, table, spec),
+                None => {
+                    let unused = unused.get_or_insert_with(|| unused_keys(table, spec));
+                    self.unknown(&entry.key, entry.key_at, name(), unused);
+                }
                 Some(Key { kind: Kind::Needs(what, instead), name, .. }) => self.findings.push(
                     Diagnostic::error(
                         "not-in-this-version",
@@ -77,12 +85,11 @@ impl Shape<'_> {
         self.one_of(table, at, spec);
     }
 
-    fn unknown(&mut self, key: &str, at: Place, table: &Table, spec: &Spec) {
-        let known = spec.keys.iter().filter(|k| !matches!(k.kind, Kind::Needs(..))).map(|k| k.name);
-        let unused = known.filter(|k| table.get(k).is_none());
-        let help = names::suggest(key, "key", unused).replace("there is:", "the keys here are:");
+    fn unknown(&mut self, key: &str, at: Place, of: &str, unused: &[&str]) {
+        let help =
+            names::suggest(key, "key", unused.iter().copied()).replace("there is:", "the keys here are:");
         self.findings.push(
-            Diagnostic::error("unknown-key", at, format!("`{key}` is not a key of {}", called(spec, table)))
+            Diagnostic::error("unknown-key", at, format!("`{key}` is not a key of {of}"))
                 .label("unknown key")
                 .help(help),
         );
@@ -154,7 +161,7 @@ impl Shape<'_> {
             return;
         }
         match (kind, &node.value) {
-            (Kind::Table(spec), Value::Table(table)) => self.table(table, node.at, spec),
+            (Kind::Table(spec) | Kind::ArgvOr(spec), Value::Table(table)) => self.table(table, node.at, spec),
             (Kind::Tables(spec), Value::List(list)) => {
                 if list.is_empty() {
                     self.wrong(node, key, kind);
@@ -173,7 +180,6 @@ impl Shape<'_> {
                 }
             }
             (Kind::Map(inner, names), Value::Table(table)) => self.map(table, key, *inner, names),
-            (Kind::ArgvOr(spec), Value::Table(table)) => self.table(table, node.at, spec),
             (Kind::Argv | Kind::ArgvOr(_), Value::List(list)) => {
                 self.texts(list, key);
                 match list.first() {
@@ -257,7 +263,7 @@ impl Shape<'_> {
                 | Value::Flag(_)
                 | Value::Time(_)
                 | Value::List(_)
-                | Value::Table(_) => self.wrong(item, key, Kind::Text),
+                | Value::Table(_) => self.wrong_item(item, key),
             }
         }
     }
@@ -299,6 +305,18 @@ impl Shape<'_> {
         }
     }
 
+    fn wrong_item(&mut self, node: &Node, key: &str) {
+        self.findings.push(
+            Diagnostic::error(
+                "wrong-type",
+                node.at,
+                format!("`{key}` is a list of texts, and this is {}", node.what()),
+            )
+            .label("expected a text")
+            .help("put it in double quotes"),
+        );
+    }
+
     fn wrong(&mut self, node: &Node, key: &str, kind: Kind) {
         let noun = expected(kind).0;
         let empty = node.list().is_some_and(<[Node]>::is_empty);
@@ -311,6 +329,12 @@ impl Shape<'_> {
     }
 }
 
+/// Keys that a table could still take.
+fn unused_keys(table: &Table, spec: &Spec) -> Vec<&'static str> {
+    let known = spec.keys.iter().filter(|k| !matches!(k.kind, Kind::Needs(..)));
+    known.map(|k| k.name).filter(|k| table.get(k).is_none()).collect()
+}
+
 /// A line that shows a value of a kind, `KEY` standing for the key.
 fn example(kind: Kind) -> String {
     match kind {
@@ -318,6 +342,11 @@ fn example(kind: Kind) -> String {
             words.iter().map(|w| format!("KEY = \"{w}\"")).collect::<Vec<_>>().join(" or ")
         }
         Kind::Table(spec) if spec.name.starts_with('[') => spec.name.to_owned(),
+        Kind::Table(spec) => {
+            let one = spec.one_of.first().and_then(|k| spec.key(k));
+            let keys = spec.keys.iter().filter(|k| k.required).chain(one);
+            format!("KEY = {{ {} }}", keys.map(|k| format!("{} = …", k.name)).collect::<Vec<_>>().join(", "))
+        }
         _ => expected(kind).1.to_owned(),
     }
 }

@@ -40,6 +40,8 @@ pub struct Source {
     pub path: Option<PathBuf>,
     /// The whole text.
     pub text: String,
+    /// The first byte of each line.
+    lines: Vec<usize>,
 }
 
 /// A line and a column, both counted from one; the column in characters.
@@ -75,7 +77,8 @@ impl Sources {
     /// Adds a text that is no file, such as an option of the command line.
     pub(super) fn add(&mut self, name: impl Into<String>, path: Option<PathBuf>, text: String) -> FileId {
         let id = FileId(u16::try_from(self.files.len()).unwrap_or(u16::MAX));
-        self.files.push(Source { name: name.into(), path, text });
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        self.files.push(Source { name: name.into(), path, text, lines });
         id
     }
 
@@ -94,15 +97,25 @@ impl Sources {
         self.get(place.file).and_then(|f| f.text.get(place.range())).unwrap_or("")
     }
 
+    /// The line at which a place starts.
+    pub(super) fn line(&self, place: Place) -> usize {
+        self.get(place.file).map_or(1, |f| f.line(place.start as usize))
+    }
+
     /// The line and column at which a place starts.
     pub fn line_column(&self, place: Place) -> LineColumn {
-        let text = self.get(place.file).map_or("", |f| f.text.as_str());
-        let before = text.get(..floor(text, place.start as usize)).unwrap_or("");
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        LineColumn {
-            line: before.matches('\n').count() + 1,
-            column: before.get(line_start..).map_or(0, |line| line.chars().count()) + 1,
-        }
+        let Some(source) = self.get(place.file) else { return LineColumn { line: 1, column: 1 } };
+        let at = floor(&source.text, place.start as usize);
+        let line = source.line(at);
+        let start = source.lines.get(line - 1).copied().unwrap_or(0);
+        LineColumn { line, column: source.text.get(start..at).map_or(0, |t| t.chars().count()) + 1 }
+    }
+}
+
+impl Source {
+    /// The line that a byte stands in, counted from one.
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.lines.partition_point(|&start| start <= at)
     }
 }
 

@@ -3,12 +3,15 @@
 //! Owns the step from text to tree, with every syntax error of the text at once. Refuses to know which keys
 //! a plan has: that is `grammar`'s table, held against the tree by `shape`.
 
-use toml::de::{DeTable, DeValue};
+use std::ops::Range;
+
+use toml::de::{DeInteger, DeTable, DeValue};
 use toml::value::Datetime;
 
 use super::diagnostic::{Diagnostic, Findings};
 use super::secret::Template;
 use super::source::{FileId, Place, Sources};
+use super::syntax::{self, Mended, PutIn};
 
 /// A value and where it stands; the header line for a table that has one.
 #[derive(Clone, Debug)]
@@ -96,63 +99,60 @@ impl Node {
 pub(super) fn parse(file: FileId, sources: &Sources, findings: &mut Findings) -> Table {
     let text = sources.get(file).map_or("", |f| f.text.as_str());
     let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        findings.push(syntax_error(file, text, &error));
+    if errors.is_empty() {
+        return Reader { file, put_in: &PutIn::default(), findings }.table(document.into_inner());
     }
-    table(file, document.into_inner(), findings)
+    let Mended { text, put_in } = syntax::mend(file, text, errors, findings);
+    let document = DeTable::parse_recoverable(&text).0;
+    Reader { file, put_in: &put_in, findings }.table(document.into_inner())
 }
 
-fn syntax_error(file: FileId, text: &str, error: &toml::de::Error) -> Diagnostic {
-    let span = error.span().unwrap_or(0..0);
-    let message = error.message();
-    let help = match message {
-        m if m.contains("duplicate key") => "a key stands once in a table: take one of the two out",
-        m if m.contains("recursion limit") => "nothing in a plan is nested deeper than six levels",
-        m if m.contains("string") || m.contains("quote") => {
-            "texts stand in double quotes; a quote inside is written \\\""
-        }
-        m if m.contains("array") => "a list stands in brackets, its values divided by commas: [\"a\", \"b\"]",
-        m if m.contains("inline table") => "an inline table is { key = \"value\", other = 1 }",
-        _ => "a line is `key = value`, `[table]` or `[[list.of.tables]]`; texts stand in double quotes",
-    };
-    // A caret needs something to stand under: what is missing is missed after the last thing there is.
-    let end = span.end.max(span.start + 1).min(text.len());
-    let start = span.start.min(end.saturating_sub(1));
-    Diagnostic::error("syntax", Place::new(file, start..end), message.to_owned()).label("here").help(help)
+struct Reader<'r> {
+    file: FileId,
+    put_in: &'r PutIn,
+    findings: &'r mut Findings,
 }
 
-fn table(file: FileId, from: DeTable<'_>, findings: &mut Findings) -> Table {
-    let mut entries: Vec<Entry> = from
-        .into_iter()
-        .map(|(key, value)| Entry {
-            key_at: Place::new(file, key.span()),
-            key: key.into_inner().into_owned(),
-            node: node(file, value, findings),
+impl Reader<'_> {
+    fn place(&self, span: Range<usize>) -> Place {
+        Place::new(self.file, self.put_in.span(span))
+    }
+
+    fn table(&mut self, from: DeTable<'_>) -> Table {
+        let mut entries: Vec<Entry> = from
+            .into_iter()
+            .map(|(key, value)| Entry {
+                key_at: self.place(key.span()),
+                key: key.into_inner().into_owned(),
+                node: self.node(value),
+            })
+            .collect();
+        entries.sort_by_key(|e| e.key_at);
+        Table { entries }
+    }
+
+    fn node(&mut self, from: toml::Spanned<DeValue<'_>>) -> Node {
+        let at = self.place(from.span());
+        let value = match from.into_inner() {
+            DeValue::String(text) => Value::Text(text.into_owned()),
+            DeValue::Integer(number) => Value::Whole(self.whole(&number, at)),
+            DeValue::Float(number) => Value::Real(number.as_str().parse().unwrap_or(f64::NAN)),
+            DeValue::Boolean(flag) => Value::Flag(flag),
+            DeValue::Datetime(time) => Value::Time(time),
+            DeValue::Array(list) => Value::List(list.into_iter().map(|n| self.node(n)).collect()),
+            DeValue::Table(inner) => Value::Table(self.table(inner)),
+        };
+        Node { value, at }
+    }
+
+    fn whole(&mut self, number: &DeInteger<'_>, at: Place) -> i64 {
+        i64::from_str_radix(number.as_str(), number.radix()).unwrap_or_else(|_| {
+            self.findings.push(
+                Diagnostic::error("wrong-value", at, format!("{number} is too large a number"))
+                    .label("beyond 64 bits")
+                    .help("no key of a plan needs so large a number"),
+            );
+            0
         })
-        .collect();
-    entries.sort_by_key(|e| e.key_at);
-    Table { entries }
-}
-
-fn node(file: FileId, from: toml::Spanned<DeValue<'_>>, findings: &mut Findings) -> Node {
-    let at = Place::new(file, from.span());
-    let value = match from.into_inner() {
-        DeValue::String(text) => Value::Text(text.into_owned()),
-        DeValue::Integer(number) => {
-            Value::Whole(i64::from_str_radix(number.as_str(), number.radix()).unwrap_or_else(|_| {
-                findings.push(
-                    Diagnostic::error("wrong-type", at, format!("{number} is too large a number"))
-                        .label("beyond 64 bits")
-                        .help("no key of a plan needs so large a number"),
-                );
-                0
-            }))
-        }
-        DeValue::Float(number) => Value::Real(number.as_str().parse().unwrap_or(f64::NAN)),
-        DeValue::Boolean(flag) => Value::Flag(flag),
-        DeValue::Datetime(time) => Value::Time(time),
-        DeValue::Array(list) => Value::List(list.into_iter().map(|n| node(file, n, findings)).collect()),
-        DeValue::Table(inner) => Value::Table(table(file, inner, findings)),
-    };
-    Node { value, at }
+    }
 }

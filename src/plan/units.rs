@@ -53,7 +53,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
     }
     while !rest.is_empty() {
         let (digits, after) = split(rest, |c| c.is_ascii_digit());
-        let (unit, next) = split(after, |c| c.is_alphabetic());
+        let (unit, next) = split(after, char::is_alphabetic);
         if digits.is_empty() {
             return Err(wrong(format!("`{text}` is no duration")));
         }
@@ -62,6 +62,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
                 format!("`{text}` has no unit"),
                 format!("write {digits}s, {digits}m or {digits}h"),
             ));
+        }
+        if unit.is_empty() {
+            return Err(wrong(format!("`{text}` is no duration")));
         }
         if !TIMES.iter().any(|&(name, _)| name == unit) {
             return Err(wrong(format!("`{unit}` is no unit of time")));
@@ -89,7 +92,8 @@ pub(super) fn write_duration(d: Duration) -> String {
     let mut out = String::new();
     for &(unit, size) in TIMES {
         if left >= size {
-            out.push_str(&format!("{}{unit}", left / size));
+            out.push_str(&(left / size).to_string());
+            out.push_str(unit);
             left %= size;
         }
     }
@@ -174,7 +178,7 @@ pub(super) fn address(text: &str) -> Result<(), Wrong> {
     let Some((host, port)) = text.rsplit_once(':') else {
         return Err(Wrong::new(format!("`{text}` has no port"), mend));
     };
-    if port.parse::<u16>().ok().filter(|&p| p > 0).is_none() {
+    if !port.parse::<u16>().is_ok_and(|p| p > 0) {
         return Err(Wrong::new(format!("`{port}` is no port"), mend));
     }
     let inner = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));

@@ -136,7 +136,9 @@ impl Variables<'_> {
             }
             Value::List(list) => {
                 self.shell(list, findings);
-                list.iter_mut().for_each(|n| self.node(n, findings));
+                for item in list {
+                    self.node(item, findings);
+                }
             }
             Value::Table(table) => {
                 for entry in &mut table.entries {
@@ -259,13 +261,9 @@ impl Variables<'_> {
                 Piece::Text(text) => Some(vec![Part::Text(text.to_owned())]),
                 Piece::Open => {
                     findings.push(
-                        Diagnostic::error(
-                            "wrong-value",
-                            self.inside(at, "${"),
-                            "a `${` that is never closed",
-                        )
-                        .label("no `}` follows")
-                        .help("close it, or write `$${` for a literal `${`"),
+                        Diagnostic::error("wrong-value", self.last(at, "${"), "a `${` that is never closed")
+                            .label("no `}` follows")
+                            .help("close it, or write `$${` for a literal `${`"),
                     );
                     None
                 }
@@ -334,14 +332,20 @@ impl Variables<'_> {
 
     /// The part of a place at which a text stands, the whole place where it is written otherwise.
     fn inside(&self, at: Place, text: &str) -> Place {
-        match self.sources.text(at).find(text) {
-            Some(offset) => {
-                let start = at.start as usize + offset;
-                Place::new(at.file, start..start + text.len())
-            }
-            None => at,
-        }
+        within(at, self.sources.text(at).find(text), text.len())
     }
+
+    /// The same for the last of several.
+    fn last(&self, at: Place, text: &str) -> Place {
+        within(at, self.sources.text(at).rfind(text), text.len())
+    }
+}
+
+fn within(at: Place, offset: Option<usize>, length: usize) -> Place {
+    offset.map_or(at, |offset| {
+        let start = at.start as usize + offset;
+        Place::new(at.file, start..start + length)
+    })
 }
 
 fn has_reference(text: &str) -> bool {
@@ -452,15 +456,16 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::format_push_string, reason = "a test's text, not a hot path")]
     fn variables_that_multiply_end_in_an_error() {
         let mut text = String::from("[vars]\nv0 = '0123456789'\n");
         for i in 1..15 {
-            text.push_str(&format!("v{i} = '{}'\n", format!("${{v{}}}", i - 1).repeat(10)));
+            text += &format!("v{i} = '{}'\n", format!("${{v{}}}", i - 1).repeat(10));
         }
         assert!(resolved(&text, &[]).unwrap_err().iter().any(|m| m.contains("larger than 16 MiB")));
         let mut text = String::from("[vars]\nv0 = '0'\n");
         for i in 1..5000 {
-            text.push_str(&format!("v{i} = '${{v{}}}'\n", i - 1));
+            text += &format!("v{i} = '${{v{}}}'\n", i - 1);
         }
         text.insert_str(0, "a = '${v4999}'\n");
         assert!(resolved(&text, &[]).unwrap_err().iter().any(|m| m.contains("more than 16 deep")));

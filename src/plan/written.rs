@@ -63,7 +63,7 @@ fn tables(list: &[Node]) -> bool {
     !list.is_empty() && list.iter().all(|n| n.table().is_some())
 }
 
-fn value(out: &mut String, node: &Node) {
+pub(super) fn value(out: &mut String, node: &Node) {
     match &node.value {
         Value::Text(plain) => quoted(out, &escaped(plain)),
         Value::Tainted(template) => quoted(out, &template_text(template)),
@@ -105,7 +105,7 @@ fn value(out: &mut String, node: &Node) {
     }
 }
 
-fn key(out: &mut String, key: &str) {
+pub(super) fn key(out: &mut String, key: &str) {
     let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if bare { out.push_str(key) } else { quoted(out, key) }
 }

@@ -10,6 +10,8 @@ use crate::plan::EndpointId;
 
 /// How often the other side is asked.
 const AGAIN: Duration = Duration::from_millis(50);
+/// What the last time may take on a busy machine.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// Writes a marker and waits for it, as long as the look may take.
 pub(super) async fn look(
@@ -23,8 +25,9 @@ pub(super) async fn look(
     let sent = source.write_marker(&id).await.map_err(unmeasured)?;
     look.keep(&format!("written to {from} at {}", sent.rfc3339()));
     let began = look.ctx.clock.now();
-    // A little less than the look may take, so that *not come through* is still an answer.
-    let patience = look.timeout.mul_f64(0.9).saturating_sub(began.boot.since(look.began.boot));
+    // Less than the look may take, so that *not come through* is still an answer.
+    let reserve = (look.timeout / 5).max(LAST_LOOK).min(look.timeout / 2);
+    let patience = look.timeout.saturating_sub(reserve + began.boot.since(look.began.boot));
     loop {
         let arrived = target.find_marker(&id).await.map_err(unmeasured)?;
         let waited = look.ctx.clock.now().boot.since(began.boot);

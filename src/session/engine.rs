@@ -26,6 +26,7 @@ use crate::engine::State;
 use crate::engine::effect::Effect;
 use crate::engine::event::{Mode, RunStarted};
 use crate::engine::input::Input;
+use crate::engine::rules::evidence;
 use crate::journal::{Lock, LockError, RunFolder};
 use crate::plan::Plan;
 use crate::plan::model::Window;
@@ -152,6 +153,8 @@ struct Engine {
     beat: Instant,
     manned: Instant,
     over: bool,
+    /// The record after which it was last said which probes are wanted.
+    wanted_at: u64,
 }
 
 impl Opened {
@@ -194,6 +197,7 @@ impl Opened {
             beat: Instant::now() + BEAT_EVERY,
             manned: Instant::now(),
             over: false,
+            wanted_at: 0,
         };
         tracing::info!(run = %self.start.run, seq = first.seq, "the engine runs");
         engine.act(&first.effects);
@@ -285,6 +289,11 @@ impl Engine {
 
     fn act(&mut self, effects: &[Effect]) {
         self.over |= effects.contains(&Effect::Finish);
+        if self.core.state().seq != self.wanted_at {
+            self.wanted_at = self.core.state().seq;
+            let (plan, state) = (self.core.plan(), self.core.state());
+            self.performer.want(|id| plan.probe(id).is_some_and(|p| evidence::is_wanted(plan, state, p)));
+        }
         self.performer.start(effects);
     }
 

@@ -181,6 +181,19 @@ impl Performer {
         }
     }
 
+    /// Says which probes count now, or are waited for; the others are left alone, since every look costs
+    /// somebody's database something.
+    pub fn want(&self, wanted: impl Fn(&ProbeId) -> bool) {
+        match &self.0 {
+            Inner::Simulated(_) => {}
+            Inner::Real { sampler, .. } => {
+                if let Some(sampler) = lock(sampler).as_ref() {
+                    sampler.want(wanted);
+                }
+            }
+        }
+    }
+
     /// Stops looking, and waits until everything that was set going has said its end.
     pub async fn settled(self) {
         match self.0 {

@@ -40,6 +40,8 @@ struct Bell {
     look: Notify,
     /// The time of a monitor has come: the next look writes its baseline down, whatever was before.
     rebase: AtomicBool,
+    /// Nobody needs it now: it is looked at only when asked for.
+    idle: AtomicBool,
 }
 
 impl Sampler {
@@ -79,6 +81,16 @@ impl Sampler {
     pub(super) fn ask(&self, probe: &ProbeId) {
         if let Some(bell) = self.probes.get(probe) {
             bell.look.notify_one();
+        }
+    }
+
+    /// Says which probes somebody needs now. One that was not needed and is, is looked at at once.
+    pub(super) fn want(&self, wanted: impl Fn(&ProbeId) -> bool) {
+        for (id, bell) in &self.probes {
+            let idle = !wanted(id);
+            if bell.idle.swap(idle, Ordering::AcqRel) && !idle {
+                bell.look.notify_one();
+            }
         }
     }
 
@@ -157,7 +169,9 @@ impl Watch {
         // Until when an ask is followed up.
         let mut asked: Option<Boot> = None;
         loop {
-            let wait = next.map(|at| self.clock.real(at.since(self.clock.now().boot)));
+            let due = next.filter(|_| asked.is_some() || !self.bell.idle.load(Ordering::Acquire));
+            // What is not needed now may be needed before its time comes: then its bell rings.
+            let wait = due.map(|at| self.clock.real(at.since(self.clock.now().boot)));
             tokio::select! {
                 () = self.bell.look.notified() => {
                     asked = self.patience.map(|patience| self.clock.now().boot.plus(patience));

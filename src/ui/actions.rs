@@ -243,7 +243,7 @@ pub const TABLE: &[Binding] = &[
     row("gate.hold", A::Hold, GATE, &["h"], "Holds: nothing new starts, the T-clock stops.").label("HOLD"),
     row("gate.waive", A::Waive, GATE, &["w"], "Waives the selected finding at this gate, with a reason.")
         .label("waive"),
-    row("gate.open", A::Open, GATE, &["enter"], "Opens the selected evidence.").label("open evidence"),
+    row("gate.open", A::Open, GATE, &["enter"], "Opens the selected evidence.").label("open"),
     row("gate.back", A::Back, GATE, &["esc"], "Looks around; the gate stays open.").label("look around"),
     row(
         "gate.say",
@@ -259,7 +259,8 @@ pub const TABLE: &[Binding] = &[
         .label_in("confirm", MAIN)
         .palette(),
     row("retry", A::Retry, PANES, &["r"], "Tries a failed step again.").label_in("retry", MAIN).palette(),
-    row("answer", A::Answer, PANES, &["a"], "Answers the alarm: somebody looks after it.").palette(),
+    row("answer", A::Answer, PANES.and(GATE), &["a"], "Answers the alarm: somebody looks after it.")
+        .palette(),
     row("hold", A::Hold, READ, &["H"], "Holds: nothing new starts, the T-clock stops; what runs finishes.")
         .label_in("hold", PANES)
         .palette(),

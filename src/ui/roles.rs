@@ -39,6 +39,7 @@ roles! {
     Advisory          "level.advisory"     "Worth knowing, nothing to do.",
     Caution           "level.caution"      "Look here soon.",
     Warning           "level.warning"      "Act now.",
+    Lost              "level.lost"         "Nobody vouches for what is shown.",
     Proved            "proved"             "Has just been proved.",
     Go                "go"                 "Somebody said GO.",
     StepDone          "step.done"          "A step that is done.",

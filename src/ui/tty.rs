@@ -26,9 +26,11 @@ const ENTER: &str = "\x1b[?1049h\x1b[H\x1b[2J\x1b[?25l\x1b[?2004h\x1b[?1004h";
 /// Asks whether the terminal can tell held keys, and for its background colour. Both answers come
 /// as input, or never; nothing waits for them.
 const ASK: &str = "\x1b[?u\x1b]11;?\x1b\\";
-/// Ends whatever sequence a frame was cut in, then undoes everything that may be on: also what an
-/// earlier run, killed without a chance to clean up, has left.
-const LEAVE: &str = "\x1b\\\x1b[?2026l\x1b[?1000l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[m\x1b[?25h\x1b[?1049l";
+/// Ends whatever sequence a frame was cut in.
+const STOP: &str = "\x1b\\";
+/// Undoes everything that may be on: also what an earlier run, killed without a chance to clean up,
+/// has left.
+const LEAVE: &str = "\x1b[?2026l\x1b[?1000l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[m\x1b[?25h\x1b[?1049l";
 
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1000l\x1b[?1006l";
@@ -101,8 +103,9 @@ impl Tty {
         })
     }
 
-    /// Switches our modes on. Nothing happens in the background, where the terminal is the shell's;
-    /// the signal that comes with the foreground tries again.
+    /// Switches our modes on. Who is started in the background is stopped here by the kernel until it
+    /// is brought to the front, as any program that needs the terminal. Who was continued there goes
+    /// on without: the signal that comes with the foreground tries again.
     pub(super) fn enter(&self) -> io::Result<()> {
         // Who waits for a stalled terminal waits with a frame that is void now.
         self.leaving.store(true, Ordering::SeqCst);
@@ -110,14 +113,17 @@ impl Tty {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         self.leaving.store(false, Ordering::SeqCst);
         self.cut.silence();
-        if !self.in_foreground() || self.broken.load(Ordering::SeqCst) {
+        let first = state.epoch == 0;
+        if !first && !self.in_foreground() || self.broken.load(Ordering::SeqCst) {
             return Ok(());
         }
         let mut raw = self.found.clone();
         raw.make_raw();
         tcsetattr(&self.fd, OptionalActions::Now, &raw)?;
-        let mut bytes = String::from(ENTER);
-        if state.epoch == 0 && asks_are_understood() {
+        // A frame may have been called off in the middle of a sequence.
+        let mut bytes = String::from(if first { "" } else { STOP });
+        bytes.push_str(ENTER);
+        if first && asks_are_understood() {
             bytes.push_str(ASK);
         }
         for (on, sequence) in [(state.mouse, MOUSE_ON), (state.keyboard, KEYBOARD_ON)] {
@@ -144,8 +150,7 @@ impl Tty {
         let state = self.lock_soon();
         if state.as_ref().is_none_or(|s| s.on) && self.in_foreground() {
             let keyboard = state.as_ref().is_some_and(|s| s.keyboard);
-            self.send_or_drop(if keyboard { KEYBOARD_OFF } else { "" });
-            self.send_or_drop(LEAVE);
+            self.send_or_drop(&[STOP, if keyboard { KEYBOARD_OFF } else { "" }, LEAVE].concat());
             // An error here means that the terminal is gone, and with it its modes.
             let _ = tcsetattr(&self.fd, OptionalActions::Now, &self.found);
         }

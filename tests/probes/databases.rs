@@ -210,7 +210,7 @@ async fn a_marker_comes_through_or_does_not() {
     let pair = pair();
     let kind = ProbeKind::Marker { from: "source".into(), to: "target".into() };
     let mut probe = crate::common::probe(kind.clone());
-    probe.timeout = Duration::from_millis(500);
+    probe.timeout = Duration::from_secs(3);
     let seen = cutover::probes::measure(&pair.world.context, &probe, None).await.result.unwrap();
     assert!(!seen.pass && seen.text.starts_with("has not come through in"), "{}", seen.text);
 

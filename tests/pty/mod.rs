@@ -1,6 +1,12 @@
 //! The built program in a real pty, driven with keys as a person would, its screen read back.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::indexing_slicing, reason = "each test binary uses its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "each test binary uses its part"
+)]
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -58,7 +64,7 @@ impl Terminal {
             }
         });
         let writer = pair.master.take_writer().unwrap();
-        let parser = vt100::Parser::new(rows, columns, 0);
+        let parser = vt100::Parser::new(size16(rows), size16(columns), 0);
         Terminal { master: pair.master, writer, child, output, parser, raw: Vec::new() }
     }
 
@@ -154,7 +160,7 @@ impl Terminal {
     /// Another size.
     pub fn resize(&mut self, columns: u16, rows: u16) {
         self.master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
-        self.parser.screen_mut().set_size(rows, columns);
+        self.parser.screen_mut().set_size(size16(rows), size16(columns));
     }
 
     /// The program's process id.
@@ -162,14 +168,13 @@ impl Terminal {
         i32::try_from(self.child.process_id().unwrap()).unwrap()
     }
 
-    /// The code that stands on the gate, once it does: four letters behind the word `code`.
+    /// The code that stands on the gate, once it does: `g then ABCD`.
     pub fn code(&mut self) -> String {
         self.until("a code stands on the gate", |screen| {
             let words: Vec<&str> = screen.split_whitespace().collect();
-            words.windows(2).find_map(|pair| {
-                let four = pair[1].trim_end_matches([',', ':', '.']);
-                let is_code = four.len() == 4 && four.bytes().all(|b| b.is_ascii_uppercase());
-                (pair[0] == "code" && is_code).then(|| four.to_owned())
+            words.windows(3).find_map(|w| {
+                let is_code = w[2].len() == 4 && w[2].bytes().all(|b| b.is_ascii_lowercase());
+                (w[0] == "g" && w[1] == "then" && is_code).then(|| w[2].to_owned())
             })
         })
     }
@@ -180,6 +185,10 @@ impl Drop for Terminal {
         // A test that failed leaves nothing behind; one that did not has seen it end.
         let _gone = self.child.kill();
     }
+}
+
+fn size16(n: u16) -> std::num::NonZero<u16> {
+    std::num::NonZero::new(n).unwrap()
 }
 
 /// Where the program keeps its things in a test.

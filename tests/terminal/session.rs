@@ -111,8 +111,12 @@ impl Session {
 
     /// Types the command that starts the probe.
     pub(crate) fn run_probe(&mut self) {
-        let line = format!("{}\r", probe_command().join(" "));
-        self.send(line);
+        self.run_probe_with("");
+    }
+
+    /// The same with something at the end of the line.
+    pub(crate) fn run_probe_with(&mut self, end: &str) {
+        self.send(format!("{}{end}\r", probe_command().join(" ")));
     }
 
     /// Types.
@@ -239,6 +243,12 @@ impl Session {
         find(&self.bytes, text)
     }
 
+    /// All that the program wrote once it had entered.
+    pub(crate) fn written(&self) -> &[u8] {
+        let entered = self.position_of("\x1b[?1049h").expect("it entered");
+        &self.bytes[entered..]
+    }
+
     /// The modes that are on, as the bytes say.
     pub(crate) fn modes(&self) -> Vec<&'static str> {
         const MODES: [(&str, &str, &str); 8] = [
@@ -307,6 +317,45 @@ impl Drop for Session {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The controls in what was written that are not among those that the program uses itself.
+pub(crate) fn not_ours(written: &[u8]) -> Vec<String> {
+    let text = std::str::from_utf8(written).expect("whole characters");
+    let mut strange = Vec::new();
+    let mut pieces = text.split('\x1b');
+    let plain = |text: &str| text.chars().filter(|c| c.is_control()).map(|c| format!("{c:?}")).collect();
+    let first: Vec<String> = pieces.next().map(plain).unwrap_or_default();
+    strange.extend(first);
+    for piece in pieces {
+        let (sequence, rest) = match piece.strip_prefix('[') {
+            Some(body) => {
+                let end = body.find(|c: char| c.is_ascii_alphabetic()).expect("a sequence that ends") + 1;
+                let (sequence, rest) = body.split_at(end);
+                let (parameters, last) = sequence.split_at(end - 1);
+                let of_ours = match last {
+                    "H" | "J" | "K" | "X" | "C" | "m" => {
+                        parameters.chars().all(|c| c.is_ascii_digit() || c == ';')
+                    }
+                    "h" | "l" => {
+                        ["?1049", "?25", "?2004", "?1004", "?1000", "?1006", "?2026"].contains(&parameters)
+                    }
+                    "n" => parameters == "5",
+                    "u" => ["?", ">3", "<"].contains(&parameters),
+                    _ => false,
+                };
+                (if of_ours { None } else { Some(sequence) }, rest)
+            }
+            None => match piece.strip_prefix('\\').or_else(|| piece.strip_prefix("]11;?")) {
+                Some(rest) => (None, rest),
+                None => (Some(piece), ""),
+            },
+        };
+        strange.extend(sequence.map(str::to_owned));
+        let controls: Vec<String> = plain(rest);
+        strange.extend(controls.into_iter().filter(|c| c != "'\\n'" && c != "'\\r'"));
+    }
+    strange
 }
 
 /// Sends a signal to a process that the shell started.

@@ -322,12 +322,11 @@ pub fn in_span(plan: &Plan, state: &State, probe: &Probe) -> bool {
     // What has been true once and is not any more still counts.
     let finished =
         |id: &StepId| state.step(plan, id).is_some_and(|at| at.is_settled() || at.reopened.is_some());
-    // A side that was opened again on purpose has no fence to watch.
-    let opened = match &probe.kind {
-        ProbeKind::Fence(f) => state.sides.get(&f.endpoint).is_some_and(|s| s.state == FenceState::Open),
-        _ => false,
-    };
-    !opened && probe.since.as_ref().is_none_or(finished) && !probe.until.as_ref().is_some_and(finished)
+    if let ProbeKind::Fence(fence) = &probe.kind {
+        // From the moment it is set until the side is opened again, proved or not.
+        return state.sides.get(&fence.endpoint).is_some_and(|side| side.state != FenceState::Open);
+    }
+    probe.since.as_ref().is_none_or(finished) && !probe.until.as_ref().is_some_and(finished)
 }
 
 /// Whether a probe has to be looked at now: it counts, or a step waits for it. Everything else is left alone,
@@ -399,7 +398,7 @@ fn what_is_wrong(facts: &Facts, text: &str) -> String {
         }
         Facts::Fence(FenceFacts { state, older, moved: rows, refused, .. }) => {
             let sessions: Vec<&str> = older.iter().map(|s| s.id.as_str()).collect();
-            format!("{state:?} {sessions:?} {rows} {refused:?}")
+            format!("{state:?} {sessions:?} {} {refused:?}", *rows > 0)
         }
         Facts::Compared(c) => {
             let rows: Vec<String> =

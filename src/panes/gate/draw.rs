@@ -191,7 +191,11 @@ fn missing<'a>(scene: &Scene<'_>, gate: &StepId, evidence: &[Evidence]) -> Words
     let mut what: Vec<String> = evidence
         .iter()
         .filter(|e| !e.passes())
-        .map(|e| format!("{} is {}", e.title, state_of(e.verdict)))
+        .map(|e| match e.id.split_once(':') {
+            Some(("alarm", _)) => "an alarm is not answered".to_owned(),
+            Some(("step", _)) => format!("{} is {}", e.title, e.text),
+            _ => format!("{} is {}", e.title, state_of(e.verdict)),
+        })
         .collect();
     // The way back may be ordered while the run is held.
     if let Some(hold) = scene.state.hold.as_ref().filter(|_| gate.as_str() != ROLLBACK_GATE) {

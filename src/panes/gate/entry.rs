@@ -83,7 +83,7 @@ impl Entry {
         let text = self.field.text();
         let parts: Vec<&str> = text.split_whitespace().collect();
         let typed = |word: Option<&str>, waived, code: &str| {
-            Ok(Typed { word: word.map(str::to_owned), waived, code: code.to_ascii_lowercase() })
+            Ok(Typed { word: word.map(str::to_owned), waived, code: code.to_owned() })
         };
         match (wants, parts.as_slice()) {
             (_, []) => Err("nothing was typed"),

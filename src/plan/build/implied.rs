@@ -19,7 +19,7 @@ impl Builder<'_, '_> {
     pub(super) fn implied(&mut self, mut plan: Plan) -> Plan {
         let past = Past::of(&plan.steps);
         self.undos(&mut plan.steps, &past);
-        self.holds(&mut plan.steps);
+        self.holds(&mut plan.steps, &plan.probes);
         guards(&mut plan.steps);
         let fences = self.fences(&mut plan);
         spans(&mut plan);
@@ -50,7 +50,9 @@ impl Builder<'_, '_> {
                     continue;
                 }
             };
-            if step.undo.is_some() {
+            let takes_one =
+                matches!(step.kind, StepKind::Manual { .. } | StepKind::Command(_) | StepKind::Sql { .. });
+            if takes_one && step.undo.is_some() {
                 self.findings.push(
                     Diagnostic::error(
                         "undo-too-late",
@@ -64,38 +66,36 @@ impl Builder<'_, '_> {
         }
     }
 
-    /// How long what has been proved is watched.
-    fn holds(&mut self, steps: &mut [Step]) {
+    /// How long what has been proved is watched: until the next gate, or until what it rests on counts no
+    /// more, whichever comes first.
+    fn holds(&mut self, steps: &mut [Step], probes: &[Probe]) {
         let at: HashMap<StepId, usize> = steps.iter().enumerate().map(|(i, s)| (s.id.clone(), i)).collect();
+        let until: HashMap<&ProbeId, &StepId> =
+            probes.iter().filter_map(|p| Some((&p.id, p.until.as_ref()?))).collect();
         let mut next_gate: Option<StepId> = None;
-        let mut proofs: HashMap<ProbeId, StepId> = HashMap::new();
         for (i, step) in steps.iter_mut().enumerate().rev() {
-            if let (Some(gate), Some(proof)) = (&next_gate, &step.proof) {
-                proofs.insert(proof.clone(), gate.clone());
-            }
             if step.gate().is_some() {
                 next_gate = Some(step.id.clone());
-            } else if step.is_sensed() {
-                match &step.holds_until {
-                    None => step.holds_until.clone_from(&next_gate),
-                    Some(until) if at.get(until).is_some_and(|&u| u < i) => self.findings.push(
-                        Diagnostic::error(
-                            "bad-reference",
-                            self.atlas.step(&step.id, "holds_until"),
-                            format!("`{until}` comes before `{}`", step.id),
-                        )
-                        .label("not later")
-                        .help(
-                            "name a step that comes later, or take it out: then it holds until the next gate",
-                        ),
-                    ),
-                    Some(_) => {}
-                }
             }
-        }
-        for probe in &mut self.of_steps {
-            if let Some(gate) = proofs.get(&probe.id) {
-                probe.until = Some(gate.clone());
+            if !step.is_sensed() {
+                continue;
+            }
+            let Some(until) = &step.holds_until else {
+                let ends = step.proofs().filter_map(|p| until.get(p).copied()).chain(&next_gate);
+                let later = ends.filter(|id| at.get(*id).is_some_and(|&u| u > i));
+                step.holds_until = later.min_by_key(|id| at.get(*id)).cloned();
+                continue;
+            };
+            if at.get(until).is_some_and(|&u| u < i) {
+                self.findings.push(
+                    Diagnostic::error(
+                        "bad-reference",
+                        self.atlas.step(&step.id, "holds_until"),
+                        format!("`{until}` comes before `{}`", step.id),
+                    )
+                    .label("not later")
+                    .help("name a step that comes later, or take it out: then it holds until the next gate"),
+                );
             }
         }
     }
@@ -215,16 +215,12 @@ fn fence_span(plan: &Plan, endpoint: &EndpointId) -> (Option<StepId>, Option<Ste
     let id = |s: &Step| s.id.clone();
     let forward = plan.steps.iter().position(|s| fences(&s));
     let back = plan.rollback_steps();
-    match forward {
-        Some(at) => {
-            let opened = plan.steps.iter().skip(at).find(opens).or_else(|| back.iter().find(opens));
-            (plan.steps.get(at).map(id), opened.map(id))
-        }
-        None => {
-            let at = back.iter().position(|s| fences(&s));
-            (at.and_then(|at| back.get(at)).map(id), back.iter().skip(at.unwrap_or(0)).find(opens).map(id))
-        }
+    if let Some(at) = forward {
+        let opened = plan.steps.iter().skip(at).find(opens).or_else(|| back.iter().find(opens));
+        return (plan.steps.get(at).map(id), opened.map(id));
     }
+    let at = back.iter().position(|s| fences(&s));
+    (at.and_then(|at| back.get(at)).map(id), back.iter().skip(at.unwrap_or(0)).find(opens).map(id))
 }
 
 /// Since and until when things count, where the plan leaves it unsaid.

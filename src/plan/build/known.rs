@@ -159,6 +159,7 @@ impl Known {
     fn given(&self, named: Named) -> &Given {
         match named {
             Named::Step => &self.steps,
+            Named::StepBack => &self.rollback,
             Named::Probe => &self.probes,
             Named::Link => &self.links,
             Named::Control => &self.controls,
@@ -226,6 +227,7 @@ impl Known {
         let word = named.word();
         let elsewhere = match named {
             Named::Step => self.rollback.at.get(name).map(|&at| (at, "a step of the rollback phase")),
+            Named::StepBack => self.steps.at.get(name).map(|&at| (at, "a step of the checklist")),
             Named::Link | Named::Control => {
                 self.probes.at.get(name).map(|&at| (at, "something else that is measured"))
             }

@@ -14,7 +14,7 @@ mod view;
 
 use std::collections::HashMap;
 
-pub(super) use view::{View, json};
+pub(super) use view::View;
 
 use self::known::Known;
 use super::diagnostic::Findings;

@@ -18,7 +18,7 @@ const DAYS_LEFT: u32 = 14;
 const WARN_CHANGES: u64 = 1_000;
 
 /// A reading that is asked for, not repeated, is stale after this.
-const ON_DEMAND_MAX_AGE: Duration = Duration::from_hours(1);
+const ON_DEMAND_MAX_AGE: Duration = Duration::from_secs(3600);
 
 /// However often something is measured, a reading is not stale before this.
 const LEAST_MAX_AGE: Duration = Duration::from_secs(5);

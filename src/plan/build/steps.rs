@@ -17,13 +17,12 @@ use crate::plan::model::{
 /// The first wait before something is tried again, where the plan does not say.
 const BACKOFF: Duration = Duration::from_secs(5);
 
-/// What only looks is looked at again until it is good; what does something is asked once.
-const PROOF_LOOKED_AT: Usual = Usual::every(Section::Validation, 5, 10, Severity::Caution);
-const PROOF_DONE: Usual = Usual::asked(Section::Validation, 60, Some(Severity::Caution));
-const PROOF_MARKER: Usual = Usual::every(Section::Replication, 5, 30, Severity::Caution);
-const PREFLIGHT: Usual = Usual::every(Section::Environment, 60, 30, Severity::Caution);
+/// Asked for when the step has run, and looked at again until it is good or late.
+const PROOF: Usual = Usual::asked(Section::Validation, 30, Some(Severity::Caution));
+const PROOF_MARKER: Usual = Usual::asked(Section::Replication, 30, Some(Severity::Caution));
 /// What a step waits for is not well yet, and raises no alarm for that.
-const MARKER_WAITED_FOR: Usual = Usual { alarm: None, ..PROOF_MARKER };
+const MARKER_WAITED_FOR: Usual = Usual::asked(Section::Replication, 30, None);
+const PREFLIGHT: Usual = Usual::every(Section::Environment, 60, 30, Severity::Caution);
 
 /// Keys that mean nothing in the rollback phase, each with the reason.
 const NOT_IN_ROLLBACK: &[(&str, &str)] = &[
@@ -132,7 +131,7 @@ impl<'t> Builder<'t, '_> {
             start: if view.text("start").as_deref() == Some("key") { Start::Key } else { Start::Auto },
             estimate,
             timeout,
-            retries: self.retries(view),
+            retries: retries(view),
             idempotent: view.flag("idempotent"),
             skippable: view.flag("skippable"),
             kind,
@@ -162,35 +161,8 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn after(&mut self, view: View<'t>, rollback: bool) -> Vec<StepId> {
-        if !rollback {
-            return self
-                .known
-                .many(view, "after", Named::Step, self.findings)
-                .into_iter()
-                .map(StepId::from)
-                .collect();
-        }
-        let mut out = Vec::new();
-        for (name, at) in view.texts("after") {
-            if self.known.is_rollback(name) {
-                out.push(StepId::from(name));
-            } else if self.known.find(name, at, Named::Step, self.findings) {
-                self.findings.push(
-                    Diagnostic::error("bad-reference", at, format!("`{name}` is a step of the checklist"))
-                        .label("not of the rollback phase")
-                        .help("a rollback begins when it is ordered: name only steps of [rollback]"),
-                );
-            }
-        }
-        out
-    }
-
-    fn retries(&mut self, view: View<'t>) -> Retries {
-        let Some(retries) = view.view("retries") else { return Retries { times: 0, backoff: BACKOFF } };
-        Retries {
-            times: retries.whole("times").unwrap_or(0),
-            backoff: retries.duration("backoff").unwrap_or(BACKOFF),
-        }
+        let named = if rollback { Named::StepBack } else { Named::Step };
+        self.known.many(view, "after", named, self.findings).into_iter().map(StepId::from).collect()
     }
 
     fn holds_until(&mut self, view: View<'t>) -> Option<StepId> {
@@ -354,9 +326,7 @@ impl<'t> Builder<'t, '_> {
         let usual = match &kind {
             _ if preflight => PREFLIGHT,
             ProbeKind::Marker { .. } => PROOF_MARKER,
-            ProbeKind::Command(_) => PROOF_DONE,
-            ProbeKind::Http(http) if http.method == "POST" => PROOF_DONE,
-            _ => PROOF_LOOKED_AT,
+            _ => PROOF,
         };
         let title = match &kind {
             ProbeKind::Marker { from, to } => format!("marker, {from} to {to}"),
@@ -377,4 +347,12 @@ impl<'t> Builder<'t, '_> {
 
 fn notify_by(view: View<'_>) -> Option<NotifyBy> {
     view.command("command").map(NotifyBy::Command).or_else(|| view.secret("webhook").map(NotifyBy::Webhook))
+}
+
+fn retries(view: View<'_>) -> Retries {
+    let Some(retries) = view.view("retries") else { return Retries { times: 0, backoff: BACKOFF } };
+    Retries {
+        times: retries.whole("times").unwrap_or(0),
+        backoff: retries.duration("backoff").unwrap_or(BACKOFF),
+    }
 }

@@ -177,7 +177,7 @@ fn template(node: &Node) -> Option<Template> {
 }
 
 /// A value as JSON, references as they are written.
-pub(in crate::plan) fn json(node: &Node) -> serde_json::Value {
+fn json(node: &Node) -> serde_json::Value {
     use serde_json::Value as Json;
     match &node.value {
         Value::Text(text) => Json::String(text.clone()),

@@ -282,7 +282,7 @@ static FILES: Spec = Spec {
 };
 
 static COMMAND_EXPECT: Spec = Spec {
-    name: "what is expected",
+    name: "`expect`",
     one_of: &[],
     keys: &[
         may("exit", Kind::Whole(0, 255), "The exit code; 0 where it is not given."),
@@ -296,7 +296,7 @@ static COMMAND_EXPECT: Spec = Spec {
 };
 
 static HTTP_EXPECT: Spec = Spec {
-    name: "what is expected",
+    name: "`expect`",
     one_of: &[],
     keys: &[
         may("status", Kind::Whole(100, 599), "The status; any 2xx where it is not given."),
@@ -310,7 +310,7 @@ static HTTP_EXPECT: Spec = Spec {
 };
 
 static SQL_EXPECT: Spec =
-    Spec { name: "what is expected", one_of: &[], keys: &[EXPECT_TEXT, EXPECT_IS, AT_MOST, AT_LEAST] };
+    Spec { name: "`expect`", one_of: &[], keys: &[EXPECT_TEXT, EXPECT_IS, AT_MOST, AT_LEAST] };
 
 pub(super) const ID: Key = must("id", Kind::Id, "Its name; unique among its kind.");
 

@@ -93,6 +93,8 @@ pub(super) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     Step,
+    /// A step of the rollback phase.
+    StepBack,
     Probe,
     Link,
     Control,
@@ -126,6 +128,7 @@ impl Named {
     pub(super) fn word(self) -> &'static str {
         match self {
             Named::Step => "step",
+            Named::StepBack => "step of [rollback]",
             Named::Probe => "probe",
             Named::Link => "replication link",
             Named::Control => "control",

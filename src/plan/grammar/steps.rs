@@ -190,11 +190,6 @@ static GATE: Spec = Spec {
         ),
         needs("poll", "a poll of the teams", "write a `manual` step for each team before the gate"),
         needs("spoken", "a GO heard by somebody else", "the operator gives it at the keys"),
-        needs(
-            "switch",
-            "a mark at the gate",
-            "mark the step that moves users: `switch = true`; its gate is found by itself",
-        ),
     ],
 };
 

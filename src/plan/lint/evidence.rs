@@ -15,6 +15,7 @@ impl Lint<'_> {
         self.fences();
         self.ttl();
         self.never_asked();
+        self.unwatched();
     }
 
     fn empty_gates(&mut self) {
@@ -204,15 +205,7 @@ impl Lint<'_> {
 
     fn never_asked(&mut self) {
         for probe in self.plan.probes.iter().filter(|p| p.schedule == Schedule::OnDemand) {
-            let asked = self.all_steps().any(|s| {
-                s.proof.as_ref() == Some(&probe.id)
-                    || match &s.kind {
-                        StepKind::Check(ids) | StepKind::Wait(WaitFor::Good { probes: ids, .. }) => {
-                            ids.contains(&probe.id)
-                        }
-                        _ => false,
-                    }
-            });
+            let asked = self.all_steps().any(|s| s.proofs().any(|p| *p == probe.id));
             if !asked {
                 self.found(
                     Diagnostic::warning(
@@ -225,33 +218,25 @@ impl Lint<'_> {
                 );
             }
         }
-        let waits: Vec<(&Step, &ProbeId)> = self
-            .all_steps()
-            .filter_map(|s| {
-                if let StepKind::Wait(WaitFor::Good { probes, .. }) = &s.kind {
-                    Some((s, probes))
-                } else {
-                    None
-                }
-            })
-            .flat_map(|(s, probes)| probes.iter().map(move |p| (s, p)))
-            .filter(|(_, p)| self.plan.probe(p).is_some_and(|p| p.schedule == Schedule::OnDemand))
-            .collect();
-        let found: Vec<Diagnostic> = waits
-            .into_iter()
-            .map(|(step, probe)| {
-                Diagnostic::error(
-                    "never-asked",
-                    self.atlas.step(&step.id, "wait"),
-                    format!("`{}` waits for `{probe}`, which is measured only when asked", step.id),
-                )
-                .label("would wait for ever")
-                .related(self.atlas.probe(probe, "id"), "has no `every`")
-                .help(format!("give `{probe}` an `every`, or write check = \"{probe}\""))
-            })
-            .collect();
-        for diagnostic in found {
-            self.found(diagnostic);
+    }
+
+    fn unwatched(&mut self) {
+        let plan = self.plan;
+        let on_demand = |id: &&ProbeId| plan.probe(id).is_some_and(|p| p.schedule == Schedule::OnDemand);
+        for step in plan.steps.iter().chain(plan.rollback_steps()) {
+            let StepKind::Wait(WaitFor::Good { probes, lasting }) = &step.kind else { continue };
+            for probe in probes.iter().filter(on_demand).filter(|_| !lasting.is_zero()) {
+                self.found(
+                    Diagnostic::error(
+                        "never-asked",
+                        self.atlas.step(&step.id, "wait"),
+                        format!("`{}` waits until `{probe}` has been good for a while, and nothing looks in between", step.id),
+                    )
+                    .label("measured only when asked")
+                    .related(self.atlas.probe(probe, "id"), "has no `every`")
+                    .help(format!("give `{probe}` an `every`, or take `for` out")),
+                );
+            }
         }
     }
 }

@@ -183,9 +183,13 @@ fn plain_secrets(table: &Table, found: &mut Vec<Diagnostic>) {
 
 fn plain_secret(node: &Node, found: &mut Vec<Diagnostic>) {
     agent_socket(node, found);
+    let written;
     let text = match &node.value {
-        Value::Text(text) => text.clone(),
-        Value::Tainted(template) => template.to_string(),
+        Value::Text(text) => text.as_str(),
+        Value::Tainted(template) => {
+            written = template.to_string();
+            &written
+        }
         Value::Whole(_)
         | Value::Real(_)
         | Value::Flag(_)
@@ -193,17 +197,12 @@ fn plain_secret(node: &Node, found: &mut Vec<Diagnostic>) {
         | Value::List(_)
         | Value::Table(_) => return,
     };
-    if password_in_url(&text) {
+    if password_in_url(text) {
         found.push(in_the_plan(node.at, "a password stands in this address"));
     }
-    let option = text
-        .strip_prefix("--")
-        .and_then(|t| t.split_once('='))
-        .map(|(name, value)| (name.to_ascii_uppercase().replace('-', "_"), value));
-    if let Some((name, value)) = option
-        && !value.is_empty()
-        && SECRET_WORDS.iter().any(|w| name.ends_with(w))
-    {
+    let Some((name, value)) = text.strip_prefix("--").and_then(|t| t.split_once('=')) else { return };
+    let name = name.to_ascii_uppercase().replace('-', "_");
+    if !value.is_empty() && SECRET_WORDS.iter().any(|w| name.ends_with(w)) {
         found.push(in_the_plan(node.at, "a secret stands among the arguments of a command"));
     }
 }
