@@ -1,7 +1,11 @@
 //! `cutover demo`, driven with keys alone in a real pty: to its end, and back. The oracle is not ours: the client's
 //! log against the `sqlite3` command.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test relies on and does not find fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what a test relies on and does not find fails the test"
+)]
 
 mod pty;
 

@@ -292,7 +292,7 @@ impl Driver {
         // Without its code it is not given: the engine's answer sets the time.
         self.due = Some((Instant::now() + CODE_WITHIN, answer));
         let (sheet, digest) = (sheet.number, sheet.digest.clone());
-        self.sent(self.client.ask(Ask::ShowGate { gate: gate.clone(), revision, sheet, digest }))
+        sent(self.client.ask(Ask::ShowGate { gate: gate.clone(), revision, sheet, digest }))
     }
 
     /// What a gate asks for and has not got in all this time.
@@ -318,14 +318,14 @@ impl Driver {
             if let Ok(id) = id {
                 self.waiting.insert(id, asked);
             }
-            return self.sent(id.map(drop));
+            return sent(id.map(drop));
         }
         Ok(())
     }
+}
 
-    fn sent(&self, sent: Result<(), NotSent>) -> Result<(), Failure> {
-        sent.map_err(|error| Failure::new(Exit::NotProved, error.to_string()))
-    }
+fn sent(sent: Result<(), NotSent>) -> Result<(), Failure> {
+    sent.map_err(|error| Failure::new(Exit::NotProved, error.to_string()))
 }
 
 /// Why only a person could go on.

@@ -52,14 +52,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     // A run of this shop that is not over goes on; there is one plan and one shop.
     let begin = match open_run(&dir)? {
         Some(run) => Begin::Drive(open::raise(run)),
-        None => {
-            let (loaded, set) = plan(&dir, door)?;
-            let start = page(&loaded, &dir.join("plan.toml").display().to_string(), OPERATOR)?;
-            let (place, kept) = (open::place(None)?, dir.clone());
-            let made = move |run: &Path| remember(&kept, run);
-            let make = open::maker(place, loaded, set, RunMode::Live, OPERATOR.to_owned(), made);
-            Begin::Start(Box::new(start), make)
-        }
+        None => begin(&dir, door)?,
     };
     let exit = screen.show(Opening {
         seat: Seat::Operator(OPERATOR.to_owned()),
@@ -76,6 +69,16 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         print::error(&format!("the shop in {} goes on by itself: {error}", dir.display()));
     }
     exit
+}
+
+/// The start page of a new run.
+fn begin(dir: &Path, door: u16) -> Result<Begin, Failure> {
+    let (loaded, set) = plan(dir, door)?;
+    let start = page(&loaded, &dir.join("plan.toml").display().to_string(), OPERATOR)?;
+    let shop = dir.to_owned();
+    let made = move |run: &Path| remember(&shop, run);
+    let maker = open::maker(open::place(None)?, loaded, set, RunMode::Live, OPERATOR.to_owned(), made);
+    Ok(Begin::Start(Box::new(start), maker))
 }
 
 fn folder(said: Option<&Path>) -> Result<PathBuf, Failure> {

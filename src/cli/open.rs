@@ -71,18 +71,18 @@ pub(super) fn raise(run: PathBuf) -> Make {
     })
 }
 
-/// Makes a run and starts its engine; once it is made, only its engine is started again.
+/// Makes a run, tells of its folder, and starts its engine.
 pub(super) fn maker(
     place: PathBuf,
     loaded: Loaded,
     set: Vec<(String, String)>,
     mode: Mode,
-    name: String,
-    made: impl Fn(&Path) -> Result<(), Failure> + Send + Sync + 'static,
+    operator: String,
+    tell: impl Fn(&Path) -> Result<(), Failure> + Send + Sync + 'static,
 ) -> Make {
     Arc::new(move || {
-        let run = create(&place, &loaded, &set, mode, &name)?;
-        made(&run)?;
+        let run = create(&place, &loaded, &set, mode, &operator)?;
+        tell(&run)?;
         raise(run)()
     })
 }

@@ -28,7 +28,7 @@ pub(super) fn install() {
 }
 
 fn report(panic: &PanicHookInfo<'_>) -> String {
-    let what = panic.payload_as_str().unwrap_or("no message");
+    let what = message(panic);
     let place = panic.location().map_or_else(|| "nowhere".to_owned(), ToString::to_string);
     let thread = std::thread::current().name().unwrap_or("without a name").to_owned();
     format!(
@@ -37,6 +37,12 @@ fn report(panic: &PanicHookInfo<'_>) -> String {
         Clock::system().now().wall.rfc3339(),
         std::backtrace::Backtrace::force_capture()
     )
+}
+
+fn message<'a>(panic: &'a PanicHookInfo<'_>) -> &'a str {
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
 fn write(report: &str) -> std::io::Result<PathBuf> {

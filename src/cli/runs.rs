@@ -58,11 +58,11 @@ fn why(run: &Summary) -> String {
     if run.verdict.is_damaged() {
         return run.verdict.to_string();
     }
-    match (&run.ending, &run.halted, &run.hold) {
-        (Some(_), _, _) => String::new(),
-        (None, Some(cause), _) => cause.clone(),
-        (None, None, Some((_, reason))) => reason.clone(),
-        (None, None, None) => String::new(),
+    match (&run.halted, &run.hold) {
+        _ if run.ending.is_some() => String::new(),
+        (Some(cause), _) => cause.clone(),
+        (None, Some((_, reason))) => reason.clone(),
+        (None, None) => String::new(),
     }
 }
 

@@ -188,7 +188,9 @@ impl Pane {
             (_, Call::None) => Words::none(),
             (PaneId::Alarms, _) if scene.drives => {
                 let count = if calls > 1 { format!("{calls}  ") } else { String::new() };
-                words(call.role(Role::Dim), count).also(scene.key(Action::Answer)).and(Role::KeyLabel, " answer")
+                words(call.role(Role::Dim), count)
+                    .also(scene.key(Action::Answer))
+                    .and(Role::KeyLabel, " answer")
             }
             _ => words(call.role(Role::Dim), format!("{calls} of {}", gathered.lines.len())),
         };

@@ -77,7 +77,8 @@ fn title_row<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, columns: 
     };
     // A gate has no owner and no estimate: its title may stand in their place.
     let free = step.gate().is_some() && step.owner.is_none() && step.estimate.is_none();
-    let end = if free && columns.estimate.width > 0 { columns.estimate.right() } else { columns.title.right() };
+    let end =
+        if free && columns.estimate.width > 0 { columns.estimate.right() } else { columns.title.right() };
     let title_at = slot(columns.title.x, end - columns.title.x);
     Row::new()
         .left(columns.sign, words(look.sign_role, look.sign))

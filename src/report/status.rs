@@ -85,7 +85,7 @@ impl Run<'_> {
                 [] => {}
                 [(_, only)] => parts.push(only.text.clone()),
                 [(_, loudest), rest @ ..] => {
-                    parts.push(format!("{} and {} more alarms", loudest.text, rest.len()))
+                    parts.push(format!("{} and {} more alarms", loudest.text, rest.len()));
                 }
             }
             let operator = self.state.operator.as_ref();

@@ -113,7 +113,7 @@ impl Core {
         folder: RunFolder,
         lock: Lock,
         plan: Plan,
-        started: RunStarted,
+        started: &RunStarted,
         id: &RunId,
         clock: impl FnOnce(&Plan, &State) -> Clock,
     ) -> Result<Core, Fatal> {
@@ -272,7 +272,11 @@ fn replay(
     let opened = open(&mut |raw| {
         if failed.is_none() {
             match record::decode(run, &raw) {
-                Ok(entry) => entry.events.iter().for_each(|event| state.apply(plan, entry.at, event)),
+                Ok(entry) => {
+                    for event in &entry.events {
+                        state.apply(plan, entry.at, event);
+                    }
+                }
                 Err(error) => failed = Some(error),
             }
         }

@@ -118,7 +118,7 @@ pub async fn run(run: &Path, exe: PathBuf) -> Result<Ended, EngineError> {
         Mode::Rehearsal { speed, .. } => speed,
     };
     let mut origin = Clock::system().now();
-    let core = Core::open(folder, lock, plan, started, &start.run, |plan, state| {
+    let core = Core::open(folder, lock, plan, &started, &start.run, |plan, state| {
         if start.mode == Mode::Live {
             return Clock::system();
         }
@@ -199,7 +199,7 @@ impl Opened {
             wanted_at: 0,
         };
         tracing::info!(run = %self.start.run, seq = first.seq, "the engine runs");
-        engine.act(first.effects);
+        engine.act(&first.effects);
         match engine.rounds().await {
             Ok(ended) => {
                 let why = match ended {
@@ -256,7 +256,7 @@ impl Engine {
         prepare(&self.performer, self.core.pending());
         let committed = self.core.commit()?;
         self.desk.deliver();
-        self.act(committed.effects);
+        self.act(&committed.effects);
         if let Err(error) = self.samples.flush() {
             // Watchers see readings grow old, which is what has happened for them.
             tracing::warn!(%error, "what was measured could not be written down");
@@ -286,14 +286,14 @@ impl Engine {
         }
     }
 
-    fn act(&mut self, effects: Vec<Effect>) {
+    fn act(&mut self, effects: &[Effect]) {
         self.over |= effects.contains(&Effect::Finish);
         if self.core.state().seq != self.wanted_at {
             self.wanted_at = self.core.state().seq;
             let wanted = self.core.wanted();
             self.performer.want(|id| wanted.contains(id));
         }
-        self.performer.start(&effects);
+        self.performer.start(effects);
     }
 
     fn nap(&self) -> Duration {

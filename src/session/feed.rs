@@ -167,7 +167,9 @@ impl Feed {
         if came {
             let state = Arc::make_mut(&mut self.state);
             for entry in &new {
-                entry.events.iter().for_each(|event| state.apply(&self.plan, entry.at, event));
+                for event in &entry.events {
+                    state.apply(&self.plan, entry.at, event);
+                }
             }
             let entries = Arc::make_mut(&mut self.entries);
             entries.extend(new);

@@ -146,7 +146,7 @@ mod tests {
             Ask::Beat,
         ];
         let bytes: Vec<u8> = asks.iter().flat_map(line).collect();
-        assert_eq!(bytes.iter().filter(|b| **b == b'\n').count(), asks.len());
+        assert_eq!(bytes.split_inclusive(|b| *b == b'\n').count(), asks.len());
         let mut from = &bytes[..];
         for ask in asks {
             assert_eq!(read::<Ask>(&mut from).unwrap(), Some(ask));

@@ -206,7 +206,9 @@ pub fn summary(path: &Path) -> Summary {
     it.verdict = replay(path, &Expected::default(), |raw| {
         // What this version does not know changes nothing that is told here; `watch` says so in full.
         if let Ok(entry) = record::decode(path, &raw) {
-            entry.events.iter().for_each(|event| it.take(entry.at.wall, event));
+            for event in &entry.events {
+                it.take(entry.at.wall, event);
+            }
         }
     });
     it
@@ -230,7 +232,7 @@ impl Summary {
             Event::OperatorLost { .. } => self.operator = None,
             Event::Held { cause, reason, .. } => self.hold = Some((*cause, reason.clone())),
             Event::Released { .. } | Event::Aborted { .. } | Event::RollbackStarted { .. } => {
-                self.hold = None
+                self.hold = None;
             }
             Event::RunFinished { ending } => self.ending = Some(*ending),
             Event::Halted { cause } => self.halted = Some(cause.clone()),

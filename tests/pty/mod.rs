@@ -1,6 +1,12 @@
 //! The built program in a real pty, driven with keys as a person would, its screen read back.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::indexing_slicing, reason = "each test binary uses its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "each test binary uses its part"
+)]
 
 use std::io::{Read, Write};
 use std::path::Path;

@@ -9,7 +9,9 @@ use super::Wake;
 use crate::session::client::{Client, ConnectError, FromEngine, Hello};
 
 /// How soon it is tried again after a try that failed.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Whoever comes back at once may meet their own name: the engine needs a moment to see that they had gone.
+const OWN_NAME: Duration = Duration::from_secs(5);
 
 /// The line, whether it stands or not.
 pub(super) struct Line {
@@ -22,13 +24,24 @@ pub(super) struct Line {
     client: Option<Client>,
     trying: bool,
     again: Option<Instant>,
+    /// Until when one's own name is taken for what one has just left behind.
+    own_name_until: Option<Instant>,
 }
 
 impl Line {
     /// Asks for the keys of a run.
     pub(super) fn open(run: PathBuf, name: String, account: String, wake: SyncSender<Wake>) -> Line {
-        let mut line =
-            Line { run, name, account, wake, generation: 0, client: None, trying: false, again: None };
+        let mut line = Line {
+            run,
+            name,
+            account,
+            wake,
+            generation: 0,
+            client: None,
+            trying: false,
+            again: None,
+            own_name_until: None,
+        };
         line.connect(false);
         line
     }
@@ -74,8 +87,13 @@ impl Line {
         self.trying = false;
         match told {
             Ok(client) => {
+                self.own_name_until = None;
                 self.client = Some(client);
                 Some(Ok(()))
+            }
+            Err(ConnectError::Held { who, .. }) if who == self.name && self.may_be_mine() => {
+                self.failed();
+                None
             }
             Err(error) => {
                 if !matches!(error, ConnectError::Held { .. }) {
@@ -98,6 +116,11 @@ impl Line {
             }
         }
         true
+    }
+
+    fn may_be_mine(&mut self) -> bool {
+        let now = Instant::now();
+        now < *self.own_name_until.get_or_insert(now + OWN_NAME)
     }
 
     fn failed(&mut self) {

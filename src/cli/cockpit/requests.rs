@@ -85,9 +85,10 @@ impl Host {
     }
 
     fn quit(&mut self, held: bool) {
-        let asks = held && !self.is_over() && self.line.as_ref().is_some_and(|line| line.client().is_some());
-        let hold = Intent::Hold { reason: "the operator left".to_owned() };
-        match asks.then(|| self.intend(hold)).flatten() {
+        let connected =
+            held && !self.is_over() && self.line.as_ref().is_some_and(|line| line.client().is_some());
+        let intent = Intent::Hold { reason: "the operator left".to_owned() };
+        match connected.then(|| self.intend(intent)).flatten() {
             Some(id) => self.leaving = Some((id, Instant::now() + HELD_WITHIN)),
             None => self.left = Some(self.exit()),
         }

@@ -197,13 +197,7 @@ impl Desk {
         let same = typed.code.eq_ignore_ascii_case(&code.text);
         let code = if same { code.text.clone() } else { typed.code };
         let answer = blank_answer(asked.gate.clone(), asked.revision, asked.sheet, asked.digest.clone());
-        Ok(GateAnswer {
-            decision: Decision::Go,
-            code,
-            word: typed.word,
-            waived: typed.waived,
-            ..answer
-        })
+        Ok(GateAnswer { decision: Decision::Go, code, word: typed.word, waived: typed.waived, ..answer })
     }
 
     /// A frame is on the screen: asks for the code once its last row of evidence was in it.
