@@ -4,6 +4,9 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unused_self,
     reason = "what a test relies on and does not find fails the test"
 )]
 

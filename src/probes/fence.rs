@@ -49,7 +49,9 @@ pub(super) async fn look(look: &mut Look<'_>, target: &FenceTarget) -> Result<Me
     let writes = database.writes_since(&base).await.map_err(unmeasured)?;
     // Nobody can write any more: then it is told how much there was, all of it.
     let all = match &stands.at {
-        Some(at) if stands.fence == Fence::Sealed => database.writes_since(at).await.map_err(unmeasured)?.total,
+        Some(at) if stands.fence == Fence::Sealed => {
+            database.writes_since(at).await.map_err(unmeasured)?.total
+        }
         Some(_) | None => writes.total,
     };
     keep(look, &stands, &older, tried.as_ref(), &writes);
@@ -160,8 +162,8 @@ fn judge(
             } else if let Some(mover) = mover {
                 (false, format!("{word}{proof}, yet {} wrote since", name(mover)))
             } else if all > 0 {
-                let moved = counted(all, "row");
-                (true, format!("{word}{proof}, {moved} moved before the last session ended"))
+                let rows = counted(all, "row");
+                (true, format!("{word}{proof}, {rows} moved before the last session ended"))
             } else {
                 let kept = match older.len() as u64 {
                     0 => String::new(),

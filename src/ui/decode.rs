@@ -438,9 +438,9 @@ mod tests {
             decode(b"\x1b[?0u\x1b[0n"),
             [Decoded::Reply(Reply::Keyboard), Decoded::Reply(Reply::Alive)]
         );
-        let white = Decoded::Reply(Reply::Background(255, 255, 255));
-        assert_eq!(decode(b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\"), [white.clone()]);
-        assert_eq!(decode(b"\x1b]11;rgb:ff/ff/ff\x07"), [white]);
+        let white = [Decoded::Reply(Reply::Background(255, 255, 255))];
+        assert_eq!(decode(b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\"), white);
+        assert_eq!(decode(b"\x1b]11;rgb:ff/ff/ff\x07"), white);
         assert_eq!(keys(b"\x1b[?62;22c\x1bP>|term 1\x1b\\\x1b]4;1;rgb:1/2/3\x07q"), "q");
         assert_eq!(decode(b"\x1b[I\x1b[O"), [Decoded::Focus(true), Decoded::Focus(false)]);
     }

@@ -7,6 +7,9 @@
     unreachable_pub,
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unused_self,
     reason = "each test binary uses its part"
 )]
 
