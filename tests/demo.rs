@@ -91,13 +91,13 @@ impl Demo {
     /// The price job writes behind the fence: it is found, ended from the census, and everything ticks again.
     fn end_the_price_job(&mut self) {
         let t = &mut self.terminal;
-        t.shows("nightly price job");
+        t.shows("price-job");
         t.text("4");
         t.shows("Sessions older than the fence");
         t.text("G");
         t.text("x");
         t.shows("to end its session");
-        t.text("nightly price job");
+        t.text("price-job");
         t.enter();
         t.until("the session is gone", |s| (!s.contains("Sessions older")).then_some(()));
         t.text("1");

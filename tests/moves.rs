@@ -33,7 +33,7 @@ fn moved(turns_back: TurnsBack, expected: Ending) -> (Shop, Person, Snapshot) {
 #[test]
 fn users_move_and_no_order_is_lost() {
     let (mut shop, person, last) = moved(TurnsBack::Never, Ending::Done);
-    assert!(person.ended_sessions.iter().all(|s| s == "nightly price job"));
+    assert!(person.ended_sessions.iter().all(|s| s == "price-job"));
     assert!(!person.ended_sessions.is_empty(), "the price job wrote behind the fence and was found");
     let reopened = last
         .entries

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use super::reading::{Facts, Lag, Measure, Origin, Reading, Verdict};
+use super::reading::{Facts, FenceState, Lag, Measure, Origin, Reading, Verdict};
 use crate::clock::Boot;
 use crate::plan::ProbeId;
 use crate::plan::model::{Probe, ProbeKind, Schedule};
@@ -77,6 +77,9 @@ impl Readings {
             return;
         }
         let good = matches!(&reading.result, Ok(m) if m.pass);
+        if track.was_open() && !is_open(&reading) {
+            track.bad_in_a_row = 0;
+        }
         if good {
             track.bad_in_a_row = 0;
             track.good_since.get_or_insert(reading.boot);
@@ -188,6 +191,11 @@ impl Track {
         }
     }
 
+    /// Whether the last look found an open side: its fence is not set yet, and what was bad then is another thing.
+    fn was_open(&self) -> bool {
+        self.last.as_ref().is_some_and(is_open)
+    }
+
     /// Since when lag has been growing at every look.
     pub fn growing_since(&self) -> Option<Boot> {
         self.growing_since
@@ -237,6 +245,11 @@ impl Track {
             Trend::Unclear | Trend::Zero | Trend::Steady | Trend::Draining(_) => self.growing_since = None,
         }
     }
+}
+
+/// A look at a side that says of itself that it takes writes.
+fn is_open(reading: &Reading) -> bool {
+    matches!(&reading.result, Ok(Measure { facts: Facts::Fence(fence), .. }) if fence.state == FenceState::Open)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a handful of points")]

@@ -12,7 +12,7 @@ use crate::engine::readings::{BAD_IN_A_ROW, Readings, Track};
 use crate::engine::refusal::Refusal;
 use crate::engine::state::{Status, UndoStatus};
 use crate::plan::Plan;
-use crate::plan::model::{Probe, Schedule, Severity};
+use crate::plan::model::{Probe, ProbeKind, Schedule, Severity};
 
 /// Lag that grows for this long is an alarm before it reaches its limit.
 const GROWING_FOR: Duration = Duration::from_secs(30);
@@ -99,6 +99,11 @@ fn of_probe(
 ) -> Option<(AlarmId, Severity, String)> {
     let severity = probe.alarm?;
     let track = readings.track(&probe.id)?;
+    if let ProbeKind::Fence(fence) = &probe.kind {
+        // What was seen before the fence was set says nothing about it.
+        let set = state.sides.get(&fence.endpoint).map(|side| side.since);
+        track.last.as_ref().filter(|last| set.is_none_or(|set| last.at > set))?;
+    }
     let seen = evidence::of_probe(state, readings, probe, now.boot);
     let text = match seen.verdict {
         Verdict::Pass => {
