@@ -234,7 +234,10 @@ fn the_way_back_rehearses_too() {
     let mut rehearsal =
         Rehearsal::of(sample(&Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-plans/demo.toml")));
     for _ in 0..200_000 {
-        let switched = rehearsal.state.switched.is_some();
+        let switched = rehearsal
+            .state
+            .step(&rehearsal.plan, &StepId::from("open-target"))
+            .is_some_and(|at| at.status == Status::Done);
         if switched && !rehearsal.state.gates.contains_key(&StepId::from(ROLLBACK_GATE)) {
             let ask = Intent::AskRollback { reason: "it is only a rehearsal".to_owned() };
             if rehearsal.intent(ask, None).is_ok() {
