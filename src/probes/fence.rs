@@ -159,8 +159,6 @@ fn judge(
             } else if writes.total > 0 && !sealed {
                 let by = mover.map_or_else(String::new, |s| format!(" by {}", name(s)));
                 (false, format!("{word}{proof}, yet {} moved{by}", counted(writes.total, "row")))
-            } else if let Some(mover) = mover {
-                (false, format!("{word}{proof}, yet {} wrote since", name(mover)))
             } else if all > 0 {
                 let rows = counted(all, "row");
                 (true, format!("{word}{proof}, {rows} moved before the last session ended"))
