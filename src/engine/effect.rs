@@ -3,7 +3,7 @@
 
 use super::event::{AlarmId, Event, Leg};
 use super::state::State;
-use crate::plan::model::{Schedule, Step, StepKind, Undo};
+use crate::plan::model::{Step, StepKind, Undo};
 use crate::plan::{EndpointId, Plan, ProbeId, StepId};
 
 /// What the world is asked to do.
@@ -82,11 +82,11 @@ fn baselines<'a>(plan: &'a Plan, state: &'a State, event: &'a Event) -> impl Ite
 fn direct(plan: &Plan, state: &State, event: &Event) -> Vec<Effect> {
     match event {
         Event::StepStarted { step, attempt, leg, .. } => started(plan, step, *attempt, *leg),
-        Event::StepReopened { step, .. } => plan.step(step).map(looked_for(plan)).unwrap_or_default(),
+        Event::StepReopened { step, .. } => plan.step(step).map(looked_for).unwrap_or_default(),
         Event::StepEnded { step, leg: Leg::Forward, .. } => plan
             .step(step)
             .filter(|_| state.step(plan, step).is_some_and(super::state::StepState::is_proving))
-            .map(looked_for(plan))
+            .map(looked_for)
             .unwrap_or_default(),
         Event::SessionEndAsked { endpoint, session, .. } => {
             vec![Effect::EndSession { endpoint: endpoint.clone(), session: session.clone() }]
@@ -101,7 +101,7 @@ fn direct(plan: &Plan, state: &State, event: &Event) -> Vec<Effect> {
             .iter()
             .filter(|&&slot| state.at_slot(slot).is_some_and(super::state::StepState::is_proving))
             .filter_map(|&slot| plan.at_slot(slot))
-            .flat_map(looked_for(plan))
+            .flat_map(looked_for)
             .collect(),
         Event::RunStarted(_)
         | Event::OperatorArrived { .. }
@@ -148,7 +148,7 @@ fn started(plan: &Plan, step: &StepId, attempt: u32, leg: Leg) -> Vec<Effect> {
     match leg {
         Leg::Forward => match &it.kind {
             StepKind::Manual { .. } | StepKind::Gate(_) => Vec::new(),
-            StepKind::Wait(_) | StepKind::Check(_) => looked_for(plan)(it),
+            StepKind::Wait(_) | StepKind::Check(_) => looked_for(it),
             StepKind::Command(_)
             | StepKind::Sql { .. }
             | StepKind::Fence(_)
@@ -163,10 +163,7 @@ fn started(plan: &Plan, step: &StepId, attempt: u32, leg: Leg) -> Vec<Effect> {
     }
 }
 
-/// What a step in proof has to have measured for it, since nobody measures it anyway.
-fn looked_for(plan: &Plan) -> impl Fn(&Step) -> Vec<Effect> + '_ {
-    move |step| {
-        let on_demand = |id: &&ProbeId| plan.probe(id).is_some_and(|p| p.schedule == Schedule::OnDemand);
-        step.proofs().filter(on_demand).map(|probe| Effect::Measure { probe: probe.clone() }).collect()
-    }
+/// What a step in proof rests on, measured now rather than when its time comes: users may be waiting.
+fn looked_for(step: &Step) -> Vec<Effect> {
+    step.proofs().map(|probe| Effect::Measure { probe: probe.clone() }).collect()
 }

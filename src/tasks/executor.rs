@@ -219,6 +219,7 @@ impl Executor {
         self.spawn(async move {
             let failed =
                 sides::end_session(&hand, &endpoint, &session).await.err().map(|why| hand.clean(why));
+            sides::look(&hand, &endpoint).await;
             hand.say(Report::Session { endpoint, session, failed }).await;
         });
     }

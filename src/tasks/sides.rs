@@ -14,7 +14,8 @@ use crate::engine::event::Outcome;
 use crate::engine::input::Report;
 use crate::engine::reading::FenceState;
 use crate::plan::EndpointId;
-use crate::plan::model::FenceTarget;
+use crate::plan::model::{FenceTarget, Probe, ProbeKind};
+use crate::probes;
 use crate::probes::endpoint::{Lane, called, fence_spec, spared};
 use crate::probes::fence;
 use crate::probes::words::{counted, line};
@@ -192,6 +193,16 @@ pub(super) async fn end_session(hand: &Hand, endpoint: &EndpointId, session: &st
             return Err(format!("it was asked to end and is still here after {}s", ENDING.as_secs()));
         }
         tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Looks at the fence of a side, whose census has just changed: whoever changed it is to see so at once.
+pub(super) async fn look(hand: &Hand, endpoint: &EndpointId) {
+    let of_side = |p: &&Probe| matches!(&p.kind, ProbeKind::Fence(fence) if fence.endpoint == *endpoint);
+    for probe in hand.setup.plan.probes.iter().filter(of_side) {
+        let began = hand.setup.clock.now();
+        let looked = probes::measure(&hand.context, probe, None).await;
+        hand.read(&probe.id, began, looked.result).await;
     }
 }
 

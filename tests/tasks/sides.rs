@@ -246,6 +246,8 @@ async fn a_session_of_the_census_is_ended_or_the_reason_is_told() {
     let mut run = folder.begin();
     for (session, well) in [("1", true), ("2", false), ("99", true)] {
         run.performer.start(&[Effect::EndSession { endpoint: "source".into(), session: session.to_owned() }]);
+        // What the census says now comes before the word that it is so.
+        run.reading("fence:source").await;
         match run.report().await {
             Report::Session { session: ended, failed, .. } => {
                 assert_eq!((ended.as_str(), failed.is_none()), (session, well), "{failed:?}");
