@@ -28,7 +28,7 @@ use cutover::engine::event::{Decision, Ending, HoldCause, Mode};
 use cutover::engine::input::{GateAnswer, Intent};
 use cutover::engine::reading::{Facts, Verdict};
 use cutover::engine::rules::gates::{Entry, entry};
-use cutover::engine::state::{Stage, Status, UndoStatus};
+use cutover::engine::state::{Stage, Status, StepState, UndoStatus};
 use cutover::plan::model::{Severity, StepKind};
 use cutover::plan::{Environment, Overrides, StepId, load};
 use cutover::process::Detached;
@@ -392,6 +392,11 @@ impl Person {
             let Some(Facts::Fence(fence)) = seen.readings.measure(&probe.id).map(|m| &m.facts) else {
                 continue;
             };
+            // A person believes the checklist: while the step is ticked nobody is ended.
+            let fenced = plan.steps.iter().filter(|s| s.proofs().any(|id| *id == probe.id));
+            if !fenced.filter_map(|s| state.step(plan, &s.id)).any(StepState::is_proving) {
+                continue;
+            }
             for session in fence.older.iter().filter(|s| fence.moved > 0 && s.last_write.is_some()) {
                 self.ended_sessions.push(session.application.clone());
                 let intent = Intent::EndSession {
