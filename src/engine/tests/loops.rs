@@ -1,15 +1,17 @@
 //! The closed loop over time: zero, fences, validations, alarms, clocks.
 
+use std::time::Duration;
+
 use super::driver::{
-    Driver, at_switch_gate, bad, command, compared, fenced, good, good_seconds, lag, plan, silent, tcp,
+    Driver, at_switch_gate, bad, command, compared, fenced, good, good_seconds, lag, plan, probe, silent, tcp,
 };
-use crate::engine::effect::Effect;
-use crate::engine::event::{AlarmId, Event};
-use crate::engine::input::Intent;
+use crate::engine::effect::{Effect, effects};
+use crate::engine::event::{AlarmId, Event, Outcome};
+use crate::engine::input::{Input, Intent, Report};
 use crate::engine::reading::Verdict;
 use crate::engine::rules::{countdown::clocks, forecast, forecast::Forecast};
 use crate::engine::state::Status;
-use crate::plan::model::{ProbeKind, Schedule, StepKind, WaitFor};
+use crate::plan::model::{Probe, ProbeKind, Schedule, StepKind, WaitFor};
 
 #[test]
 fn zero_counts_from_the_proof_of_the_fence_and_for_the_whole_window() {
@@ -143,4 +145,31 @@ fn a_proof_that_nobody_measures_by_itself_is_asked_for_and_asked_for_again() {
     assert_eq!(asked(&d), 2);
     d.read("m", good());
     assert_eq!(d.status("w"), Status::Done);
+}
+
+#[test]
+fn a_monitor_writes_down_what_it_holds_still_when_its_step_has_finished_and_only_once() {
+    let monitor = |since: &str| Probe {
+        since: Some(since.into()),
+        ..probe(
+            "schema",
+            ProbeKind::Schema { endpoint: "source".into() },
+            Schedule::Every(Duration::from_secs(5)),
+        )
+    };
+    let taken = |d: &Driver| d.effects.iter().filter(|e| matches!(e, Effect::TakeBaseline { .. })).count();
+    let mut d = Driver::begin(plan(vec![command("freeze"), command("later")], vec![monitor("freeze")]));
+    d.tick();
+    assert_eq!(taken(&d), 0);
+    d.end("freeze", Outcome::Done).unwrap();
+    assert_eq!(
+        d.effects.iter().filter(|e| **e == Effect::TakeBaseline { probe: "schema".into() }).count(),
+        1
+    );
+    let report = Report::Baseline { probe: "schema".into(), digest: "d".into(), objects: 3 };
+    d.input(Input::Report(report)).unwrap();
+    // Ticked once more, as a step that was reopened is: what has changed meanwhile stays a change.
+    let again = Event::StepProved { step: "freeze".into(), evidence: String::new() };
+    assert!(effects(&d.plan, &d.state, &again).iter().all(|e| !matches!(e, Effect::TakeBaseline { .. })));
+    assert_eq!(taken(&d), 1);
 }
