@@ -173,6 +173,16 @@ impl Writer {
         })
     }
 
+    /// Closes the journal of a run that is over, and gives back the space that was held for more of it.
+    pub fn finish(mut self, now: Now) -> Result<(), AppendError> {
+        self.beat(now)?;
+        // What is held ahead of the end goes with a file's length, even where that stays the same. A disk that
+        // keeps it all the same has lost nothing that is on record.
+        let _kept = self.file.set_len(self.chain.offset);
+        let _kept = self.folder.remove(RESERVE);
+        Ok(())
+    }
+
     /// Writes the last record of a run that cannot go on, and closes the journal.
     ///
     /// On a full disk the reserve makes room, and what the failed write left half is taken back first.

@@ -20,7 +20,7 @@ pub mod model;
 mod names;
 pub mod new;
 mod overlay;
-mod pins;
+pub mod pins;
 pub mod render;
 pub mod schema;
 pub mod secret;

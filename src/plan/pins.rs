@@ -132,6 +132,29 @@ fn scripts(plan: &Plan, root: &Path) -> Vec<(String, String)> {
     found.into_iter().collect()
 }
 
+/// Which file of a command is not what it was when its plan was pinned, in words. Reads the files.
+pub fn changed(pins: &Pins, root: &Path, argv: &[String]) -> Option<String> {
+    argv.iter().enumerate().find_map(|(i, argument)| {
+        let program = i == 0 && argument.contains('/');
+        let pinned = pins.scripts.iter().find(|(name, _)| name == argument).map(|(_, hash)| hash);
+        if pinned.is_none() && !program {
+            return None;
+        }
+        let now = file_hash(&root.join(argument), u64::MAX);
+        let what = match (pinned, &now) {
+            (Some(then), Some(now)) if then == now => return None,
+            (Some(_), Some(_)) => {
+                "has been changed since the run began: put it back as it was, or begin another run"
+            }
+            (Some(_), None) => "is gone: put it back as it was",
+            (None, Some(_)) => "was not there when the run began: begin another run, which will pin it",
+            // That it cannot be found is said by whoever starts it.
+            (None, None) => return None,
+        };
+        Some(format!("{argument} {what}"))
+    })
+}
+
 /// The hash of a regular file, `None` where there is none, or none that can be read, or one beyond the limit.
 fn file_hash(path: &Path, limit: u64) -> Option<String> {
     let about = path.metadata().ok()?;
@@ -155,4 +178,26 @@ fn hex(bytes: &[u8]) -> String {
         ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let digit = |n: u8| DIGITS.get(usize::from(n)).copied().unwrap_or('?');
     bytes.iter().flat_map(|&byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_what_it_was_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let script = root.path().join("go");
+        std::fs::write(&script, "#!/bin/sh\n").unwrap();
+        let argv = ["./go".to_owned(), "north".to_owned()];
+        let hash = file_hash(&script, u64::MAX).unwrap();
+        let pins = Pins { scripts: vec![("./go".to_owned(), hash)], ..Pins::default() };
+        assert_eq!(changed(&pins, root.path(), &argv), None);
+        assert!(changed(&Pins::default(), root.path(), &argv).unwrap().contains("was not there"));
+        assert_eq!(changed(&pins, root.path(), &["true".to_owned()]), None, "found by PATH: not ours to pin");
+        std::fs::write(&script, "#!/bin/sh\nrm -rf /\n").unwrap();
+        assert!(changed(&pins, root.path(), &argv).unwrap().contains("changed"));
+        std::fs::remove_file(&script).unwrap();
+        assert!(changed(&pins, root.path(), &argv).unwrap().contains("gone"));
+    }
 }

@@ -234,6 +234,11 @@ impl Core {
         self.writer.beat(self.clock.now()).map_err(Fatal::Append)
     }
 
+    /// Closes the record of a run that is over.
+    pub fn finish(self) -> Result<(), Fatal> {
+        self.writer.finish(self.clock.now()).map_err(Fatal::Append)
+    }
+
     /// Writes the last record of a run that cannot go on, where the disk still lets us.
     pub fn halt(self, cause: &str) -> Result<(), String> {
         let (now, seq) = (self.clock.now(), self.writer.next_seq());

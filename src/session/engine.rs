@@ -308,7 +308,8 @@ impl Engine {
         if ended == Ended::Over && tokio::time::timeout(SETTLE, self.performer.settled()).await.is_err() {
             tracing::warn!("something that was set going has not ended; it is left to itself");
         }
-        if let Err(error) = self.core.beat() {
+        let last = if ended == Ended::Over { self.core.finish() } else { self.core.beat() };
+        if let Err(error) = last {
             tracing::warn!(%error, "the last beat");
         }
         self.desk.farewell(why);

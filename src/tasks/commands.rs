@@ -95,6 +95,9 @@ pub(super) async fn start(
         Ok(spec) => spec,
         Err(why) => return not_started(why),
     };
+    if let Err(why) = hand.as_pinned(order.command).await {
+        return not_started(why);
+    }
     let claim = match claim.map_or_else(|| self::claim(&hand.setup.folder, attempt), Ok) {
         Ok(claim) => claim,
         Err(why) => return not_started(why),

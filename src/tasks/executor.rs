@@ -19,6 +19,7 @@ use crate::engine::event::{Leg, Outcome, OutputRef};
 use crate::engine::input::Report;
 use crate::engine::reading::{Measure, Origin, Reading, Unmeasured};
 use crate::plan::model::{CommandLine, FenceTarget, NotifyBy, Step, StepKind, Undo};
+use crate::plan::pins;
 use crate::plan::secret::{Secret, Template};
 use crate::plan::{EndpointId, ProbeId};
 use crate::probes::Context;
@@ -55,6 +56,18 @@ impl Hand {
     /// For one job, with no secret revealed yet.
     fn fresh(&self) -> Hand {
         Hand { scrub: Arc::default(), ..self.clone() }
+    }
+
+    /// Whether the files that a command names are what they were when the run began. `Err` says which is not:
+    /// what was checked and rehearsed is what runs.
+    pub(super) async fn as_pinned(&self, command: &CommandLine) -> Result<(), String> {
+        let (setup, argv) = (Arc::clone(&self.setup), command.argv.clone());
+        let changed = move || pins::changed(&setup.plan.pins, &setup.root, &argv);
+        match tokio::task::spawn_blocking(changed).await {
+            Ok(None) => Ok(()),
+            Ok(Some(what)) => Err(what),
+            Err(why) => Err(format!("its files could not be looked at: {why}")),
+        }
     }
 
     /// Follows a reference of the plan; the value is blotted out of whatever this job says.

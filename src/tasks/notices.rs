@@ -62,6 +62,7 @@ pub(super) async fn run(
     extra: &[(&str, &str)],
     timeout: Duration,
 ) -> Result<(), String> {
+    hand.as_pinned(command).await?;
     let mut env = Env::new();
     for (name, value) in &command.env {
         env.set(name, hand.reveal(value)?.expose()).map_err(|why| why.to_string())?;

@@ -203,13 +203,14 @@ impl Driver {
         }
     }
 
-    /// The code for the sheet that counts now.
-    pub(super) fn code(&mut self, run: &Run, gate: &str) -> (GateAnswer, String, Duration) {
+    /// The code for the sheet that counts now, and the moment before which it cannot be valid.
+    pub(super) fn code(&mut self, run: &Run, gate: &str) -> (GateAnswer, String, Instant) {
         let seen = run
             .until("asked", |seen| seen.state.gates.get(gate).is_some_and(|g| g.open && g.sheet.is_some()));
         let asked = &seen.state.gates[gate];
         let sheet = asked.sheet.as_ref().unwrap();
         let (revision, number, digest) = (asked.revision, sheet.number, sheet.digest.clone());
+        let asked_at = Instant::now();
         let show = Ask::ShowGate { gate: gate.into(), revision, sheet: number, digest: digest.clone() };
         self.client.ask(show).unwrap();
         match self.heard.recv_timeout(PATIENCE).unwrap() {
@@ -225,7 +226,7 @@ impl Driver {
                     word: None,
                     waived: None,
                 };
-                (answer, code, Duration::from_millis(arms_in_ms))
+                (answer, code, asked_at + Duration::from_millis(arms_in_ms))
             }
             other => panic!("{other:?}"),
         }
@@ -233,8 +234,7 @@ impl Driver {
 
     /// GO, as soon as the code is valid.
     pub(super) fn go(&mut self, run: &Run, gate: &str) -> String {
-        let (answer, code, arms) = self.code(run, gate);
-        let armed = Instant::now() + arms;
+        let (answer, code, armed) = self.code(run, gate);
         let seq = loop {
             match self.ask(Intent::DecideGate(answer.clone())) {
                 Ok(seq) => break seq,
