@@ -15,4 +15,5 @@ mod session {
     mod disk;
     mod people;
     mod support;
+    mod watching;
 }

@@ -40,6 +40,9 @@ pub struct Snapshot {
     pub readings: Arc<Readings>,
     /// The last records, oldest first.
     pub entries: Arc<Vec<Arc<Entry>>>,
+    /// Records that an engine wrote and died before it told anybody: not in the state, and acknowledged only when
+    /// another engine takes the run up.
+    pub beyond: Arc<Vec<Arc<Entry>>>,
     /// How far the record is acknowledged; `None` before anything was read.
     pub head: Option<Head>,
     /// Whether the engine lives.
@@ -91,6 +94,7 @@ pub struct Feed {
     state: Arc<State>,
     readings: Arc<Readings>,
     entries: Arc<Vec<Arc<Entry>>>,
+    beyond: Arc<Vec<Arc<Entry>>>,
     follower: Follower,
     samples: samples::Reader,
     rehearsal: bool,
@@ -110,7 +114,8 @@ impl Feed {
             state: Arc::new(State::new(&plan)),
             readings: Arc::new(Readings::new(start.mode != Mode::Live)),
             plan: Arc::new(plan),
-            entries: Arc::new(Vec::new()),
+            entries: Arc::default(),
+            beyond: Arc::default(),
             follower,
             samples: samples::Reader::new(run),
             rehearsal: start.mode != Mode::Live,
@@ -139,6 +144,7 @@ impl Feed {
             state: self.state.clone(),
             readings: self.readings.clone(),
             entries: self.entries.clone(),
+            beyond: self.beyond.clone(),
             head,
             contact,
             engine,
@@ -180,6 +186,11 @@ impl Feed {
         let engine = RunFolder::look(&self.run)
             .and_then(|folder| Lock::state(&folder))
             .is_ok_and(|state| state != LockState::Free);
+        if engine {
+            self.beyond = Arc::default();
+        } else if self.last.as_ref().is_none_or(|(_, _, was)| *was) {
+            self.look_beyond();
+        }
         let changed = match looked {
             Ok(look) => {
                 let now = (look.head, look.contact, engine);
@@ -194,6 +205,19 @@ impl Feed {
         };
         self.damage = failed;
         came || changed || self.damage.is_some()
+    }
+
+    /// What stands behind the head when no engine is alive any more.
+    fn look_beyond(&mut self) {
+        let mut found = Vec::new();
+        let read = self.follower.unacknowledged(|raw| {
+            // What cannot be understood here is judged by whoever takes the run up.
+            found.extend(record::decode(&self.run, &raw).ok().map(Arc::new));
+        });
+        if let Err(error) = read {
+            tracing::warn!(%error, "what stands behind the head cannot be read");
+        }
+        self.beyond = Arc::new(found);
     }
 
     fn follow_samples(&mut self) -> bool {

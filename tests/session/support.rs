@@ -35,7 +35,15 @@ impl Run {
         Run::below(tempfile::tempdir().unwrap(), steps)
     }
 
+    pub(super) fn of(mode: Mode, steps: &str) -> Run {
+        Run::begun(tempfile::tempdir().unwrap(), mode, steps)
+    }
+
     pub(super) fn below(tmp: tempfile::TempDir, steps: &str) -> Run {
+        Run::begun(tmp, Mode::Live, steps)
+    }
+
+    fn begun(tmp: tempfile::TempDir, mode: Mode, steps: &str) -> Run {
         let plan = tmp.path().join("plan.toml");
         let head = "[plan]\nname = \"Night\"\nstrategy = \"near-zero-downtime\"\nsource = \"dc1\"\ntarget = \"cloud\"\n\
              window = { opens = \"start\", length = \"1h\" }\n[[phase]]\nid = \"one\"\ntitle = \"One\"\nt0 = true\n";
@@ -44,8 +52,8 @@ impl Run {
             .unwrap_or_else(|wrong| panic!("{}", wrong.render(cutover::plan::Style::default())));
         let at = Clock::system().now().wall;
         let start = Start {
-            run: folder::new_id(&Mode::Live, at, &loaded.plan.name).unwrap(),
-            mode: Mode::Live,
+            run: folder::new_id(&mode, at, &loaded.plan.name).unwrap(),
+            mode,
             at,
             operator: "maria".into(),
             account: "ops".into(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::journal::Contact;
+use crate::journal::record::Entry;
 use crate::panes::{self, Feed, Recorded};
 use crate::session::feed::Snapshot;
 
@@ -22,18 +23,15 @@ impl Shown {
         if seen.state.seq > last {
             let journal = Arc::make_mut(&mut self.journal);
             let new = seen.entries.iter().filter(|entry| entry.at.seq > last);
-            journal.extend(new.map(|entry| {
-                Arc::new(Recorded {
-                    seq: entry.at.seq,
-                    at: entry.at.wall,
-                    hash: entry.hash.to_string(),
-                    events: entry.events.clone(),
-                    unacknowledged: false,
-                })
-            }));
+            journal.extend(new.map(|entry| recorded(entry, false)));
             if journal.len() > TAIL + TAIL / 10 {
                 journal.drain(..journal.len() - TAIL);
             }
+        }
+        let mut journal = self.journal.clone();
+        if !seen.beyond.is_empty() {
+            let beyond = seen.beyond.iter().map(|entry| recorded(entry, true));
+            Arc::make_mut(&mut journal).extend(beyond);
         }
         let beat = seen.head.as_ref().map(|head| head.beat.real);
         // A beat of another boot says nothing in this one's time.
@@ -42,7 +40,7 @@ impl Shown {
             plan: seen.plan.clone(),
             state: seen.state.clone(),
             readings: seen.readings.clone(),
-            journal: self.journal.clone(),
+            journal,
             records: seen.state.seq,
             hash: seen.head.as_ref().map_or_else(String::new, |head| head.hash.to_string()),
             contact: panes::Contact {
@@ -52,4 +50,14 @@ impl Shown {
             },
         }
     }
+}
+
+fn recorded(entry: &Entry, unacknowledged: bool) -> Arc<Recorded> {
+    Arc::new(Recorded {
+        seq: entry.at.seq,
+        at: entry.at.wall,
+        hash: entry.hash.to_string(),
+        events: entry.events.clone(),
+        unacknowledged,
+    })
 }
