@@ -370,3 +370,37 @@ fn a_slip_in_the_settings_is_named_with_its_place() {
     assert_eq!(code(&done), 2);
     assert!(err(&done).contains("config.toml:2"), "{}", err(&done));
 }
+
+#[test]
+fn whatever_is_given_for_a_plan_is_answered_at_once_and_in_words() {
+    let machine = Machine::new();
+    let deep = format!("x = {}1{}", "[".repeat(20_000), "]".repeat(20_000));
+    let inputs: [(&str, Vec<u8>); 8] = [
+        ("empty.toml", Vec::new()),
+        ("binary.toml", (0..=255).cycle().take(10_000).collect()),
+        ("latin.toml", b"[plan]\nname = \"Gr\xf6\xdfe\"\n".to_vec()),
+        ("huge.toml", vec![b'#'; 50 * 1024 * 1024]),
+        ("deep.toml", deep.into_bytes()),
+        ("other.toml", b"[package]\nname = \"x\"\n".to_vec()),
+        ("json.toml", b"{\"plan\": {}}".to_vec()),
+        ("numbers.toml", b"[plan]\nname = 99999999999999999999999999\nwindow = 1e999\n".to_vec()),
+    ];
+    for (name, bytes) in &inputs {
+        std::fs::write(machine.path().join(name), bytes).unwrap();
+    }
+    std::fs::create_dir(machine.path().join("folder.toml")).unwrap();
+    std::os::unix::fs::symlink("loop.toml", machine.path().join("loop.toml")).unwrap();
+    let names = inputs.iter().map(|(name, _)| *name);
+    for name in names.chain(["folder.toml", "loop.toml", "absent.toml", "/dev/null", "\u{1b}[2J.toml"]) {
+        for words in [&["check", name][..], &["check", name, "--json"], &["rehearse", name, "--auto", "go"]] {
+            let done = machine.cutover(words);
+            let said = [done.stdout.as_slice(), &done.stderr].concat();
+            assert_eq!(code(&done), 2, "{words:?}: {done:?}");
+            assert!(!said.is_empty() && said.len() < 64 * 1024, "{words:?}: {} bytes", said.len());
+            assert!(!said.contains(&0x1b), "{words:?}");
+        }
+        assert!(machine.json(&["check", name, "--json"])["errors"].as_u64().unwrap() > 0, "{name}");
+    }
+    assert!(!machine.path().join("state/cutover/crashes").exists(), "nothing failed by itself");
+    assert!(!machine.path().join("state/cutover/runs").exists(), "nothing was made");
+}

@@ -3,6 +3,8 @@
 //! Owns the drawing (by `annotate-snippets`, as the compiler's own). The texts are foreign: control
 //! characters and bidirectional marks are made visible. Refuses to know what is checked.
 
+use std::borrow::Cow;
+
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level as Title, Origin, Renderer, Snippet};
 
@@ -85,7 +87,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
         places = elsewhere;
         let Some(source) = sources.get(first.file) else { continue };
         if source.text.is_empty() {
-            group = group.element(Origin::path(source.name.as_str()));
+            group = group.element(Origin::path(printable(&source.name)));
         } else {
             group = group.element(snippet(source, &here));
         }
@@ -95,6 +97,18 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
     } else {
         group.element(Title::HELP.message(diagnostic.help.as_str()))
     }
+}
+
+/// A file's name as it may be printed: unlike texts, the renderer prints it as it is.
+fn printable(name: &str) -> Cow<'_, str> {
+    let harmless = |c: char| {
+        !c.is_control()
+            && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    if name.chars().all(harmless) {
+        return name.into();
+    }
+    name.chars().map(|c| if harmless(c) { c.to_string() } else { c.escape_unicode().to_string() }).collect()
 }
 
 fn snippet<'a>(
@@ -110,7 +124,7 @@ fn snippet<'a>(
     let to = text.get(last..).and_then(|t| t.find('\n')).map_or(text.len(), |at| last + at);
     let line = source.line(from);
     let mut snippet =
-        Snippet::source(text.get(from..to).unwrap_or("")).path(source.name.as_str()).line_start(line);
+        Snippet::source(text.get(from..to).unwrap_or("")).path(printable(&source.name)).line_start(line);
     for (place, label, kind) in places {
         let start = floor(text, place.start as usize).max(from) - from;
         let end = floor(text, place.end as usize).max(from) - from;
