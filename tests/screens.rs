@@ -2,6 +2,10 @@
 
 #[path = "screens/gate_keys.rs"]
 mod gate_keys;
+#[path = "screens/hostile.rs"]
+mod hostile;
+#[path = "screens/keys.rs"]
+mod keys;
 mod night;
 
 use std::sync::Arc;

@@ -18,6 +18,7 @@ const WAY_BACK: u16 = 4;
 
 /// Draws the body of the main screen. `gate` covers the left column, which is then left out.
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, body: Body, view: &mut Main, covered: bool) {
+    view.focus.forget_rows();
     match body {
         Body::One { summary, left } => {
             if covered {

@@ -34,11 +34,11 @@ impl Cockpit {
                 self.desk.disarm();
                 Vec::new()
             }
-            Event::Mouse(Mouse { action, .. }) => {
+            Event::Mouse(Mouse { action, x, y }) => {
                 match action {
                     MouseAction::WheelUp => self.go(Move::Up),
                     MouseAction::WheelDown => self.go(Move::Down),
-                    MouseAction::Press => {}
+                    MouseAction::Press => self.point(*x, *y),
                 }
                 Vec::new()
             }

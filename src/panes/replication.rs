@@ -11,7 +11,7 @@ use crate::ui::layout::{self, Column};
 use crate::ui::theme::Role;
 
 use super::item::Item;
-use super::row::{Row, Words, words};
+use super::row::{Row, Words, slot, words};
 use super::scene::{Columns, Scene};
 use super::section::{self, Gathered, Line};
 use super::standing::{Call, Seen, Standing, is_waited_for};
@@ -57,11 +57,15 @@ pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Ro
         columns.text.width,
         [Column::fixed(VALUE).gap(0), Column::fixed(trend_columns).gap(1).optional(), Column::rest(17)],
     );
+    let row = row.right(value_at, value(scene, seen, call));
+    if lag(scene, seen).is_none() {
+        // Why there is no value takes the place of its course.
+        let from = value_at.right() + 1;
+        return row.left(slot(from, text_at.right().saturating_sub(from)), trend(scene, seen, call));
+    }
     let track = scene.readings.track(&seen.probe.id);
     let course = track.map_or_else(Vec::new, |track| course(track, trend_at.width.into()));
-    row.right(value_at, value(scene, seen, call))
-        .trend(trend_at, course, call.role(Role::Gauge))
-        .left(text_at, trend(scene, seen, call))
+    row.trend(trend_at, course, call.role(Role::Gauge)).left(text_at, trend(scene, seen, call))
 }
 
 /// The link in one line, for a screen without room for more.

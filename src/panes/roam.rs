@@ -194,6 +194,39 @@ impl Cockpit {
         }
     }
 
+    /// Selects what the mouse points at; the pane that it stands in gets the keys.
+    pub(super) fn point(&mut self, x: u16, y: u16) {
+        let Some(scene) = scene!(self) else { return };
+        if !self.over.is_empty() || self.desk.is_up() {
+            return;
+        }
+        if self.page == Page::Main {
+            match self.main.focus.at(x, y) {
+                Some((PaneId::Checklist, Item::Step(id))) => {
+                    if let Some(slot) = scene.plan.slot(&id) {
+                        self.main.choose_step(&scene, slot);
+                    }
+                }
+                Some((pane, item)) => {
+                    self.main.follow();
+                    (self.main.focus.pane, self.main.focus.chosen) = (pane, Some(item));
+                }
+                None => {}
+            }
+        } else {
+            let len = views::content(scene, self.page).len;
+            let list = self.lists.entry(self.page).or_default();
+            // The head stands on the fourth row, the first line below it.
+            let rows = usize::from(self.screen.1.saturating_sub(6));
+            if let Some(row) = y.checked_sub(4).map(usize::from).filter(|row| *row < rows) {
+                let row = list.window(len, rows).start + row;
+                if row < len {
+                    list.select(row);
+                }
+            }
+        }
+    }
+
     /// Goes to the next match of what was searched for, or the one before.
     pub(super) fn find(&mut self, forward: bool) {
         let wanted = self.search.trim().to_lowercase();
