@@ -7,6 +7,8 @@ mod hostile;
 #[path = "screens/keys.rs"]
 mod keys;
 mod night;
+#[path = "screens/pictures.rs"]
+mod pictures;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +16,7 @@ use std::time::Duration;
 use cutover::panes::{Cockpit, Output, Rehearsed, Request, Seat, Source, StartPage};
 use cutover::ui::keymap::Keymap;
 use night::hands::Hands;
-use night::screen::{ansi, drawn, look, text, with_looks};
+use night::screen::{drawn, look, with_looks};
 use night::{Night, at};
 
 const SIZES: [(u16, u16); 4] = [(60, 16), (80, 24), (120, 36), (200, 50)];
@@ -186,67 +188,5 @@ fn an_engine_that_is_gone() {
         gone.night.silence(Duration::from_secs(12));
         let screens = gone.in_themes(&THEMES);
         insta::assert_snapshot!(format!("gone-{}x{}", size.0, size.1), with_looks(&screens));
-    }
-}
-
-type Screen = (&'static str, fn() -> Night, &'static [&'static str]);
-
-/// Writes screens to look at into the folder that `CUTOVER_SCREENS` names.
-#[test]
-fn pictures() {
-    let Some(folder) = std::env::var_os("CUTOVER_SCREENS").map(std::path::PathBuf::from) else { return };
-    let scenes: [Screen; 20] = [
-        ("quiet", live_quiet, &[]),
-        ("gate", || night::at_the_gate(Night::live()), &[]),
-        ("wrong", live_wrong, &[]),
-        ("badgate", || night::at_a_bad_gate(Night::live()), &[]),
-        ("rehearsal", || night::at_the_gate(Night::rehearsed()), &[]),
-        ("quit", || night::quiet(Night::live()), &["q"]),
-        ("help", || night::quiet(Night::live()), &["?"]),
-        ("step", || night::wrong(Night::live()), &["k", "k", "enter"]),
-        ("probe", || night::wrong(Night::live()), &["l", "j", "enter"]),
-        ("record", || night::quiet(Night::live()), &["7", "enter"]),
-        ("commands", || night::quiet(Night::live()), &[":", "r"]),
-        ("journal", || night::quiet(Night::live()), &["7"]),
-        ("timeline", || night::quiet(Night::live()), &["2"]),
-        ("replication", || night::wrong(Night::live()), &["3", "j"]),
-        ("freeze", || night::wrong(Night::live()), &["4", "G"]),
-        ("validation", || night::different(Night::live()), &["5"]),
-        ("people", || night::quiet(Night::live()), &["6"]),
-        ("held", || night::quiet(Night::live()), &["H"]),
-        (
-            "begin",
-            || {
-                let mut n = Night::live();
-                n.begin();
-                n
-            },
-            &[],
-        ),
-        ("ending", || night::over(Night::live()), &[]),
-    ];
-    let only = std::env::var("CUTOVER_ONLY").unwrap_or_default();
-    for (name, night, keys) in
-        scenes.iter().filter(|(name, ..)| only.is_empty() || only.split(',').any(|o| o == *name))
-    {
-        for size in SIZES {
-            let buffer = after(night(), size, keys).show();
-            println!("--- {name}\n{}", text(&buffer));
-            std::fs::write(folder.join(format!("{name}-{}x{}.ansi", size.0, size.1)), ansi(&buffer)).unwrap();
-        }
-    }
-    let night = Night::live();
-    for size in SIZES {
-        let mut cockpit = Cockpit::new(Seat::Operator("maria".into()), Keymap::default());
-        cockpit.on_start(start_page(&night));
-        let look = look("dark", cockpit.mode());
-        let buffer = drawn(size.0, size.1, &look, |canvas| cockpit.draw(canvas, night.now));
-        println!("--- start\n{}", text(&buffer));
-        std::fs::write(folder.join(format!("start-{}x{}.ansi", size.0, size.1)), ansi(&buffer)).unwrap();
-        let mut gone = Hands::on(night::quiet(Night::live()), size);
-        gone.night.silence(Duration::from_secs(12));
-        let buffer = gone.show();
-        println!("--- gone\n{}", text(&buffer));
-        std::fs::write(folder.join(format!("gone-{}x{}.ansi", size.0, size.1)), ansi(&buffer)).unwrap();
     }
 }

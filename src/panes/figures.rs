@@ -9,12 +9,14 @@ use std::time::Duration;
 use crate::clock::{Now, Timestamp};
 use crate::engine::State;
 use crate::engine::event::Way;
+use crate::engine::readings::Readings;
 use crate::engine::rules::countdown::{self, Clocks};
 use crate::engine::rules::evidence::{self, Evidence};
 use crate::engine::rules::forecast::{self, Forecast};
 use crate::engine::rules::wayback::{self, WayBack};
 use crate::engine::state::{Stage, Status, StepState, UndoStatus};
-use crate::plan::Plan;
+use crate::plan::model::Schedule;
+use crate::plan::{Plan, ProbeId};
 
 use super::feed::{Feed, Recorded};
 use super::standing::{self, Call, Kept};
@@ -109,9 +111,7 @@ impl Figures {
             parts,
             current,
             front,
-            evidence: state
-                .open_gate()
-                .map_or_else(Vec::new, |(gate, _)| evidence::lines(plan, state, readings, gate, now)),
+            evidence: sheet(plan, state, readings, now),
             probes: standing::all(plan, state, readings, now),
             lines: lines(&feed.journal),
             telling: (0..state.steps.len())
@@ -130,6 +130,19 @@ impl Figures {
             _ => Call::None,
         }
     }
+}
+
+fn sheet(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<Evidence> {
+    let Some((gate, _)) = state.open_gate() else { return Vec::new() };
+    let mut lines = evidence::lines(plan, state, readings, gate, now);
+    for line in &mut lines {
+        // A comparison whose ground has moved says so in its own words.
+        let watched = plan.probe(&ProbeId::from(line.id.as_str()));
+        if watched.is_some_and(|probe| matches!(probe.schedule, Schedule::Every(_))) {
+            standing::never_its_last_value(line);
+        }
+    }
+    lines
 }
 
 fn lines(journal: &[Arc<Recorded>]) -> Vec<(usize, usize)> {

@@ -66,7 +66,15 @@ fn left_column(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, view: &mu
 
 fn right_column(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, view: &Main) {
     let gathered: Vec<Gathered<'_>> = PANES.iter().map(|pane| pane.gather(scene)).collect();
-    let wants: Vec<Want> = gathered.iter().map(|g| g.wants(scene)).collect();
+    let mut wants: Vec<Want> = gathered.iter().map(|g| g.wants(scene)).collect();
+    // None of them ever has to go: with one line each still says its worst.
+    let gaps = u16::try_from(wants.len().saturating_sub(1)).unwrap_or(0);
+    while wants.iter().map(|want| want.least).sum::<u16>() + gaps > area.height {
+        match wants.iter_mut().max_by_key(|want| want.least).filter(|want| want.least > 2) {
+            Some(largest) => largest.least -= 1,
+            None => break,
+        }
+    }
     for ((pane, g), place) in PANES.iter().zip(&gathered).zip(layout::stack(area, &wants)) {
         pane.draw(canvas, scene, g, place, view.focus.selection(pane.id));
     }

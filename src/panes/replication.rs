@@ -3,7 +3,7 @@
 //! A gauge shows value, trend, an estimate and its age; what was not measured is a dash with the reason,
 //! never a number.
 
-use crate::engine::reading::{Lag, LagUnit};
+use crate::engine::reading::{Lag, LagUnit, Verdict};
 use crate::engine::readings::{Track, Trend};
 use crate::plan::model::{ProbeKind, Section};
 use crate::ui::format;
@@ -38,7 +38,7 @@ fn note(scene: &Scene<'_>, seen: &[Seen<'_>]) -> Words<'static> {
     if seen.is_empty() {
         return words(Role::Dim, "no link counts now");
     }
-    let marker = seen.iter().any(|s| lag(scene, *s).is_some_and(|lag| lag.marker.is_some()));
+    let marker = seen.iter().any(|s| scene.readings.lag(&s.probe.id).is_some_and(|lag| lag.marker.is_some()));
     words(Role::Dim, if marker { "by marker" } else { "by position" })
 }
 
@@ -93,8 +93,10 @@ pub(super) fn call(scene: &Scene<'_>, seen: Seen<'_>) -> Call {
     }
 }
 
+/// How far behind it is, if anybody knows that now.
 fn lag<'a>(scene: &Scene<'a>, seen: Seen<'_>) -> Option<&'a Lag> {
-    scene.readings.lag(&seen.probe.id)
+    let fresh = !matches!(seen.evidence.verdict, Verdict::Stale | Verdict::Unknown);
+    scene.readings.lag(&seen.probe.id).filter(|_| fresh)
 }
 
 fn value(scene: &Scene<'_>, seen: Seen<'_>, call: Call) -> Words<'static> {

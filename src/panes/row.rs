@@ -157,8 +157,8 @@ pub(crate) fn wrap<'a>(pieces: &[Piece<'a>], width: u16, most: usize) -> Vec<Wor
     let width = usize::from(width.max(1));
     let mut lines: Vec<Words<'a>> = vec![Words::none()];
     let mut used = 0;
-    for piece in pieces {
-        for word in piece.text.as_str().split_inclusive(' ') {
+    for part in pieces {
+        for word in part.text.as_str().split_inclusive(' ') {
             let columns = SafeText::from(word.trim_end()).width();
             let breaks = used > 0 && used + columns > width && lines.len() < most;
             if breaks {
@@ -168,8 +168,15 @@ pub(crate) fn wrap<'a>(pieces: &[Piece<'a>], width: u16, most: usize) -> Vec<Wor
             let text = if used == 0 { word.trim_start().to_owned() } else { word.to_owned() };
             used += SafeText::from(&text).width();
             if let Some(line) = lines.last_mut() {
-                line.push(piece.role, text);
+                line.push(part.role, text);
             }
+        }
+    }
+    for line in &mut lines {
+        // The space at which a line was broken takes no column.
+        if let Some(last) = line.0.last_mut() {
+            let trimmed = last.text.as_str().trim_end().to_owned();
+            *last = piece(trimmed, last.role);
         }
     }
     lines

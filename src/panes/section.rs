@@ -202,11 +202,11 @@ impl Pane {
 }
 
 impl Gathered<'_> {
-    /// How many rows the pane wants.
+    /// How many rows the pane wants: at least for what calls.
     pub(super) fn wants(&self, scene: &Scene<'_>) -> Want {
         let rows = |n: usize| u16::try_from(n).unwrap_or(u16::MAX).saturating_add(1);
         let calls = self.lines.iter().filter(|line| line.call(scene) > Call::None).count();
-        Want { least: rows(calls.clamp(1, 3).min(self.lines.len())), all: rows(self.lines.len()) }
+        Want { least: rows(calls.clamp(1, 4).min(self.lines.len())), all: rows(self.lines.len()) }
     }
 }
 
@@ -246,7 +246,8 @@ fn fit(
         (!is_selected, std::cmp::Reverse(call))
     };
     order.sort_by_key(rank);
-    let mut shown: Vec<usize> = order.iter().copied().take(room.saturating_sub(1)).collect();
+    // The last row sums up the rest, unless it is the only one.
+    let mut shown: Vec<usize> = order.iter().copied().take(room.saturating_sub(1).max(1)).collect();
     let mut hidden: Vec<usize> = order.split_off(shown.len());
     shown.sort_unstable();
     hidden.sort_unstable();

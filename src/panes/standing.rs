@@ -3,6 +3,8 @@
 //! Owns the one translation from what was measured to what calls. Refuses to decide: verdicts and findings
 //! are the engine's, and so is what a gate makes of them.
 
+use std::time::Duration;
+
 use crate::clock::Now;
 use crate::engine::State;
 use crate::engine::reading::Verdict;
@@ -136,6 +138,7 @@ pub(crate) fn all(plan: &Plan, state: &State, readings: &Readings, now: Now) -> 
         .enumerate()
         .map(|(at, probe)| {
             let mut evidence = evidence::of_probe(state, readings, probe, now.boot);
+            never_its_last_value(&mut evidence);
             let mut standing = standing(plan, state, readings, probe, &evidence);
             // What was compared and whose ground has moved is stale, whatever it said.
             if standing == Standing::Well
@@ -148,6 +151,13 @@ pub(crate) fn all(plan: &Plan, state: &State, readings: &Readings, now: Now) -> 
             Kept { probe: at, evidence, standing }
         })
         .collect()
+}
+
+/// What has grown old says that it has, and not what it said when it was young.
+pub(crate) fn never_its_last_value(evidence: &mut Evidence) {
+    if let (Verdict::Stale, Some(age)) = (evidence.verdict, evidence.age) {
+        evidence.text = format!("no look for {}", format::span(Duration::from_secs(age.as_secs())));
+    }
 }
 
 fn standing(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, seen: &Evidence) -> Standing {
