@@ -1,5 +1,14 @@
 //! The screens, as text and as looks, at every size and in every light.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic,
+    reason = "tests"
+)]
+
 #[path = "screens/gate_keys.rs"]
 mod gate_keys;
 #[path = "screens/hostile.rs"]

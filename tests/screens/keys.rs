@@ -92,7 +92,7 @@ fn an_engine_that_is_silent_is_said_at_three_seconds_and_resumed_by_one_key_at_t
     hands.feed();
     hands.night.silence(Duration::from_millis(1_500));
     assert!(!hands.reads().contains("STALE"), "{}", hands.reads());
-    hands.night.silence(Duration::from_millis(2_000));
+    hands.night.silence(Duration::from_secs(2));
     let screen = hands.reads();
     assert!(screen.contains("STALE, the engine is silent for"), "{screen}");
     assert!(screen.contains("users read-only 3:0"), "the clock that users feel runs on\n{screen}");

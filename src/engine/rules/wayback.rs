@@ -1,6 +1,7 @@
 //! The way back: whether it is free, lossless, costs rows or is closed, how long it takes, and the last moment
 //! at which it is safe.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::clock::{Now, Timestamp};
@@ -76,10 +77,11 @@ pub fn way_back(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Wa
 /// The finished steps that an undo would take back, last finished first.
 pub fn to_undo<'a>(plan: &'a Plan, state: &'a State) -> impl Iterator<Item = &'a Step> {
     let mut slots: Vec<usize> = state.finished.clone();
+    let finished: HashSet<usize> = slots.iter().copied().collect();
     // What was ticked once and reopened, or began and ended badly, has changed something too.
     for (slot, at) in state.steps.iter().enumerate().take(plan.steps.len()) {
         let began = !matches!(at.status, Status::Pending | Status::Skipped) && at.started.is_some();
-        if began && !slots.contains(&slot) {
+        if began && !finished.contains(&slot) {
             slots.push(slot);
         }
     }
