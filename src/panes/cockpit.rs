@@ -188,6 +188,11 @@ impl Cockpit {
             self.end_shown = true;
             self.page = Page::Ending;
         }
+        // What was said while nobody vouched for the run is said no more once somebody does.
+        let was_gone = self.feed.as_ref().is_some_and(|old| old.contact.gone.is_some());
+        if was_gone && feed.contact.gone.is_none() {
+            self.notice = None;
+        }
         self.feed = Some(feed);
         self.figures = None;
         self.dirty = true;
