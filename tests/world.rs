@@ -249,7 +249,7 @@ fn the_shop_moves_and_comes_back_and_no_order_is_lost() {
     world.wait_until_drained();
     let lost = summary(world.path()).unwrap().lost_by_a_script_that_trusts_the_probe.unwrap();
     assert!(lost > 0, "the price job wrote behind the fence, and nothing was counted");
-    world.replicate(Direction::Back);
+    world.replicate(Direction::Both);
     world.point(Side::Target);
     assert!(world.status().client.refused_since.is_some(), "the target took orders before it was opened");
     run(target.lift()).unwrap();
@@ -305,12 +305,12 @@ fn a_world_that_is_killed_goes_on_where_it_was() {
     // Killed in the middle of the way, it keeps its direction, its fence and where users go.
     world.shut(Side::Source);
     world.wait_until_drained();
-    world.replicate(Direction::Back);
+    world.replicate(Direction::Both);
     world.point(Side::Target);
     world.kill_and_start_again();
     let status = world.status();
     assert_eq!(status.door.to, Side::Target);
-    assert_eq!((status.replication.direction, status.replication.running), (Direction::Back, true));
+    assert_eq!((status.replication.direction, status.replication.running), (Direction::Both, true));
     assert_eq!(status.client.accepted, 0);
     run(world.database(Side::Target).lift()).unwrap();
     world.wait_for_orders(30);
@@ -576,8 +576,8 @@ fn commands_do_what_a_plan_asks_of_the_world() {
 
     assert_eq!(command(&["__world-point", dir, "target"]).0, Some(0));
     assert_eq!(world.status().door.to, Side::Target);
-    assert_eq!(command(&["__world-do", dir, "replicate-back"]).0, Some(0));
-    assert_eq!(world.status().replication.direction, Direction::Back);
+    assert_eq!(command(&["__world-do", dir, "replicate-both"]).0, Some(0));
+    assert_eq!(world.status().replication.direction, Direction::Both);
     assert_eq!(command(&["__world-do", dir, "bring-target-back"]).0, Some(3));
     assert_eq!(command(&["__world-do", dir, "dance"]).0, Some(2));
     assert_eq!(command(&["__world-do", "/nowhere", "status"]).0, Some(3));

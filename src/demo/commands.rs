@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `__world --dir DIR [--fast] [--orders-per-second N] [--linger SECONDS]` | runs the world |
 //! | `__world-point DIR source\|target` | sends users to that side |
-//! | `__world-do DIR VERB` | `backup`, `replicate-forward`, `replicate-back`, `status`, `summary`, `end`, or an id of [`ACTIONS`] |
+//! | `__world-do DIR VERB` | `backup`, `replicate-forward`, `replicate-both`, `status`, `summary`, `end`, or an id of [`ACTIONS`] |
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -19,7 +19,7 @@ use super::control::{self, Request};
 use super::world::{self, Settings};
 use super::{Direction, Side, WorldError, backup, summary};
 
-const OTHER_VERBS: &str = "backup, replicate-forward, replicate-back, status, summary, end";
+const OTHER_VERBS: &str = "backup, replicate-forward, replicate-both, status, summary, end";
 
 /// Runs the hidden command that these words name, program's name left out; `None` when they name none.
 pub fn main(words: &[OsString]) -> Option<ExitCode> {
@@ -72,7 +72,7 @@ fn act(words: &[OsString]) -> Result<String, WorldError> {
     match verb.to_str().unwrap_or_default() {
         "backup" => json(&backup(&super::Dir::new(dir), Side::Source)?),
         "replicate-forward" => replicate(Direction::Forward),
-        "replicate-back" => replicate(Direction::Back),
+        "replicate-both" => replicate(Direction::Both),
         "status" => json(&control::status(dir)?),
         "summary" => json(&summary::summary(dir)?),
         "end" => control::tell(dir, &Request::End),

@@ -1,8 +1,9 @@
 //! The replicator: carries one side's changes to the other, a batch at a time, and is behind as
 //! replicators are.
 //!
-//! It runs in one direction, or not at all; which, outlives the process (`replication.json`). Turning it
-//! round is a plan's business: it asks nobody whether everything has arrived, and says what has not.
+//! It carries forward, or both ways, or not at all; which, outlives the process (`replication.json`). What
+//! it carries is not logged where it arrives, so both ways make no circle. Leaving a way is a plan's
+//! business: it asks nobody whether everything has arrived, and says what has not.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,24 +19,40 @@ use crate::databases::sqlite::convention;
 /// How long it waits before it tries to reach a side again.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Which way changes are carried.
+/// Which ways changes are carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// From source to target.
     Forward,
-    /// From target to source.
+    /// From source to target, and from target to source: a write that the source still takes arrives too.
+    Both,
+}
+
+/// One way of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Forward,
     Back,
+}
+
+impl Direction {
+    fn ways(self) -> &'static [Way] {
+        match self {
+            Direction::Forward => &[Way::Forward],
+            Direction::Both => &[Way::Forward, Way::Back],
+        }
+    }
 }
 
 /// What the replicator is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplicationStatus {
-    /// Which way it carries, or would.
+    /// Which ways it carries, or would.
     pub direction: Direction,
     /// Whether it carries at all.
     pub running: bool,
-    /// Entries of the log that the receiving side has not applied; `None` when it cannot be told.
+    /// Entries of the logs that the receiving sides have not applied; `None` when it cannot be told.
     pub behind: Option<u64>,
     /// Why it does not get on, in words.
     pub trouble: Option<String>,
@@ -71,8 +88,15 @@ struct Shared {
 struct Link {
     from: Connection,
     to: Connection,
-    direction: Direction,
+    way: Way,
     lease: [Lease; 2],
+}
+
+impl Link {
+    /// Whether one of the sides is to be let go.
+    fn ended(&self) -> bool {
+        self.lease.iter().any(Lease::ended)
+    }
 }
 
 impl Replicator {
@@ -110,20 +134,19 @@ impl Replicator {
         self.change(|task| Task { running: true, ..task }).map(drop)
     }
 
-    /// Carries in this direction from now on. Returns how much the other direction had not carried when
-    /// it was left, `None` when nothing was turned round or it cannot be told.
+    /// Carries in this direction from now on. Returns how much had not been carried of a way that was
+    /// left, `None` when none was left or it cannot be told.
     pub(super) fn turn(&self, direction: Direction) -> Result<Option<u64>, WorldError> {
         let before = self.change(|_| Task { direction, running: true })?;
-        if before.direction == direction {
-            return Ok(None);
-        }
-        Ok(self.0.behind(before.direction))
+        let mut left = before.direction.ways().iter().filter(|way| !direction.ways().contains(way));
+        Ok(left.next().and_then(|&way| self.0.behind(way)))
     }
 
     pub(super) fn status(&self) -> ReplicationStatus {
         let Task { direction, running } = *self.0.task();
         let trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        ReplicationStatus { direction, running, behind: self.0.behind(direction), trouble }
+        let behind = direction.ways().iter().map(|&way| self.0.behind(way)).sum();
+        ReplicationStatus { direction, running, behind, trouble }
     }
 
     fn change(&self, change: impl FnOnce(Task) -> Task) -> Result<Task, WorldError> {
@@ -136,37 +159,41 @@ impl Replicator {
     }
 
     fn run(&self, stop: &Stop, pace: Pace) {
-        let mut link = None;
+        let mut links = Vec::new();
         while !stop.is_told() {
-            let rest = match self.step(&mut link, pace.batch) {
+            let rest = match self.step(&mut links, pace.batch) {
                 Ok(()) => pace.every,
                 Err(e) => {
-                    link = None;
+                    links.clear();
                     self.note(Some(e.to_string()));
                     AGAIN
                 }
             };
-            let left = || link.as_ref().is_some_and(|link: &Link| link.lease.iter().any(Lease::ended));
-            stop.rest(rest, left);
+            stop.rest(rest, || links.iter().any(Link::ended));
         }
     }
 
-    /// Carries one batch, if there is anything to do.
-    fn step(&self, link: &mut Option<Link>, batch: u32) -> Result<(), WorldError> {
-        if link.as_ref().is_some_and(|link| link.lease.iter().any(Lease::ended)) {
-            *link = None;
+    /// Carries one batch each way, if there is anything to do.
+    fn step(&self, links: &mut Vec<Link>, batch: u32) -> Result<(), WorldError> {
+        if links.iter().any(Link::ended) {
+            links.clear();
         }
         let task = self.0.task();
         if !task.running {
-            *link = None;
+            links.clear();
             self.note(None);
             return Ok(());
         }
-        let link = match link {
-            Some(open) if open.direction == task.direction => open,
-            other => other.insert(self.0.link(task.direction)?),
-        };
-        convention::apply_batch(&mut link.from, &mut link.to, batch)?;
+        let ways = task.direction.ways();
+        links.retain(|link| ways.contains(&link.way));
+        for &way in ways {
+            if !links.iter().any(|link| link.way == way) {
+                links.push(self.0.link(way)?);
+            }
+        }
+        for link in links {
+            convention::apply_batch(&mut link.from, &mut link.to, batch)?;
+        }
         drop(task);
         self.note(None);
         Ok(())
@@ -186,18 +213,18 @@ impl Shared {
         self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn link(&self, direction: Direction) -> Result<Link, WorldError> {
-        let (from, to) = match direction {
-            Direction::Forward => (&self.source, &self.target),
-            Direction::Back => (&self.target, &self.source),
+    fn link(&self, way: Way) -> Result<Link, WorldError> {
+        let (from, to) = match way {
+            Way::Forward => (&self.source, &self.target),
+            Way::Back => (&self.target, &self.source),
         };
         let (from_lease, from) = open(from)?;
         let (to_lease, to) = open(to)?;
-        Ok(Link { from, to, direction, lease: [from_lease, to_lease] })
+        Ok(Link { from, to, way, lease: [from_lease, to_lease] })
     }
 
-    fn behind(&self, direction: Direction) -> Option<u64> {
-        let link = self.link(direction).ok()?;
+    fn behind(&self, way: Way) -> Option<u64> {
+        let link = self.link(way).ok()?;
         convention::lag(&link.from, &link.to).ok()
     }
 }
