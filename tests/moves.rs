@@ -41,11 +41,12 @@ fn users_move_and_no_order_is_lost() {
         matches!(e, Event::VerdictChanged { probe, verdict: Verdict::Fail, .. } if probe.as_str() == "fence:source")
     });
     assert!(found, "the write behind the fence is on the record");
-    let said = shop.direct_write(Side::Source).unwrap_err();
+    let said = shop.oracle().direct_write(Side::Source).unwrap_err();
     assert!(said.contains("fenced"), "{said}");
     shop.close();
-    let orders = shop.every_order_stands_once(Side::Target);
-    shop.never_both_sides();
+    let orders = shop.oracle().every_order_stands_once(Side::Target);
+    assert_eq!(shop.oracle().turns(), ["source", "target"]);
+    shop.oracle().both_the_same();
     println!("{orders} orders accepted, all of them on the target once");
 }
 
@@ -54,8 +55,9 @@ fn turned_back_before_the_switch_everything_is_where_it_was() {
     let (mut shop, _, last) = moved(TurnsBack::At("go"), Ending::RolledBack);
     assert!(last.state.switched.is_none());
     shop.close();
-    shop.every_order_stands_once(Side::Source);
-    shop.never_both_sides();
+    shop.oracle().every_order_stands_once(Side::Source);
+    assert_eq!(shop.oracle().turns(), ["source"]);
+    shop.oracle().both_the_same();
 }
 
 #[test]
@@ -63,6 +65,7 @@ fn turned_back_after_the_switch_the_orders_that_the_target_took_come_back_too() 
     let (mut shop, _, last) = moved(TurnsBack::At("announce"), Ending::RolledBack);
     assert!(last.state.switched.is_some());
     shop.close();
-    shop.every_order_stands_once(Side::Source);
-    shop.never_both_sides();
+    shop.oracle().every_order_stands_once(Side::Source);
+    assert_eq!(shop.oracle().turns(), ["source", "target", "source"]);
+    shop.oracle().both_the_same();
 }

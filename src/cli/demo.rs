@@ -9,7 +9,6 @@ use super::exit::{Exit, Failure};
 use super::run::page;
 use super::{open, print};
 use crate::demo::actions::{ACTIONS, Action, perform};
-use crate::demo::control::{self, Request};
 use crate::demo::summary::summary;
 use crate::demo::{WorldError, hold, world};
 use crate::engine::event::Mode as RunMode;
@@ -27,6 +26,7 @@ const PLAN: &str = include_str!("../../sample-plans/demo.toml");
 const OPERATOR: &str = "you";
 const KILL_ENGINE: &str = "kill-engine";
 const UP_WITHIN: Duration = Duration::from_secs(30);
+const DOWN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Moves a small shop from one database to another while its customers order: about five minutes.
 ///
@@ -64,9 +64,9 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     drop(held);
     if matches!(exit, Ok(Exit::Done | Exit::Different | Exit::Aborted))
         && open_run(&dir)?.is_none()
-        && let Err(error) = control::tell(&dir, &Request::End)
+        && let Err(error) = world::end(&dir, DOWN_WITHIN)
     {
-        print::error(&format!("the shop in {} goes on by itself: {error}", dir.display()));
+        print::error(&format!("the shop in {} was not closed: {error}", dir.display()));
     }
     exit
 }

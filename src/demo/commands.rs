@@ -19,6 +19,7 @@ use super::control::{self, Request};
 use super::world::{self, Settings};
 use super::{Direction, Side, WorldError, backup, summary};
 
+const END_WITHIN: Duration = Duration::from_secs(10);
 const OTHER_VERBS: &str = "backup, replicate-forward, replicate-both, status, summary, end";
 
 /// Runs the hidden command that these words name, program's name left out; `None` when they name none.
@@ -75,7 +76,7 @@ fn act(words: &[OsString]) -> Result<String, WorldError> {
         "replicate-both" => replicate(Direction::Both),
         "status" => json(&control::status(dir)?),
         "summary" => json(&summary::summary(dir)?),
-        "end" => control::tell(dir, &Request::End),
+        "end" => world::end(dir, END_WITHIN).map(|()| "the world has ended".to_owned()),
         other => {
             let action = Action::find(other).ok_or_else(|| {
                 let ids: Vec<&str> = ACTIONS.iter().map(|action| action.id).collect();

@@ -6,7 +6,7 @@
 //! business: it asks nobody whether everything has arrived, and says what has not.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -97,6 +97,11 @@ impl Link {
     fn ended(&self) -> bool {
         self.lease.iter().any(Lease::ended)
     }
+
+    /// Whether everything has arrived.
+    fn carried(&self) -> bool {
+        convention::lag(&self.from, &self.to) == Ok(0)
+    }
 }
 
 impl Replicator {
@@ -147,6 +152,21 @@ impl Replicator {
         let trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let behind = direction.ways().iter().map(|&way| self.0.behind(way)).sum();
         ReplicationStatus { direction, running, behind, trouble }
+    }
+
+    /// Carries what is left when nobody writes any more, so that both sides are left the same. Gives up after
+    /// `patience`: a side that is away keeps nobody waiting.
+    pub(super) fn carry_the_rest(&self, patience: Duration, batch: u32) {
+        let began = Instant::now();
+        let mut links = Vec::new();
+        while began.elapsed() < patience {
+            if let Err(e) = self.step(&mut links, batch) {
+                return tracing::warn!("replicator: the rest is not carried: {e}");
+            }
+            if links.iter().all(Link::carried) {
+                return;
+            }
+        }
     }
 
     fn change(&self, change: impl FnOnce(Task) -> Task) -> Result<Task, WorldError> {

@@ -30,6 +30,10 @@ pub use super::folder::make;
 
 /// How often the world looks whether anybody holds it.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long who ends a world waits before it looks again whether it has ended.
+const AGAIN: Duration = Duration::from_millis(10);
+/// How long the replicator may take to carry the rest at the end.
+const CARRY_THE_REST: Duration = Duration::from_secs(2);
 
 /// How lively the world is.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +111,24 @@ pub fn find(dir: &Path) -> Result<Option<Running>, WorldError> {
     }
 }
 
+/// Ends the world that runs on this folder, and waits until it has.
+///
+/// # Errors
+/// [`WorldError::NotRunning`] when none does; [`WorldError::Refused`] when it takes longer than `patience`.
+pub fn end(dir: &Path, patience: Duration) -> Result<(), WorldError> {
+    control::tell(dir, &control::Request::End)?;
+    let began = Instant::now();
+    while files::take_world(&Dir::new(dir))?.is_none() {
+        if began.elapsed() > patience {
+            let why =
+                format!("the world on {} is asked to end, and goes on after {patience:?}", dir.display());
+            return Err(WorldError::Refused(why));
+        }
+        std::thread::sleep(AGAIN);
+    }
+    Ok(())
+}
+
 fn read_running(dir: &Dir) -> Result<Option<Running>, WorldError> {
     let Some(text) = files::read(&dir.world_json())? else { return Ok(None) };
     serde_json::from_str(&text).map(Some).map_err(|e| WorldError::NotAWorld {
@@ -176,7 +198,7 @@ async fn run(dir: &Dir, settings: &Settings) -> Result<(), WorldError> {
     });
     let client = Client::new(clock.clone(), stop.clone(), password, lines);
 
-    let levers = Levers { clock, source, target, replicator, door };
+    let levers = Levers { clock, source, target, replicator: replicator.clone(), door };
     let world = World { levers, price_job, client: Arc::clone(&client), stop: stop.clone() };
     let listener = control::listen(dir)?;
     tokio::spawn(control::serve(listener, stop.clone(), Arc::new(move |request| world.answer(&request))));
@@ -197,7 +219,10 @@ async fn run(dir: &Dir, settings: &Settings) -> Result<(), WorldError> {
     };
     tracing::info!("ending: {cause}");
     stop.ask(cause.clone());
-    end(stop, client, log, parts, dir).await?;
+    settle(stop, client, log, parts, dir).await?;
+    let batch = settings.batch;
+    let rest = tokio::task::spawn_blocking(move || replicator.carry_the_rest(CARRY_THE_REST, batch));
+    rest.await.map_err(|_| WorldError::PartEnded("replicator"))?;
     match cause {
         Cause::Asked(_) => Ok(()),
         Cause::PartEnded(part) => Err(WorldError::PartEnded(part)),
@@ -205,7 +230,7 @@ async fn run(dir: &Dir, settings: &Settings) -> Result<(), WorldError> {
 }
 
 /// Lets every order in flight be answered, then tells the parts, then forces the client's log to disk.
-async fn end(
+async fn settle(
     stop: Stop,
     client: tokio::task::JoinHandle<()>,
     log: tokio::task::JoinHandle<io::Result<()>>,

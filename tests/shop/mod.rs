@@ -1,6 +1,5 @@
 //! A real cutover without a screen: the demo's world, the engine as its own process, and a person who answers
-//! over the control socket what a person would answer at the cockpit. What became of every order is read from
-//! the client's own log and with the `sqlite3` command, not with code of ours.
+//! over the control socket what a person would answer at the cockpit. What became of every order says the oracle.
 
 #![allow(
     dead_code,
@@ -13,7 +12,10 @@
     reason = "each test binary uses its part"
 )]
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+#[path = "../oracle/mod.rs"]
+pub mod oracle;
+
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -22,8 +24,10 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
+use oracle::Oracle;
+
 use cutover::clock::{Clock, Timestamp};
-use cutover::demo::{Dir, Hold, Side, hold, world};
+use cutover::demo::{Dir, Direction, Hold, Side, hold, world};
 use cutover::engine::event::{Decision, Ending, HoldCause, Mode};
 use cutover::engine::input::{GateAnswer, Intent};
 use cutover::engine::reading::{Facts, Verdict};
@@ -138,86 +142,9 @@ impl Shop {
         launch::engine(&exe(), &self.run).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// What `sqlite3` answers.
-    pub fn sqlite(&self, side: Side, sql: &str) -> String {
-        let out = Command::new("sqlite3")
-            .args(["-cmd", ".timeout 10000"])
-            .arg(self.database(side))
-            .arg(sql)
-            .output()
-            .unwrap();
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        String::from_utf8(out.stdout).unwrap()
-    }
-
-    /// What `sqlite3` says to a direct write.
-    pub fn direct_write(&self, side: Side) -> Result<(), String> {
-        let out = Command::new("sqlite3")
-            .args(["-cmd", ".timeout 10000"])
-            .arg(self.database(side))
-            .arg("insert into customers (id, name, town) select max(id) + 1, 'stray', 'x' from customers")
-            .output()
-            .unwrap();
-        if out.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&out.stderr).into_owned()) }
-    }
-
-    /// Every order for which the client was told 2xx stands exactly once on a side, whole. Gives their number.
-    pub fn every_order_stands_once(&self, side: Side) -> usize {
-        let log = std::fs::read_to_string(Dir::new(self.dir()).client_log()).unwrap();
-        let accepted: Vec<&str> = log
-            .lines()
-            .map(|line| line.split(' ').collect::<Vec<_>>())
-            .filter(|words| words.last() == Some(&"201"))
-            .filter_map(|words| words.get(3).copied())
-            .collect();
-        let stored: BTreeMap<String, u32> = self
-            .sqlite(
-                side,
-                "select o.id, count(*) from orders o join payments p on p.order_id = o.id group by o.id",
-            )
-            .lines()
-            .map(|line| line.split_once('|').unwrap())
-            .map(|(id, times)| (id.to_owned(), times.parse().unwrap()))
-            .collect();
-        let missing: Vec<_> = accepted.iter().filter(|id| stored.get(**id) != Some(&1)).take(5).collect();
-        assert!(missing.is_empty(), "not exactly once on the {side}: {missing:?}");
-        assert_eq!(accepted.iter().collect::<HashSet<_>>().len(), accepted.len(), "an order was told twice");
-        accepted.len()
-    }
-
-    /// At no moment both sides took orders: by the client's log, in which every line has its time and side.
-    pub fn never_both_sides(&self) {
-        let log = std::fs::read_to_string(Dir::new(self.dir()).client_log()).unwrap();
-        let mut turns: Vec<String> = Vec::new();
-        let mut taken: Vec<(u64, String)> = log
-            .lines()
-            .map(|line| line.split(' ').collect::<Vec<_>>())
-            .filter(|words| words.last() == Some(&"201"))
-            .map(|words| (words[1].parse().unwrap(), words[4].to_owned()))
-            .collect();
-        taken.sort();
-        for (_, side) in taken {
-            if turns.last() != Some(&side) {
-                turns.push(side);
-            }
-        }
-        assert!(turns.len() <= 3, "the sides took orders in turns: {turns:?}");
-    }
-
-    /// What `sqlite3` dumps of the tables that are moved.
-    pub fn dump(&self, side: Side) -> String {
-        ["customers", "products", "orders", "order_lines", "payments"].iter().fold(
-            String::new(),
-            |mut all, table| {
-                writeln!(
-                    all,
-                    "{table}\n{}",
-                    self.sqlite(side, &format!("select * from {table} order by 1, 2"))
-                )
-                .unwrap();
-                all
-            },
-        )
+    /// The judge of this world.
+    pub fn oracle(&self) -> Oracle {
+        Oracle::of(self.dir())
     }
 
     /// Tells the world to end, so that nothing moves any more.
@@ -484,10 +411,10 @@ struct Sitting {
 /// What a person finds who looks whether a step has happened.
 fn truth(shop: &Shop, step: &str, undo: bool) -> bool {
     let status = cutover::demo::control::status(&shop.dir());
-    let fence = |side| shop.sqlite(side, "select fence from cutover_state").trim().to_owned();
+    let oracle = shop.oracle();
+    let fence = |side| oracle.sqlite(side, "select fence from cutover_state").trim().to_owned();
     let locked = shop.dir().join("deploys-locked").exists();
-    let back =
-        |is: bool| status.as_ref().is_ok_and(|s| (format!("{:?}", s.replication.direction) == "Back") == is);
+    let back = |is: bool| status.as_ref().is_ok_and(|s| (s.replication.direction == Direction::Both) == is);
     let at = |side| status.as_ref().is_ok_and(|s| s.door.to == side);
     match (step, undo) {
         ("lock-deploys", undo) => locked != undo,
