@@ -180,9 +180,10 @@ impl Track {
         if recent.len() < 4 || t1 - t0 < 1.0 {
             return Trend::Unclear;
         }
-        let slope = least_squares_slope(&recent);
-        // Less than a hundredth of what is behind in a second is neither one nor the other.
-        if slope.abs() < (now / 100.0).max(0.5) {
+        let (slope, error) = slope_and_error(&recent);
+        // Less than a hundredth of what is behind in a second is neither one nor the other, and so is what goes
+        // up and down as the load does.
+        if slope.abs() < (now / 100.0).max(0.5) || slope.abs() < SIGNIFICANT * error {
             Trend::Steady
         } else if slope > 0.0 {
             Trend::Growing(slope)
@@ -252,12 +253,21 @@ fn is_open(reading: &Reading) -> bool {
     matches!(&reading.result, Ok(Measure { facts: Facts::Fence(fence), .. }) if fence.state == FenceState::Open)
 }
 
+/// How many of its own standard errors a slope must have to be told from noise.
+const SIGNIFICANT: f64 = 3.0;
+
+/// The slope of the line of least squares and its standard error (simple linear regression, as in Draper and
+/// Smith, *Applied Regression Analysis*, 1.3 and 1.4): the root of what is left over, by n - 2, and by the spread.
 #[expect(clippy::cast_precision_loss, reason = "a handful of points")]
-fn least_squares_slope(points: &[(f64, f64)]) -> f64 {
+fn slope_and_error(points: &[(f64, f64)]) -> (f64, f64) {
     let n = points.len() as f64;
     let (mx, my) = (points.iter().map(|p| p.0).sum::<f64>() / n, points.iter().map(|p| p.1).sum::<f64>() / n);
-    let (num, den) = points
-        .iter()
-        .fold((0.0, 0.0), |(num, den), &(x, y)| (num + (x - mx) * (y - my), den + (x - mx) * (x - mx)));
-    if den == 0.0 { 0.0 } else { num / den }
+    let sum = |of: fn(f64, f64) -> f64| points.iter().map(|&(x, y)| of(x - mx, y - my)).sum::<f64>();
+    let (xx, xy, yy) = (sum(|x, _| x * x), sum(|x, y| x * y), sum(|_, y| y * y));
+    if xx == 0.0 || n <= 2.0 {
+        return (0.0, f64::INFINITY);
+    }
+    let slope = xy / xx;
+    let left_over = (yy - slope * xy).max(0.0);
+    (slope, (left_over / (n - 2.0) / xx).sqrt())
 }

@@ -24,6 +24,50 @@ pub struct Found {
     pub letters: Vec<u32>,
 }
 
+/// How an entry fits. Before any score: enter on a few scattered letters must not do something else than the words
+/// that were typed say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    /// By letters that stand in it, in order.
+    Letters,
+    /// Each word that was typed begins one of its words.
+    Words,
+    /// What was typed stands in it as it is, from the start of a word.
+    Text,
+    /// It is the id.
+    Whole,
+}
+
+impl Fit {
+    fn of(typed: &str, entry: &Entry) -> Fit {
+        let typed = typed.trim().to_lowercase();
+        let texts = [entry.title.to_lowercase(), entry.id.to_lowercase()];
+        let words = |text: &str| -> Vec<String> {
+            text.split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect()
+        };
+        let stands = |text: &String| {
+            text.match_indices(&typed).any(|(at, _)| {
+                text.get(..at)
+                    .and_then(|before| before.chars().next_back())
+                    .is_none_or(|c| !c.is_alphanumeric())
+            })
+        };
+        let begins = |text: &String| {
+            let words = words(text);
+            typed.split_whitespace().all(|begin| words.iter().any(|word| word.starts_with(begin)))
+        };
+        if entry.id == typed {
+            Fit::Whole
+        } else if texts.iter().any(stands) {
+            Fit::Text
+        } else if texts.iter().any(begins) {
+            Fit::Words
+        } else {
+            Fit::Letters
+        }
+    }
+}
+
 /// Finds entries; keep one, since its tables take a while to build.
 #[derive(Debug)]
 pub struct Palette {
@@ -39,21 +83,20 @@ impl Default for Palette {
 impl Palette {
     /// The entries that fit `typed`, best first; all of them, in their order, when nothing was typed.
     pub fn find(&mut self, typed: &str, entries: &[Entry]) -> Vec<Found> {
-        let pattern = Pattern::parse(typed, CaseMatching::Smart, Normalization::Smart);
-        let mut found: Vec<(u32, Found)> = Vec::new();
+        let pattern = Pattern::parse(typed, CaseMatching::Ignore, Normalization::Smart);
+        let mut found: Vec<((Fit, u32), Found)> = Vec::new();
         for (number, entry) in entries.iter().enumerate() {
             let mut letters = Vec::new();
             let title = self.score(&pattern, &entry.title, Some(&mut letters));
-            // Who types an id knows it: as good as a title, and a whole one better.
-            let id = self.score(&pattern, &entry.id, None).map(|s| s + u32::from(entry.id == typed) * 1_000);
-            if let Some(score) = title.max(id) {
+            // Who types an id knows it: as good as a title.
+            if let Some(score) = title.max(self.score(&pattern, &entry.id, None)) {
                 letters.sort_unstable();
                 letters.dedup();
-                found.push((score, Found { entry: number, letters }));
+                found.push(((Fit::of(typed, entry), score), Found { entry: number, letters }));
             }
         }
         // Stable: entries that fit equally well keep their order.
-        found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        found.sort_by_key(|(fit, _)| std::cmp::Reverse(*fit));
         found.into_iter().map(|(_, found)| found).collect()
     }
 
@@ -104,6 +147,25 @@ mod tests {
         assert_eq!(best("note journal"), Some("note".into()), "words in any order");
         assert_eq!(best("skip"), Some("skip".into()));
         assert_eq!(best("zzz"), None);
+    }
+
+    #[test]
+    fn what_was_typed_comes_before_letters_that_happen_to_stand_there() {
+        let entries = [
+            ("hold", "Stops at once: nothing starts any more, the replicator and the rest stand"),
+            ("stop-replicator", "demo: Stop the replicator"),
+            ("start-replicator", "demo: Start the replicator"),
+        ]
+        .map(|(id, title)| Entry { title: title.to_owned(), id: id.to_owned() });
+        for (typed, best) in [
+            ("stop the", "stop-replicator"),
+            ("start the", "start-replicator"),
+            ("Start The", "start-replicator"),
+            ("hold", "hold"),
+        ] {
+            let found = Palette::default().find(typed, &entries);
+            assert_eq!(found.first().map(|f| entries[f.entry].id.as_str()), Some(best), "{typed}");
+        }
     }
 
     #[test]

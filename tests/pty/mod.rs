@@ -168,15 +168,14 @@ impl Terminal {
         i32::try_from(self.child.process_id().unwrap()).unwrap()
     }
 
-    /// What has to be typed at the gate, once it stands there: `g then cloud abcd  to say GO`.
+    /// What has to be typed at the gate, once it can be passed: `g then cloud abcd  to say GO`.
     pub fn answer(&mut self) -> String {
-        self.until("what to type stands on the gate", |screen| {
-            let words: Vec<&str> = screen.split_whitespace().collect();
-            let at = words.windows(2).position(|w| w == ["g", "then"])?;
-            let rest = words.get(at + 2..)?;
-            let end = rest.windows(2).position(|w| w == ["to", "say"])?;
-            Some(rest.get(..end)?.join(" "))
-        })
+        self.until("what to type stands on the gate", |screen| entry(screen, "to say GO"))
+    }
+
+    /// What would have to be typed at a gate that cannot be passed yet: `g then cloud abcd: opens when …`.
+    pub fn answer_too_early(&mut self) -> String {
+        self.until("what to type stands on the gate that is shut", |screen| entry(screen, ": opens when"))
     }
 }
 
@@ -185,6 +184,12 @@ impl Drop for Terminal {
         // A test that failed leaves nothing behind; one that did not has seen it end.
         let _gone = self.child.kill();
     }
+}
+
+/// What stands on a gate between `g then` and these words.
+fn entry(screen: &str, end: &str) -> Option<String> {
+    let line = screen.lines().find_map(|line| line.split_once("g then ")).map(|(_, rest)| rest)?;
+    line.split_once(end).map(|(entry, _)| entry.trim().to_owned())
 }
 
 fn size16(n: u16) -> std::num::NonZero<u16> {

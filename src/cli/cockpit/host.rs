@@ -100,7 +100,8 @@ impl Host {
                     let mut next = Some(first);
                     while let Some(wake) = next {
                         self.take(wake)?;
-                        next = self.screen.woken.try_recv().ok().filter(|_| Instant::now() < until);
+                        // Time first: what has been received is taken, or it would be lost.
+                        next = (Instant::now() < until).then(|| self.screen.woken.try_recv().ok()).flatten();
                     }
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}

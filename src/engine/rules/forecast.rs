@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock::{Now, Timestamp};
 use crate::engine::State;
 use crate::engine::reading::Verdict;
-use crate::engine::readings::{Readings, Trend};
+use crate::engine::readings::{Readings, Track, Trend};
 use crate::engine::state::{Stage, Status, UndoStatus, elapsed};
 use crate::plan::model::{ProbeKind, Step, StepKind, WaitFor};
 use crate::plan::{Plan, ProbeId, StepId};
@@ -96,17 +96,31 @@ fn remaining(
         Status::Done | Status::Skipped => Ok(Duration::ZERO),
         Status::Failed => Err(format!("{} failed", step.id)),
         Status::Unknown => Err(format!("{} is unknown", step.id)),
-        Status::Pending | Status::RetryAt(_) => Ok(estimate),
-        Status::Running | Status::Proving => {
-            if let StepKind::Wait(WaitFor::CaughtUp(links)) = &step.kind {
-                converges(plan, readings, links, now)?;
+        Status::Pending | Status::RetryAt(_) => {
+            for link in links(step) {
+                let trend = readings.track(link).map(Track::trend);
+                if let (Some(probe), Some(Trend::Growing(_))) = (plan.probe(link), trend) {
+                    return Err(probe.title.clone());
+                }
             }
+            Ok(estimate)
+        }
+        Status::Running | Status::Proving => {
+            converges(plan, readings, links(step), now)?;
             if let Some(because) = &at.reopened {
                 return Err(because.clone());
             }
             let spent = at.started.map_or(Duration::ZERO, |s| elapsed(s, now));
             Ok(estimate.saturating_sub(spent))
         }
+    }
+}
+
+/// The links that a step waits for.
+fn links(step: &Step) -> &[ProbeId] {
+    match &step.kind {
+        StepKind::Wait(WaitFor::CaughtUp(links)) => links,
+        _ => &[],
     }
 }
 
@@ -117,7 +131,7 @@ fn converges(plan: &Plan, readings: &Readings, links: &[ProbeId], now: Now) -> R
             Verdict::Unknown | Verdict::Stale => return Err(probe.title.clone()),
             Verdict::Pass | Verdict::Fail => {}
         }
-        match readings.track(id).map(super::super::readings::Track::trend) {
+        match readings.track(id).map(Track::trend) {
             Some(Trend::Growing(_) | Trend::Steady) => return Err(probe.title.clone()),
             Some(Trend::Unclear | Trend::Zero | Trend::Draining(_)) | None => {}
         }

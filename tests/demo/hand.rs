@@ -1,0 +1,162 @@
+//! The hand that drives `cutover demo`: what is pressed, and what has to stand on the screen before.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use cutover::demo::Side;
+use tempfile::TempDir;
+
+use crate::oracle::Oracle;
+use crate::pty::Terminal;
+
+/// The demo in a terminal, and a person before it.
+pub(crate) struct Demo {
+    home: TempDir,
+    pub(crate) terminal: Terminal,
+}
+
+impl Demo {
+    pub(crate) fn start() -> Demo {
+        let home = TempDir::new().unwrap();
+        let dir = home.path().join("shop");
+        let terminal =
+            Terminal::start(home.path(), 120, 36, &["demo", "--fast", "--dir", dir.to_str().unwrap()]);
+        Demo { home, terminal }
+    }
+
+    fn shop(&self) -> PathBuf {
+        self.home.path().join("shop")
+    }
+
+    /// The start page, and everything up to the first gate.
+    pub(crate) fn prepare(&mut self) {
+        let t = &mut self.terminal;
+        t.shows("Type cloud to start");
+        t.shows("is demo-dc1");
+        t.text("cloud");
+        t.enter();
+        t.shows("Tell the customers");
+        t.text("c");
+        t.shows("A note?");
+        t.enter();
+        t.shows("GO / NO-GO   Stop writes");
+    }
+
+    /// Says GO: what stands on the gate, once it is armed.
+    pub(crate) fn go(&mut self) {
+        let answer = self.terminal.answer();
+        // The gate arms a moment after it was drawn; a person needs longer to read it.
+        self.terminal.pump(Duration::from_millis(1700));
+        self.terminal.text("g");
+        self.terminal.text(&answer);
+        self.terminal.enter();
+    }
+
+    /// Says GO at a gate that is shut, and is told why not.
+    pub(crate) fn go_is_refused(&mut self) {
+        let answer = self.terminal.answer_too_early();
+        self.terminal.pump(Duration::from_millis(1700));
+        self.terminal.text("g");
+        self.terminal.text(&answer);
+        self.terminal.enter();
+        self.terminal.shows("Not yet: ");
+        self.terminal.esc();
+    }
+
+    /// Answers every alarm that wants an answer.
+    pub(crate) fn answers_alarms(&mut self) {
+        for _ in 0..20 {
+            self.terminal.pump(Duration::from_millis(700));
+            if !self.terminal.screen().contains("not answered") {
+                return;
+            }
+            self.terminal.text("a");
+        }
+    }
+
+    /// NO-GO, and then the way back.
+    pub(crate) fn turn_back(&mut self) {
+        let t = &mut self.terminal;
+        // A key that came before the gate could be read would be dropped.
+        t.pump(Duration::from_millis(1500));
+        t.text("n");
+        t.shows("enter done");
+        t.text("we turn back");
+        t.enter();
+        t.shows("held");
+        self.roll_back();
+    }
+
+    fn roll_back(&mut self) {
+        let t = &mut self.terminal;
+        t.text(":");
+        t.text("roll");
+        t.shows("rollback");
+        t.enter();
+        t.pump(Duration::from_millis(300));
+        t.text("we turn back");
+        t.enter();
+        t.until("the way back's gate asks", |s| s.contains("g then").then_some(()));
+        self.go();
+    }
+
+    /// The price job writes behind the fence: it is found, ended from the census, and everything ticks again.
+    pub(crate) fn end_the_price_job(&mut self) {
+        let t = &mut self.terminal;
+        t.shows("price-job");
+        t.text("4");
+        t.shows("Sessions older than the fence");
+        t.text("G");
+        t.text("x");
+        t.shows("to end its session");
+        t.text("price-job");
+        t.enter();
+        t.until("the session is gone", |s| (!s.contains("Sessions older")).then_some(()));
+        t.text("1");
+        t.shows("GO / NO-GO   Send users to the cloud");
+        // The breach raised alarms: they want an answer before anybody goes on.
+        self.answers_alarms();
+    }
+
+    /// Ends the shop, so that nothing moves any more.
+    pub(crate) fn ends(&mut self, exit: u32) {
+        self.terminal.pump(Duration::from_secs(1));
+        println!("{}", self.terminal.screen());
+        self.terminal.text("q");
+        assert_eq!(self.terminal.exit(), exit);
+    }
+
+    /// Where the front door sends users.
+    pub(crate) fn users_are_on(&self) -> Side {
+        cutover::demo::control::status(&self.shop()).unwrap().door.to
+    }
+
+    /// The judge of this shop.
+    pub(crate) fn oracle(&self) -> Oracle {
+        Oracle::of(self.shop())
+    }
+
+    /// Does something to the shop, from the palette.
+    pub(crate) fn does(&mut self, words: &str, title: &str) {
+        let t = &mut self.terminal;
+        // A key that came before a gate could be read would be dropped.
+        t.pump(Duration::from_millis(1700));
+        t.text(":");
+        t.text(words);
+        t.shows(title);
+        t.enter();
+        t.shows(&format!("demo: {title}: "));
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // A demo that failed leaves an engine and a shop behind.
+        let _ended = Command::new(env!("CARGO_BIN_EXE_cutover"))
+            .arg("__world-do")
+            .arg(self.shop())
+            .arg("end")
+            .output();
+    }
+}
