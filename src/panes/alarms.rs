@@ -23,13 +23,13 @@ pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
     Gathered { well: note.clone(), note, lines }
 }
 
-/// Raised ones first, those to answer before the answered; then what is clear and not answered yet.
+/// Those to answer first, raised before clear; then what is answered or clear.
 fn seen<'a>(scene: &Scene<'a>) -> Vec<(&'a AlarmId, &'a Alarm)> {
     let mut all: Vec<_> = scene.state.alarms.iter().collect();
     all.sort_by_key(|(_, alarm)| {
         (
+            !wants_answer(alarm),
             alarm.cleared.is_some(),
-            alarm.acknowledged.is_some(),
             std::cmp::Reverse(alarm.severity),
             std::cmp::Reverse(alarm.raised),
         )
@@ -37,9 +37,9 @@ fn seen<'a>(scene: &Scene<'a>) -> Vec<(&'a AlarmId, &'a Alarm)> {
     all
 }
 
-/// Whether somebody has to answer it.
+/// Whether somebody has to answer it: a warning even when it went by itself, since gates wait for it.
 pub(super) fn wants_answer(alarm: &Alarm) -> bool {
-    alarm.cleared.is_none() && alarm.acknowledged.is_none()
+    alarm.acknowledged.is_none() && (alarm.cleared.is_none() || alarm.severity == Severity::Warning)
 }
 
 fn note(seen: &[(&AlarmId, &Alarm)]) -> Words<'static> {

@@ -305,7 +305,9 @@ fn zero_wait<'a>(scene: &Scene<'a>, links: &'a [ProbeId]) -> Words<'a> {
     for id in links {
         let Some(probe) = scene.plan.probe(id) else { continue };
         let ProbeKind::Link(link) = &probe.kind else { continue };
-        let Err(why) = replication::caught_up(scene.state, scene.readings, probe, link, scene.now) else {
+        let Err(why) =
+            replication::caught_up(scene.plan, scene.state, scene.readings, probe, link, scene.now)
+        else {
             continue;
         };
         let Some(seen) = scene.seen(id) else { continue };

@@ -34,8 +34,8 @@ impl Demo {
         let t = &mut self.terminal;
         t.shows("Type cloud to start");
         t.shows("is demo-dc1");
-        t.text("cloud");
-        t.enter();
+        // A machine that is very busy reads several keys at once, and takes them for a paste.
+        t.until_typed("cloud", "a paste starts nothing");
         t.shows("Tell the customers");
         t.text("c");
         t.shows("A note?");
@@ -127,6 +127,19 @@ impl Demo {
         assert_eq!(self.terminal.exit(), exit);
     }
 
+    /// A key that comes before a gate's new sheet could be read is dropped.
+    pub(crate) fn opens_the_palette(&mut self) {
+        for _ in 0..20 {
+            self.terminal.text(":");
+            self.terminal.pump(Duration::from_millis(300));
+            if self.terminal.screen().contains("Command") {
+                // On a busy machine the first one came late, and the second stands in the field.
+                self.terminal.bytes(b"\x15");
+                return;
+            }
+        }
+    }
+
     /// Where the front door sends users.
     pub(crate) fn users_are_on(&self) -> Side {
         cutover::demo::control::status(&self.shop()).unwrap().door.to
@@ -139,10 +152,8 @@ impl Demo {
 
     /// Does something to the shop, from the palette.
     pub(crate) fn does(&mut self, words: &str, title: &str) {
+        self.opens_the_palette();
         let t = &mut self.terminal;
-        // A key that came before a gate could be read would be dropped.
-        t.pump(Duration::from_millis(1700));
-        t.text(":");
         t.text(words);
         t.shows(title);
         t.enter();

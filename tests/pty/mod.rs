@@ -76,6 +76,19 @@ impl Terminal {
         }
     }
 
+    /// Types a word and `enter`, and again for as long as it was taken for a paste: a machine that is very busy
+    /// reads several keys at once.
+    pub fn until_typed(&mut self, word: &str, refusal: &str) {
+        for _ in 0..10 {
+            self.text(word);
+            self.enter();
+            self.pump(Duration::from_millis(500));
+            if !self.screen().contains(refusal) {
+                return;
+            }
+        }
+    }
+
     /// Presses `enter`.
     pub fn enter(&mut self) {
         self.text("\r");

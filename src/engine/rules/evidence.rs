@@ -231,7 +231,7 @@ impl Scope<'_> {
                 |kind| matches!(kind, StepKind::Wait(WaitFor::CaughtUp(links)) if links.contains(&probe.id)),
             )
         {
-            caught_up(self.state, self.readings, probe, self.now, &mut line);
+            caught_up(self.plan, self.state, self.readings, probe, self.now, &mut line);
         }
         if probe.schedule == Schedule::OnDemand
             && line.verdict == Verdict::Pass
@@ -361,7 +361,8 @@ pub fn of_probe(state: &State, readings: &Readings, probe: &Probe, now: Boot) ->
     let position = match last.map(|r| &r.result) {
         Some(Ok(m)) => match &m.facts {
             Facts::Fence(_) => fence_position(state, probe),
-            Facts::Compared(c) => Some(c.positions.0.clone()),
+            // What is compared again and again holds at another position each time, and that is no news.
+            Facts::Compared(c) => (probe.schedule == Schedule::OnDemand).then(|| c.positions.0.clone()),
             Facts::Still(Still { baseline, .. }) => Some(baseline.chars().take(12).collect()),
             Facts::Identity { system, .. } => Some(system.clone()),
             Facts::Plain | Facts::Number { .. } | Facts::Lag(_) => None,
@@ -438,12 +439,12 @@ fn bound(probe: &Probe) -> String {
 }
 
 /// A link that a step before this gate waited for must still be at zero, at the position that was reached.
-fn caught_up(state: &State, readings: &Readings, probe: &Probe, now: Now, line: &mut Evidence) {
+fn caught_up(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, now: Now, line: &mut Evidence) {
     let ProbeKind::Link(wanted) = &probe.kind else { return };
     line.bound = format!("zero for {}s since the fence", wanted.zero_for.as_secs());
     line.position = state.zeros.get(&probe.id).map(|z| z.position.clone());
     if line.verdict == Verdict::Pass
-        && let Err(why) = replication::caught_up(state, readings, probe, wanted, now)
+        && let Err(why) = replication::caught_up(plan, state, readings, probe, wanted, now)
     {
         line.verdict = Verdict::Fail;
         line.finding = Some(finding(&line.id, "not caught up"));

@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
-use crate::clock::Now;
+use crate::clock::{Boot, Now};
 use crate::engine::State;
-use crate::engine::reading::{FenceState, MarkerSeen};
+use crate::engine::reading::{FenceState, MarkerSeen, Verdict};
 use crate::engine::readings::Readings;
-use crate::plan::model::{Link, Probe};
+use crate::plan::model::{Link, Probe, ProbeKind};
+use crate::plan::{EndpointId, Plan};
 
 /// For how long a link has been caught up, or what is missing, in words.
 pub fn caught_up(
+    plan: &Plan,
     state: &State,
     readings: &Readings,
     probe: &Probe,
@@ -28,8 +30,10 @@ pub fn caught_up(
     let side = state.sides.get(&link.from).filter(|side| side.state != FenceState::Open);
     let since = match side {
         Some(side) => match side.proved {
-            Some(proved) => zero_since.max(proved),
-            None => return Err(format!("{} is fenced, and that is not proved now", link.from)),
+            Some(proved) if fence_holds(plan, readings, &link.from, now) => {
+                zero_since.max(proved).max(last_write(plan, readings, &link.from))
+            }
+            Some(_) | None => return Err(format!("{} is fenced, and that is not proved now", link.from)),
         },
         None => zero_since,
     };
@@ -42,6 +46,21 @@ pub fn caught_up(
         marker_came(lag.marker.as_ref(), side.map(|s| s.since))?;
     }
     Ok(held)
+}
+
+fn fences<'a>(plan: &'a Plan, side: &EndpointId) -> impl Iterator<Item = &'a Probe> {
+    plan.probes.iter().filter(move |p| matches!(&p.kind, ProbeKind::Fence(fence) if fence.endpoint == *side))
+}
+
+/// Whether the last look at a side's fence was good: a step is reopened only after several bad ones, and zero must
+/// not be reached meanwhile.
+fn fence_holds(plan: &Plan, readings: &Readings, side: &EndpointId, now: Now) -> bool {
+    fences(plan, side).all(|probe| readings.verdict(probe, now.boot) == Verdict::Pass)
+}
+
+/// When a write behind a side's fence was last seen.
+fn last_write(plan: &Plan, readings: &Readings, side: &EndpointId) -> Boot {
+    fences(plan, side).filter_map(|p| readings.track(&p.id)?.changed_at).max().unwrap_or(Boot(0))
 }
 
 fn marker_came(

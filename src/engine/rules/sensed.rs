@@ -1,6 +1,7 @@
 //! The closed loop: what a probe can sense ticks itself, and reopens when it stops being true, as long as it
 //! has to hold.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{evidence, replication, validation};
@@ -11,7 +12,7 @@ use crate::engine::reading::Verdict;
 use crate::engine::readings::{BAD_IN_A_ROW, Readings};
 use crate::engine::state::{Stage, Status, StepState, elapsed};
 use crate::plan::model::{ProbeKind, Schedule, Step, StepKind, WaitFor};
-use crate::plan::{Plan, ProbeId};
+use crate::plan::{Plan, ProbeId, StepId};
 
 /// How long after a look that was not good the next one is asked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -48,8 +49,11 @@ pub(crate) fn proved(plan: &Plan, state: &State, readings: &Readings, now: Now) 
             Proof::Holds(evidence) => {
                 events.push(Event::StepProved { step: step.id.clone(), evidence });
             }
-            Proof::Fails(why) => events.push(end(Outcome::Failed { code: None }, why)),
-            Proof::NotYet(why) => {
+            // What was true once ticks again by itself when it is.
+            Proof::Fails(why) if at.reopened.is_none() => {
+                events.push(end(Outcome::Failed { code: None }, why));
+            }
+            Proof::Fails(why) | Proof::NotYet(why) => {
                 let late = step.timeout.zip(at.started).is_some_and(|(t, s)| elapsed(s, now) > t);
                 if late && at.reopened.is_none() {
                     events.push(end(Outcome::Failed { code: None }, format!("not proved in time: {why}")));
@@ -76,7 +80,8 @@ fn look_again<'a>(
         let last = readings.track(id)?.last.as_ref()?;
         let answered = state.looks.get(id).is_none_or(|asked| last.boot >= *asked);
         let due = now.boot.since(last.boot) >= LOOK_AGAIN + Duration::from_millis(last.took_ms);
-        let bad = readings.verdict(probe, now.boot) != Verdict::Pass;
+        let bad = readings.verdict(probe, now.boot) != Verdict::Pass
+            || validation::still_holds(plan, state, readings, probe).is_err();
         (answered && due && bad).then(|| Event::MeasureAsked { probe: id.clone(), by: "engine".to_owned() })
     })
 }
@@ -90,6 +95,9 @@ pub fn proof(
     at: &StepState,
     now: Now,
 ) -> Proof {
+    if let Some(before) = not_true_before(plan, state, step) {
+        return Proof::NotYet(format!("{} is not true now", before.title));
+    }
     match &step.kind {
         StepKind::Wait(WaitFor::CaughtUp(links)) => caught_up(plan, state, readings, links, now),
         StepKind::Wait(WaitFor::Good { probes, lasting }) => {
@@ -122,6 +130,25 @@ pub fn proof(
             None => Proof::Holds(at.detail.clone()),
         },
     }
+}
+
+/// A step that this one follows, at any distance, and that was true and is not: nothing is proved on top of it.
+fn not_true_before<'p>(plan: &'p Plan, state: &State, step: &Step) -> Option<&'p Step> {
+    if state.reopened.is_empty() {
+        return None;
+    }
+    let mut seen: HashSet<&StepId> = HashSet::new();
+    let mut open: Vec<&StepId> = step.after.iter().collect();
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        if let Some(before) = plan.slot(id).filter(|slot| state.reopened.contains(slot)) {
+            return plan.at_slot(before);
+        }
+        open.extend(plan.step(id).into_iter().flat_map(|step| &step.after));
+    }
+    None
 }
 
 /// Steps that were ticked, have to hold, and do not any more.
@@ -193,7 +220,7 @@ fn caught_up(plan: &Plan, state: &State, readings: &Readings, links: &[ProbeId],
     for id in links {
         let Some(probe) = plan.probe(id) else { continue };
         let ProbeKind::Link(link) = &probe.kind else { continue };
-        match replication::caught_up(state, readings, probe, link, now) {
+        match replication::caught_up(plan, state, readings, probe, link, now) {
             Err(missing) => return Proof::NotYet(format!("{}: {missing}", probe.title)),
             Ok(held) => {
                 let lag = readings.lag(id);
@@ -230,7 +257,7 @@ fn checked(
             Ok(_) => {}
         }
         if let Err(why) = validation::still_holds(plan, state, readings, probe) {
-            return Proof::Fails(why);
+            waits.get_or_insert(why);
         }
     }
     waits.map_or_else(|| Proof::Holds(texts(readings, probes)), Proof::NotYet)

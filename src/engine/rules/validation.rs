@@ -1,5 +1,6 @@
 //! How long a validation holds: while the fence under which it read is unbroken and nobody has written since.
 
+use crate::clock::Boot;
 use crate::engine::State;
 use crate::engine::reading::{Facts, FenceState};
 use crate::engine::readings::Readings;
@@ -20,7 +21,9 @@ pub fn still_holds(plan: &Plan, state: &State, readings: &Readings, probe: &Prob
         && let Facts::Compared(compared) = &measure.facts
         && compared.in_flight
     {
-        return Ok(());
+        // A moment while writes go on is what was asked for; behind a fence it is no proof.
+        let fenced = state.sides.get(from).is_some_and(|side| side.state != FenceState::Open);
+        return if fenced { Err(format!("{from} was written to while it was compared")) } else { Ok(()) };
     }
     for side_id in [from, to] {
         let Some(side) = state.sides.get(side_id) else { continue };
@@ -34,13 +37,15 @@ pub fn still_holds(plan: &Plan, state: &State, readings: &Readings, probe: &Prob
             return Err(format!("compared before {side_id} was fenced"));
         }
     }
+    // A write that was seen after the comparison began may have come after its row was read.
+    let began = Boot(read.boot.0.saturating_sub(read.took_ms));
     for watch in &plan.probes {
         let side = match &watch.kind {
             ProbeKind::Fence(fence) => &fence.endpoint,
             ProbeKind::Writes { endpoint } => endpoint,
             _ => continue,
         };
-        let written = readings.track(&watch.id).and_then(|t| t.changed_at).is_some_and(|at| at >= read.boot);
+        let written = readings.track(&watch.id).and_then(|t| t.changed_at).is_some_and(|at| at >= began);
         if (side == from || side == to) && in_span(plan, state, watch) && written {
             return Err(format!("{side} was written to since it was compared"));
         }

@@ -34,7 +34,7 @@ pub(crate) fn zeros(plan: &Plan, state: &State, readings: &Readings, now: Now) -
     for probe in &plan.probes {
         let ProbeKind::Link(link) = &probe.kind else { continue };
         let Some(track) = readings.track(&probe.id) else { continue };
-        let reached = replication::caught_up(state, readings, probe, link, now);
+        let reached = replication::caught_up(plan, state, readings, probe, link, now);
         match (reached, state.zeros.contains_key(&probe.id)) {
             (Ok(held), false) => {
                 let Some(lag) = readings.lag(&probe.id) else { continue };

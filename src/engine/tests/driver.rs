@@ -23,7 +23,7 @@ use crate::plan::model::{
 use crate::plan::{ProbeId, StepId};
 
 /// The epoch of every test's clock.
-const START: Timestamp = Timestamp(1_770_000_000_000);
+pub(super) const START: Timestamp = Timestamp(1_770_000_000_000);
 
 pub(super) struct Driver {
     pub(super) plan: Plan,

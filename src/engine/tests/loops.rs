@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::driver::{
-    Driver, at_switch_gate, bad, command, compared, fenced, good, good_seconds, lag, plan, probe, silent, tcp,
+    Driver, START, at_switch_gate, bad, command, compared, cutover, fenced, good, good_seconds, lag, plan,
+    probe, silent, tcp,
 };
 use crate::engine::effect::{Effect, effects};
 use crate::engine::event::{AlarmId, Event, Outcome};
 use crate::engine::input::{Input, Intent, Report};
-use crate::engine::reading::Verdict;
+use crate::engine::reading::{Facts, FenceState, Measure, Verdict};
 use crate::engine::rules::{countdown::clocks, forecast, forecast::Forecast};
 use crate::engine::state::Status;
 use crate::plan::model::{Probe, ProbeKind, Schedule, StepKind, WaitFor};
@@ -39,14 +40,81 @@ fn one_row_behind_undoes_zero_only_when_it_lasts_and_then_the_step_reopens() {
     assert_eq!(d.status("caught-up"), Status::Proving);
 }
 
+/// Seconds in which the link is at zero and the fence says this.
+fn seconds(d: &mut Driver, count: u64, older: &[&str], moved: u64) {
+    for _ in 0..count {
+        d.pass(1);
+        let now = d.clock.now().wall;
+        d.read("orders", lag(0, now));
+        d.read("fence:source", fenced(older, moved));
+    }
+}
+
 #[test]
-fn a_validation_is_stale_once_anybody_has_written() {
+fn a_validation_is_stale_once_anybody_has_written_and_nothing_is_proved_on_what_is_not_true() {
     let mut d = at_switch_gate();
     d.pass(1);
     d.read("fence:source", fenced(&[], 3));
     assert!(d.at("same").reopened.is_some(), "{:?}", d.at("same"));
-    assert_eq!(d.at("same").status, Status::Proving);
+    assert_eq!(d.status("same"), Status::Proving);
+    // What was written has to arrive first.
+    assert_eq!(d.status("caught-up"), Status::Proving);
     d.pass(1);
+    d.read("rows", compared(0));
+    assert_eq!(d.status("same"), Status::Proving);
+    seconds(&mut d, 5, &[], 3);
+    assert_eq!(d.status("caught-up"), Status::Done);
+    d.read("rows", compared(0));
+    assert_eq!(d.status("same"), Status::Done);
+}
+
+#[test]
+fn zero_is_not_reached_while_the_last_look_at_the_fence_was_bad() {
+    let mut d = Driver::begin(cutover());
+    d.read("orders", lag(0, START));
+    d.go("begin").unwrap();
+    d.fence("source", FenceState::Fenced);
+    d.end("stop", Outcome::Done).unwrap();
+    d.pass(1);
+    d.read("fence:source", fenced(&[], 0));
+    assert_eq!(d.status("stop"), Status::Done);
+    d.read("fence:source", fenced(&["s1"], 40));
+    assert_eq!(d.status("stop"), Status::Done, "one odd look reopens nothing");
+    for _ in 0..20 {
+        d.pass(1);
+        let now = d.clock.now().wall;
+        d.read("orders", lag(0, now));
+    }
+    assert_eq!(d.status("caught-up"), Status::Proving);
+    seconds(&mut d, 3, &["s1"], 60);
+    assert_eq!((d.status("stop"), d.status("caught-up")), (Status::Proving, Status::Proving));
+    seconds(&mut d, 6, &[], 60);
+    assert_eq!((d.status("stop"), d.status("caught-up")), (Status::Done, Status::Done));
+}
+
+#[test]
+fn rows_that_were_read_while_somebody_wrote_behind_the_fence_prove_nothing() {
+    let mut d = at_switch_gate();
+    let mut moment = compared(0);
+    if let Ok(Measure { facts: Facts::Compared(it), .. }) = &mut moment {
+        it.in_flight = true;
+    }
+    d.read("rows", moment);
+    assert_eq!(d.status("same"), Status::Proving);
+    d.pass(1);
+    d.read("rows", compared(0));
+    assert_eq!(d.status("same"), Status::Done);
+}
+
+#[test]
+fn a_comparison_that_was_true_once_ticks_again_by_itself_when_it_is() {
+    let mut d = at_switch_gate();
+    for _ in 0..5 {
+        seconds(&mut d, 1, &[], 0);
+        d.read("rows", compared(1));
+        assert_eq!(d.status("same"), Status::Proving, "{:?}", d.at("same"));
+    }
+    seconds(&mut d, 1, &[], 0);
     d.read("rows", compared(0));
     assert_eq!(d.status("same"), Status::Done);
 }

@@ -188,15 +188,20 @@ fn below<'a>(
 }
 
 fn missing<'a>(scene: &Scene<'_>, gate: &StepId, evidence: &[Evidence]) -> Words<'a> {
-    let mut what: Vec<String> = evidence
+    let (alarms, rest): (Vec<&Evidence>, Vec<&Evidence>) =
+        evidence.iter().filter(|e| !e.passes()).partition(|e| e.id.starts_with("alarm:"));
+    let mut what: Vec<String> = rest
         .iter()
-        .filter(|e| !e.passes())
         .map(|e| match e.id.split_once(':') {
-            Some(("alarm", _)) => "an alarm is not answered".to_owned(),
             Some(("step", _)) => format!("{} is {}", e.title, e.text),
             _ => format!("{} is {}", e.title, state_of(e.verdict)),
         })
         .collect();
+    match alarms.len() {
+        0 => {}
+        1 => what.push("an alarm is not answered".to_owned()),
+        many => what.push(format!("{many} alarms are not answered")),
+    }
     // The way back may be ordered while the run is held.
     if let Some(hold) = scene.state.hold.as_ref().filter(|_| gate.as_str() != ROLLBACK_GATE) {
         let by = hold.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
