@@ -60,6 +60,10 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         extras: extras(),
         act: Some(act(&dir)),
         measured: Some(measured(&dir)),
+        again: Some(match &args.dir {
+            Some(dir) => format!("cutover demo --dir {}", dir.display()),
+            None => "cutover demo".to_owned(),
+        }),
     });
     drop(held);
     if matches!(exit, Ok(Exit::Done | Exit::Different | Exit::Aborted))
@@ -89,6 +93,12 @@ fn folder(said: Option<&Path>) -> Result<PathBuf, Failure> {
         None => open::place(None)?.with_file_name("demo"),
     };
     crate::session::folder::private_folder(&dir)?;
+    let moved = dir.join("run").exists() && open_run(&dir)?.is_none();
+    if said.is_some() && moved {
+        let what =
+            format!("the shop in {} has moved already: remove that folder, or name another", dir.display());
+        return Err(Failure::usage(what));
+    }
     if said.is_none() && open_run(&dir)?.is_none() && dir.join("source.db").exists() {
         // The last shop has moved: a new one begins where it began.
         std::fs::remove_dir_all(&dir)

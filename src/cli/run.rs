@@ -10,8 +10,9 @@ use super::plans::PlanArgs;
 use super::{doctor, open, print, who};
 use crate::engine::event::{Grade, Mode as RunMode};
 use crate::panes::{Rehearsed, Seat, StartPage};
-use crate::plan::{Environment, Level, Loaded, load};
+use crate::plan::{Environment, Level, Loaded, Plan, load};
 use crate::session::feed::plan_of;
+use crate::session::runs::Summary;
 use crate::session::{folder, runs};
 use crate::ui::mode::Mode;
 
@@ -65,9 +66,28 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
 fn prepared(plan: &PlanArgs, name: &str) -> Result<(Loaded, StartPage), (Failure, String)> {
     let loaded = load(&plan.plan, &plan.overrides(), &Environment::of_process())
         .map_err(|wrong| (Failure::new(Exit::Usage, ""), wrong.render(print::style())))?;
-    let page =
+    let mut page =
         page(&loaded, &plan.plan.display().to_string(), name).map_err(|failure| (failure, String::new()))?;
+    let open = open_runs(&loaded.plan).map_err(|failure| (failure, String::new()))?;
+    page.blocks.extend(open);
     Ok((loaded, page))
+}
+
+/// Live runs of a plan of this name that are not over: two of them would work on the same systems.
+fn open_runs(plan: &Plan) -> Result<Vec<String>, Failure> {
+    let place = open::place(None)?;
+    let same = |run: &Summary| {
+        run.started.as_ref().is_some_and(|it| it.plan == plan.name && it.mode == RunMode::Live)
+    };
+    let all = runs::list(&place).unwrap_or_default();
+    let open = all.iter().filter(|run| run.is_open() && same(run)).map(|run| {
+        format!(
+            "{} of a plan of this name is {}: go on with it (cutover run --resume {0}), or give it up there",
+            run.id,
+            run.standing().word()
+        )
+    });
+    Ok(open.collect())
 }
 
 /// What the start page says of a plan before anybody was asked.
@@ -77,16 +97,7 @@ pub(super) fn page(loaded: &Loaded, path: &str, name: &str) -> Result<StartPage,
     let (_, last) = runs::rehearsals(&place, &plan.name, &plan.pins).map_err(|error| {
         Failure::new(Exit::Journal, format!("{} cannot be read: {error}", place.display()))
     })?;
-    let mut blocks = not_live(loaded);
-    for open in runs::list(&place).unwrap_or_default().iter().filter(|run| run.is_open()) {
-        if open.started.as_ref().is_some_and(|it| it.plan == plan.name && it.mode == RunMode::Live) {
-            blocks.push(format!(
-                "{} of this plan is {}: go on with it (cutover run --resume {0}), or give it up there",
-                open.id,
-                open.standing().word()
-            ));
-        }
-    }
+    let blocks = not_live(loaded);
     let notes = loaded.notes.list.iter().filter(|note| note.level == Level::Warning);
     let mut cautions: Vec<String> = notes.map(|note| note.message.clone()).collect();
     cautions.extend(doctor::against_a_night(&place));

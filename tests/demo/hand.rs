@@ -1,5 +1,7 @@
 //! The hand that drives `cutover demo`: what is pressed, and what has to stand on the screen before.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -23,6 +25,11 @@ impl Demo {
         let terminal =
             Terminal::start(home.path(), 120, 36, &["demo", "--fast", "--dir", dir.to_str().unwrap()]);
         Demo { home, terminal }
+    }
+
+    /// What the program takes for the home folder.
+    pub(crate) fn home(&self) -> &std::path::Path {
+        self.home.path()
     }
 
     fn shop(&self) -> PathBuf {

@@ -85,11 +85,13 @@ pub(super) struct Opening {
     pub(super) act: Option<Act>,
     /// What the last screen shows beside the run's own figures.
     pub(super) measured: Option<Measured>,
+    /// The command that goes on with a run that is left held, where it is not the usual one.
+    pub(super) again: Option<String>,
 }
 
 impl Opening {
     /// A cockpit with nothing beside its own.
     pub(super) fn on(seat: Seat, begin: Begin) -> Opening {
-        Opening { seat, begin, extras: Vec::new(), act: None, measured: None }
+        Opening { seat, begin, extras: Vec::new(), act: None, measured: None, again: None }
     }
 }

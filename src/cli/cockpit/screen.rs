@@ -7,6 +7,7 @@ use super::host::Host;
 use super::{Opening, Wake};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{keys, print};
+use crate::session::runs::{self, Standing};
 use crate::ui::canvas::Look;
 use crate::ui::colour::Depth;
 use crate::ui::config::{self, Settings};
@@ -80,11 +81,17 @@ impl Screen {
 
     /// Shows the cockpit until somebody leaves it, and says what is left behind.
     pub(in crate::cli) fn show(self, opening: Opening) -> Result<Exit, Failure> {
+        let again = opening.again.clone();
         let host = Host::open(self, opening)?;
         let (run, exit) = host.run()?;
-        if let (Some(run), Exit::LeftHeld) = (run, exit) {
-            let id = run.file_name().unwrap_or(run.as_os_str()).to_string_lossy();
-            print::out(&format!("{id} is held. Go on with it: cutover run --resume {id}"))?;
+        let Some(run) = run else { return Ok(exit) };
+        let id = run.file_name().unwrap_or(run.as_os_str()).to_string_lossy();
+        if exit == Exit::LeftHeld {
+            let again = again.unwrap_or_else(|| format!("cutover run --resume {id}"));
+            print::out(&format!("{id} is held. Go on with it: {again}"))?;
+        } else if let over @ Standing::Over(_) = runs::summary(&run).standing() {
+            let word = over.word();
+            print::out(&format!("{id} is over: {word}. Its record stays: cutover watch {id}"))?;
         }
         Ok(exit)
     }
