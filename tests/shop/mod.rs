@@ -45,8 +45,10 @@ use cutover::session::protocol::{Answer, Ask};
 /// How long a whole move may take before the test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-/// How long after an engine's end its record is still looked for.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long after an engine's end its record is still looked for; less when nobody has the run's lock any more.
+fn last_words(seen: Option<&Snapshot>) -> Duration {
+    Duration::from_millis(if seen.is_some_and(|seen| !seen.engine) { 300 } else { 1000 })
+}
 
 /// The built program.
 pub fn exe() -> PathBuf {
@@ -73,6 +75,12 @@ impl Drop for Shop {
 impl Shop {
     /// Opens the shop and makes a live run of the demo's plan, not yet begun.
     pub fn open() -> Shop {
+        Shop::open_with(|_, text| text)
+    }
+
+    /// … of a copy of the plan that is not quite the demo's: what `copy` makes of its text. It is told a folder
+    /// for what else the copy needs.
+    pub fn open_with(copy: impl FnOnce(&Path, String) -> String) -> Shop {
         let home =
             tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o700)).tempdir().unwrap();
         let dir = home.path().join("world");
@@ -97,19 +105,22 @@ impl Shop {
             assert!(began.elapsed() < PATIENCE, "the world does not come up");
             std::thread::sleep(Duration::from_millis(20));
         };
-        shop.run = shop.make_run(door);
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-plans/demo.toml");
+        let text = copy(shop.home.path(), std::fs::read_to_string(sample).unwrap());
+        let plan = shop.home.path().join("plan.toml");
+        std::fs::write(&plan, text).unwrap();
+        shop.run = shop.make_run(&plan, door);
         shop
     }
 
-    fn make_run(&self, door: u16) -> PathBuf {
+    fn make_run(&self, plan: &Path, door: u16) -> PathBuf {
         let set = vec![
             ("cutover".to_owned(), exe().display().to_string()),
             ("world".to_owned(), self.dir().display().to_string()),
             ("door".to_owned(), format!("http://127.0.0.1:{door}")),
         ];
         let overrides = Overrides { set: set.clone(), ..Overrides::default() };
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-plans/demo.toml");
-        let loaded = load(&file, &overrides, &Environment::of_process())
+        let loaded = load(plan, &overrides, &Environment::of_process())
             .unwrap_or_else(|wrong| panic!("{}", wrong.summary()));
         let at = Clock::system().now().wall;
         let start = Start {
@@ -125,6 +136,11 @@ impl Shop {
         };
         let copy = PlanCopy { base: "", overlays: Vec::new(), resolved: &loaded.resolved };
         folder::create(&self.home.path().join("runs"), &start, &copy).unwrap()
+    }
+
+    /// Where the world, the plan and the runs are.
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// The world's folder.
@@ -170,6 +186,8 @@ pub struct Person {
     said: HashSet<String>,
     /// What the engine refused, in order.
     pub refused: Vec<String>,
+    /// The last record that the engine has told to stand, by number.
+    pub accepted: u64,
     /// Sessions that were ended from the census.
     pub ended_sessions: Vec<String>,
 }
@@ -191,11 +209,19 @@ pub enum Sat {
 impl Person {
     /// A person who goes on to the end, or turns back somewhere.
     pub fn new(turns_back: TurnsBack) -> Person {
-        Person { turns_back, said: HashSet::new(), refused: Vec::new(), ended_sessions: Vec::new() }
+        Person {
+            turns_back,
+            said: HashSet::new(),
+            refused: Vec::new(),
+            accepted: 0,
+            ended_sessions: Vec::new(),
+        }
     }
 
     /// Drives the run until it is over or the engine is gone. `look` sees every snapshot first.
     pub fn drive(&mut self, shop: &Shop, mut look: impl FnMut(&Snapshot)) -> Sat {
+        // What an engine was told that died before it answered has to be said again.
+        self.said.clear();
         let (wake, woken) = sync_channel(1024);
         let from_engine = wake.clone();
         let hello = Hello { name: "you".into(), account: "test".into(), take: false };
@@ -251,6 +277,9 @@ impl Person {
                     }
                     self.refused.push(text);
                 }
+                Ok(Heard::Engine(FromEngine::Answer(Answer::Accepted { seq, .. }))) => {
+                    self.accepted = self.accepted.max(seq);
+                }
                 Ok(Heard::Engine(FromEngine::Closed { .. })) => gone = Some(Instant::now()),
                 Ok(Heard::Engine(FromEngine::Answer(_)) | Heard::Feed) | Err(_) => {}
             }
@@ -261,7 +290,7 @@ impl Person {
                     return Sat::Over(ending);
                 }
                 last = Some(seen);
-            } else if gone.is_some_and(|at| at.elapsed() > LAST_WORDS) {
+            } else if gone.is_some_and(|at| at.elapsed() > last_words(last.as_ref())) {
                 return Sat::EngineGone;
             }
             if let Some(seen) = last.as_ref().filter(|_| gone.is_none()) {
@@ -297,7 +326,7 @@ impl Person {
     ) {
         let (plan, state) = (&seen.plan, &seen.state);
         let seq = state.seq;
-        let turned = matches!(self.turns_back, TurnsBack::At(_)) && self.said.contains("no-go");
+        let turned = matches!(self.turns_back, TurnsBack::At(_));
         if let Some(hold) = &state.hold {
             if hold.cause == HoldCause::NoGo && turned {
                 self.say(
@@ -414,21 +443,27 @@ fn truth(shop: &Shop, step: &str, undo: bool) -> bool {
     let oracle = shop.oracle();
     let fence = |side| oracle.sqlite(side, "select fence from cutover_state").trim().to_owned();
     let locked = shop.dir().join("deploys-locked").exists();
-    let back = |is: bool| status.as_ref().is_ok_and(|s| (s.replication.direction == Direction::Both) == is);
+    let both = |is: bool| status.as_ref().is_ok_and(|s| (s.replication.direction == Direction::Both) == is);
     let at = |side| status.as_ref().is_ok_and(|s| s.door.to == side);
     match (step, undo) {
         ("lock-deploys", undo) => locked != undo,
         ("unlock-deploys", _) => !locked,
         ("stop-writes", false) => fence(Side::Source) != "open",
         ("stop-writes", true) | ("open-source", _) => fence(Side::Source) == "open",
-        ("reverse", undo) => back(!undo),
-        ("forward-again", _) => back(false),
+        ("backup", _) => backups(&shop.dir()) > 0,
+        ("reverse", undo) => both(!undo),
+        ("forward-again", _) => both(false),
         ("switch", _) => at(Side::Target),
         ("traffic-back", _) => at(Side::Source),
         ("open-target", _) => fence(Side::Target) == "open",
         ("fence-target", _) => fence(Side::Target) != "open",
         _ => false,
     }
+}
+
+fn backups(world: &Path) -> usize {
+    let whole = |entry: &std::fs::DirEntry| entry.path().extension().is_some_and(|kind| kind == "db");
+    std::fs::read_dir(world.join("backups")).map_or(0, |all| all.flatten().filter(whole).count())
 }
 
 /// A run in a few lines, for a test that fails.

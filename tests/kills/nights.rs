@@ -1,0 +1,88 @@
+//! How many moves, and what is aimed at in each.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::aim::{Bag, Class, Histogram, Seeded, WANTED};
+use super::night::night;
+use crate::shop::TurnsBack;
+
+/// What is aimed at in a move of the long tier, on its way and on its way back.
+const FORWARD: [(Class, usize); 6] = [
+    (Class::Running, 5),
+    (Class::Append, 5),
+    (Class::Between, 4),
+    (Class::Both, 2),
+    (Class::Resume, 2),
+    (Class::Random, 1),
+];
+const BACK: [(Class, usize); 5] =
+    [(Class::Rollback, 3), (Class::Between, 1), (Class::Running, 1), (Class::Both, 1), (Class::Resume, 1)];
+/// … and in the one move of the short tier.
+const FEW_FORWARD: [(Class, usize); 6] = [
+    (Class::Running, 2),
+    (Class::Append, 2),
+    (Class::Between, 1),
+    (Class::Both, 1),
+    (Class::Resume, 1),
+    (Class::Random, 1),
+];
+const FEW_BACK: [(Class, usize); 3] = [(Class::Rollback, 2), (Class::Between, 1), (Class::Resume, 1)];
+/// The long tier has its numbers after so many moves, or it does not get them.
+const MOST_MOVES: u64 = 30;
+/// So many moves at a time.
+const HANDS: usize = 2;
+
+fn turns_back(seed: u64) -> TurnsBack {
+    [TurnsBack::At("announce"), TurnsBack::At("go"), TurnsBack::Never][usize::try_from(seed % 3).unwrap()]
+}
+
+fn seed() -> Option<u64> {
+    std::env::var("CUTOVER_SEED").ok().map(|seed| seed.parse().unwrap())
+}
+
+fn long() -> bool {
+    std::env::var_os("CUTOVER_LONG").is_some()
+}
+
+fn take_in_orphans() {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
+}
+
+#[test]
+fn killed_at_any_moment_a_move_loses_nothing_and_does_nothing_twice() {
+    take_in_orphans();
+    let histogram = Mutex::new(Histogram::default());
+    let each = |struck: &super::reaper::Struck| histogram.lock().unwrap().count(struck.class());
+    let bag = |seed, forward, back| Bag::new(&mut Seeded(seed), forward, back);
+    match (seed(), long()) {
+        (Some(seed), _) => night(seed, turns_back(seed), bag(seed, &FORWARD, &BACK), each),
+        (None, false) => {
+            // Back before the switch: the shortest move that goes both ways.
+            night(1, turns_back(1), bag(1, &FEW_FORWARD, &FEW_BACK), each);
+            let histogram = histogram.lock().unwrap();
+            for (class, _) in WANTED {
+                assert!(histogram.of(class) > 0, "{class:?} was never hit\n{}", histogram.text());
+            }
+        }
+        (None, true) => {
+            let next = AtomicU64::new(0);
+            std::thread::scope(|scope| {
+                for _ in 0..HANDS {
+                    scope.spawn(|| {
+                        while !histogram.lock().unwrap().is_full() {
+                            let seed = next.fetch_add(1, Ordering::Relaxed);
+                            if seed >= MOST_MOVES {
+                                break;
+                            }
+                            night(seed, turns_back(seed), bag(seed, &FORWARD, &BACK), each);
+                            println!("after move {seed}:\n{}", histogram.lock().unwrap().text());
+                        }
+                    });
+                }
+            });
+            assert!(histogram.lock().unwrap().is_full(), "{}", histogram.lock().unwrap().text());
+        }
+    }
+    println!("{}", histogram.lock().unwrap().text());
+}
