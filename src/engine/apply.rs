@@ -8,8 +8,8 @@ use super::state::{
     Alarm, At, Decided, GateState, Hold, Operator, Outage, ROLLBACK_GATE, Recorded, Sheet, Side, Stage,
     State, Status, StepState, UndoStatus, Waiver, Zero,
 };
-use crate::plan::model::StepKind;
-use crate::plan::{EndpointId, Plan, StepId};
+use crate::plan::model::{Step, StepKind};
+use crate::plan::{EndpointId, Plan, ProbeId, StepId};
 
 impl State {
     /// Takes an event in. `at` is when, and as which record, it was recorded.
@@ -137,6 +137,9 @@ impl State {
                         finding: finding.clone(),
                     },
                 );
+                if *verdict == Verdict::Pass {
+                    self.prove_side_again(plan, at, probe);
+                }
             }
             Event::ZeroHeld { link, position, marker, .. } => {
                 self.zeros.insert(
@@ -431,6 +434,19 @@ impl State {
             if let Some(state) = self.steps.get_mut(slot) {
                 state.latched = true;
             }
+        }
+    }
+
+    /// A fence whose step stayed ticked over a resume is proved by the first good look after it: the step will not
+    /// be ticked again, and nothing could ever be caught up behind a side that is not proved.
+    fn prove_side_again(&mut self, plan: &Plan, at: At, probe: &ProbeId) {
+        let ticked = |step: &Step| self.step(plan, &step.id).is_some_and(|s| s.status == Status::Done);
+        let target = plan.steps.iter().chain(plan.rollback_steps()).find_map(|step| match &step.kind {
+            StepKind::Fence(fence) if fence.probe == *probe && ticked(step) => Some(&fence.target.endpoint),
+            _ => None,
+        });
+        if let Some(side) = target.and_then(|endpoint| self.sides.get_mut(endpoint)) {
+            side.proved.get_or_insert(at.boot);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::engine::effect::{Effect, effects};
 use crate::engine::event::{AlarmId, Event, Outcome};
 use crate::engine::input::{Input, Intent, Report};
 use crate::engine::reading::{Facts, FenceState, Measure, Verdict};
+use crate::engine::readings::Readings;
 use crate::engine::rules::{countdown::clocks, forecast, forecast::Forecast};
 use crate::engine::state::Status;
 use crate::plan::model::{Probe, ProbeKind, Schedule, StepKind, WaitFor};
@@ -48,6 +49,21 @@ fn seconds(d: &mut Driver, count: u64, older: &[&str], moved: u64) {
         d.read("orders", lag(0, now));
         d.read("fence:source", fenced(older, moved));
     }
+}
+
+#[test]
+fn after_a_resume_behind_the_fence_zero_is_reached_anew() {
+    let mut d = at_switch_gate();
+    d.readings = Readings::new(false);
+    d.input(Input::Resume { boot_id: "b2".into(), torn_bytes: 0 }).unwrap();
+    assert_eq!(d.status("caught-up"), Status::Proving);
+    let resumed = d.clock.now().boot;
+    good_seconds(&mut d, 1);
+    assert_eq!(d.status("stop"), Status::Done, "a fence that nobody has seen broken stays ticked");
+    assert!(d.state.sides["source"].proved > Some(resumed), "{:?}", d.state.sides);
+    assert_eq!(d.status("caught-up"), Status::Proving, "the window begins anew");
+    good_seconds(&mut d, 4);
+    assert_eq!(d.status("caught-up"), Status::Done);
 }
 
 #[test]
