@@ -82,6 +82,11 @@ impl Bag {
         if back { &mut self.back } else { &mut self.forward }.pop()
     }
 
+    /// Aims at this when nothing else is left to aim at on the way.
+    pub(super) fn at_last(&mut self, class: Class) {
+        self.forward.insert(0, class);
+    }
+
     /// Missed: it is aimed at again.
     pub(super) fn again(&mut self, class: Class, back: bool) {
         if back { &mut self.back } else { &mut self.forward }.push(class);

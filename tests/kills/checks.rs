@@ -25,7 +25,12 @@ struct Attempt {
 }
 
 /// Everything that is asked of the record. `orphans`: tries whose shim was killed before they had an outcome.
-pub(super) fn record_is_true(run: &Path, seen: Vec<KeptHead>, counted: &Counted, orphans: &HashSet<(String, u32)>) {
+pub(super) fn record_is_true(
+    run: &Path,
+    seen: Vec<KeptHead>,
+    counted: &Counted,
+    orphans: &HashSet<(String, u32)>,
+) {
     let highest = seen.iter().map(|head| head.seq).max().unwrap_or(0);
     let body = Body::examine(run, seen.clone());
     assert!(body.state.is_over(), "{:?}", body.state.stage);
@@ -107,7 +112,11 @@ fn started_once(body: &Body, told: &BTreeMap<(String, u32), Told>) {
             (Some(Outcome::Failed { .. } | Outcome::NotStarted), None) => true,
             _ => idempotent,
         };
-        assert!(not_done, "try {number} of {step} followed one that may have done its work: {:?}", before.ended);
+        assert!(
+            not_done,
+            "try {number} of {step} followed one that may have done its work: {:?}",
+            before.ended
+        );
     }
     let controls = body.plan.steps.iter().filter(|step| matches!(step.kind, StepKind::Freeze(_)));
     let asked: usize =

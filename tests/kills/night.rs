@@ -13,7 +13,7 @@ use super::aim::{Bag, Class, Seeded};
 use super::body::Body;
 use super::checks::record_is_true;
 use super::counted::Counted;
-use super::reaper::{Prey, Struck, kill, length, strike_resume};
+use super::reaper::{Prey, Struck, kill, strike_resume};
 use super::watch::Watcher;
 use crate::shop::{Person, Sat, Shop, TurnsBack, exe, until_ended};
 
@@ -66,6 +66,9 @@ pub(super) fn night(seed: u64, turns_back: TurnsBack, mut bag: Bag, mut each: im
     let run = shop.run.clone();
     let watcher = Watcher::begin(&run);
     let mut person = Person::new(turns_back);
+    if turns_back != TurnsBack::Never {
+        bag.at_last(Class::Rollback);
+    }
     let mut orphans = HashSet::new();
     let mut misses = 0;
     let mut back = false;
@@ -80,7 +83,10 @@ pub(super) fn night(seed: u64, turns_back: TurnsBack, mut bag: Bag, mut each: im
         let was_back = back;
         let (over, struck) = live(&shop, &mut person, aim, &mut rng);
         if let Some(struck) = struck {
-            println!("seed {seed}, engine {life}, aimed at {:?}, hit {}: {}", struck.aimed, struck.hit, struck.found);
+            println!(
+                "seed {seed}, engine {life}, aimed at {:?}, hit {}: {}",
+                struck.aimed, struck.hit, struck.found
+            );
             each(&struck);
             orphans.extend(struck.orphan.clone());
             if !struck.hit {
@@ -102,7 +108,8 @@ pub(super) fn night(seed: u64, turns_back: TurnsBack, mut bag: Bag, mut each: im
     assert_eq!(Body::examine(&run, Vec::new()).state.stage, Stage::Over(expected));
     record_is_true(&run, watcher.end(), &Counted::of(shop.home()), &orphans);
     shop.close();
-    let orders = shop.every_order_stands_once(if expected == Ending::Done { Side::Target } else { Side::Source });
+    let orders =
+        shop.every_order_stands_once(if expected == Ending::Done { Side::Target } else { Side::Source });
     shop.never_both_sides();
     println!("seed {seed}, {turns_back:?}: {orders} orders, each of them once");
     drop(replay);
@@ -113,15 +120,14 @@ fn live(shop: &Shop, person: &mut Person, aim: Option<Class>, rng: &mut Seeded) 
     if aim == Some(Class::Resume) {
         return (false, Some(strike_resume(&shop.run, rng)));
     }
-    let from = length(&shop.run);
     let mut engine = shop.engine();
-    let over = AtomicBool::new(false);
+    let (seated, over) = (AtomicBool::new(false), AtomicBool::new(false));
     let (sat, struck) = std::thread::scope(|scope| {
-        let prey = Prey { run: &shop.run, engine: &mut engine, from, over: &over };
+        let prey = Prey { run: &shop.run, engine: &mut engine, seated: &seated, over: &over };
         let reaper = scope.spawn(move || aim.and_then(|aim| prey.strike(aim, rng)));
         let sat = {
             let _over = Over(&over);
-            person.drive(shop, |_| {})
+            person.drive(shop, |_| seated.store(true, Ordering::Relaxed))
         };
         (sat, reaper.join().unwrap())
     });
@@ -134,7 +140,12 @@ fn live(shop: &Shop, person: &mut Person, aim: Option<Class>, rng: &mut Seeded) 
         }
         Sat::EngineGone => {
             let log = || std::fs::read_to_string(shop.run.join(launch::LOG)).unwrap_or_default();
-            assert!(struck.is_some(), "the engine ended by itself: {:?}\n{}", kill(&mut engine, &shop.run), log());
+            assert!(
+                struck.is_some(),
+                "the engine ended by itself: {:?}\n{}",
+                kill(&mut engine, &shop.run),
+                log()
+            );
             (false, struck)
         }
     }

@@ -27,7 +27,7 @@ const FEW_FORWARD: [(Class, usize); 6] = [
     (Class::Resume, 1),
     (Class::Random, 1),
 ];
-const FEW_BACK: [(Class, usize); 3] = [(Class::Rollback, 2), (Class::Between, 1), (Class::Resume, 1)];
+const FEW_BACK: [(Class, usize); 2] = [(Class::Rollback, 1), (Class::Resume, 1)];
 /// The long tier has its numbers after so many moves, or it does not get them.
 const MOST_MOVES: u64 = 30;
 /// So many moves at a time.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use cutover::engine::state::Stage;
 use cutover::process::step::Found;
 use cutover::process::{Detached, detach};
 use cutover::session::client::{Client, Hello};
@@ -50,8 +51,8 @@ impl Struck {
 pub(super) struct Prey<'a> {
     pub(super) run: &'a Path,
     pub(super) engine: &'a mut Detached,
-    /// The journal's length when the engine was started.
-    pub(super) from: u64,
+    /// Somebody drives it by now: it has answered a hello.
+    pub(super) seated: &'a AtomicBool,
     /// Nothing is to be killed any more.
     pub(super) over: &'a AtomicBool,
 }
@@ -82,7 +83,8 @@ impl Tail {
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         self.at += whole as u64;
         let text = String::from_utf8_lossy(&text[..whole]).into_owned();
-        let payloads = text.lines().filter_map(|line| line.split_once('{').map(|(_, rest)| format!("{{{rest}")));
+        let payloads =
+            text.lines().filter_map(|line| line.split_once('{').map(|(_, rest)| format!("{{{rest}")));
         payloads
             .flat_map(|json| {
                 let record: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -122,8 +124,8 @@ impl Prey<'_> {
     /// Waits for somebody to sit down, then for the moment, and kills. `None` when the run was over before.
     pub(super) fn strike(mut self, aimed: Class, rng: &mut Seeded) -> Option<Struck> {
         let run = self.run.to_owned();
-        let mut tail = Tail::open(&run, self.from);
-        self.until(|| tail.events().iter().any(|event| event["event"] == "operator-arrived").then_some(()))?;
+        let tail = Tail::open(&run, length(&run));
+        self.until(|| self.seated.load(Ordering::Relaxed).then_some(()))?;
         let hit = match aimed {
             Class::Append => return self.at_append(tail, rng),
             Class::Between => self.at_start_of_command(tail, rng)?,
@@ -133,7 +135,8 @@ impl Prey<'_> {
                 true
             }
             Class::Rollback => {
-                self.live(Duration::from_millis(rng.below(900)))?;
+                self.wait_for_way_back(tail)?;
+                self.live(Duration::from_millis(rng.below(600)))?;
                 true
             }
             Class::Resume => panic!("an engine that somebody drives has resumed"),
@@ -150,13 +153,20 @@ impl Prey<'_> {
                 });
                 (stillborn.is_some(), format!("{stillborn:?}"))
             }
-            Class::Rollback => {
-                (matches!(body.state.stage, cutover::engine::state::Stage::Back(_)), format!("{under_way:?}"))
-            }
+            Class::Rollback => (matches!(body.state.stage, Stage::Back(_)), format!("{under_way:?}")),
             _ => (hit, format!("{under_way:?}")),
         };
-        let found = format!("{:?}, {found}", body.state.stage);
+        let behind = body.verdict.seq - body.verdict.acknowledged.unwrap_or(0);
+        let found = format!("{:?}, {behind} records not acknowledged, {found}", body.state.stage);
         Some(Struck { aimed, hit, orphan: None, found })
+    }
+
+    fn wait_for_way_back(&self, mut tail: Tail) -> Option<()> {
+        tail.events();
+        if matches!(Body::examine(self.run, Vec::new()).state.stage, Stage::Back(_)) {
+            return Some(());
+        }
+        self.until(|| tail.events().iter().any(|event| event["event"] == "rollback-started").then_some(()))
     }
 
     /// Right after the journal has grown: certain, since it had not grown at the look before.
@@ -176,7 +186,7 @@ impl Prey<'_> {
             before = Instant::now();
             None
         })?;
-        spin(Duration::from_micros(rng.below(2_500)));
+        spin(Duration::from_micros(rng.below(1_500)));
         let run = self.run.to_owned();
         let killed = kill(self.engine, &run)?;
         let span = killed - before;
@@ -197,7 +207,7 @@ impl Prey<'_> {
             };
             events.iter().any(starts).then_some(())
         })?;
-        spin(Duration::from_micros(rng.below(3_000)));
+        spin(Duration::from_micros(rng.below(1_000)));
         Some(true)
     }
 
@@ -205,13 +215,16 @@ impl Prey<'_> {
     fn at_step(self, aimed: Class, mut tail: Tail, rng: &mut Seeded) -> Option<Struck> {
         let run = self.run.to_owned();
         let wanted = |it: &Try| match it.found() {
-            Some(found) => found == Found::Running && it.folder.as_ref().is_some_and(|f| f.join("started").exists()),
+            Some(found) => {
+                found == Found::Running && it.folder.as_ref().is_some_and(|f| f.join("started").exists())
+            }
             // Done in the engine itself: nothing of it is there to be met but the record.
             None => aimed == Class::Running,
         };
+        // In this order, so that a start in between is met twice rather than never.
+        tail.events();
         let before = Body::examine(&run, Vec::new());
         let mut waits: Vec<Try> = before.under_way();
-        tail.events();
         let met = self.until(|| {
             for event in tail.events() {
                 if event["event"] == "step-started" {

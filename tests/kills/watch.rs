@@ -59,8 +59,9 @@ fn watch(run: PathBuf, shown: &Mutex<Vec<KeptHead>>, stop: &AtomicBool) {
         }
         if let Some(follower) = &mut follower {
             let mut new = Vec::new();
-            let looked = follower
-                .poll(Clock::system().now(), |record| new.push(KeptHead { seq: record.seq, hash: record.hash }));
+            let looked = follower.poll(Clock::system().now(), |record| {
+                new.push(KeptHead { seq: record.seq, hash: record.hash })
+            });
             shown.lock().unwrap().extend(new);
             if let Err(verdict) = looked {
                 panic!("{}: {verdict}", run.display());
