@@ -143,6 +143,32 @@ fn a_side_that_is_fenced_is_watched_from_the_fence_to_its_opening() {
 }
 
 #[test]
+fn on_the_way_back_what_was_waited_for_holds_until_the_next_step_has_gone_on_from_it() {
+    let plan = plan(
+        &[
+            "\n[[replication]]\nid = 'there'\nsqlite = { from = 'source', to = 'target' }\n".to_owned(),
+            "\n[[replication]]\nid = 'back'\nsqlite = { from = 'target', to = 'source' }\nreverse = true\n"
+                .to_owned(),
+            phase("work"),
+            step("shut", "fence = { endpoint = 'source' }"),
+            step("go", "gate = { after = 'users are there' }"),
+            step("switch", "command = ['a']\nswitch = true\nestimate = '1s'\ntimeout = '1s'"),
+            "\n[rollback]\nestimate = '1m'\n".to_owned(),
+            back("shut-target", "fence = { endpoint = 'target' }"),
+            back("drained", "wait = { replication = 'back' }"),
+            back("looked", "wait = { replication = 'back' }"),
+            back("turn", "command = ['b']\nestimate = '1s'\ntimeout = '1s'"),
+            back("open-source", "fence = { endpoint = 'source', open = true }"),
+            back("quiet", "wait = { replication = 'there' }"),
+        ]
+        .concat(),
+    );
+    let holds = |id: &str| at(&plan, id).holds_until.as_ref().map(StepId::as_str);
+    assert_eq!((holds("drained"), holds("looked")), (Some("turn"), Some("turn")));
+    assert_eq!((holds("shut-target"), holds("quiet")), (None, None));
+}
+
+#[test]
 fn what_is_frozen_counts_while_it_is_frozen() {
     let plan = plan(&[
         "\n[freeze]\ncontrols = [{ id = 'ci', enforce = ['a'], verify = ['b'], lift = ['c'], env = { K = '${env:K}' } }]\n".to_owned(),

@@ -14,12 +14,35 @@ use crate::plan::model::{FenceTarget, Plan, Probe, ProbeKind, Section, Severity,
 const FENCE: Usual = Usual::every(Section::Freeze, 2, 5, Severity::Warning);
 const IDENTITY: Usual = Usual::every(Section::Environment, 30, 10, Severity::Warning);
 
+/// On the way back there are no gates: what was waited for or checked has to hold until the first step that goes on
+/// from it has finished, since that may well be what makes it untrue (a link that is turned round is not caught up
+/// any more). A fence holds to the end.
+fn holds_back(steps: &mut [Step]) {
+    let mut next: Option<StepId> = None;
+    for step in steps.iter_mut().rev() {
+        match step.kind {
+            StepKind::Wait(_) | StepKind::Check(_) => step.holds_until.clone_from(&next),
+            StepKind::Manual { .. }
+            | StepKind::Command(_)
+            | StepKind::Sql { .. }
+            | StepKind::Fence(_)
+            | StepKind::Open { .. }
+            | StepKind::Gate(_)
+            | StepKind::Freeze(_)
+            | StepKind::Notify(_) => next = Some(step.id.clone()),
+        }
+    }
+}
+
 impl Builder<'_, '_> {
     /// Completes a plan whose written parts are all there.
     pub(super) fn implied(&mut self, mut plan: Plan) -> Plan {
         let past = Past::of(&plan.steps);
         self.undos(&mut plan.steps, &past);
         self.holds(&mut plan.steps, &plan.probes);
+        if let Some(rollback) = &mut plan.rollback {
+            holds_back(&mut rollback.steps);
+        }
         guards(&mut plan.steps);
         let fences = self.fences(&mut plan);
         spans(&mut plan);
