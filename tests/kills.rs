@@ -23,5 +23,7 @@ mod kills {
     mod night;
     mod nights;
     mod reaper;
+    mod small;
     mod watch;
+    mod writes;
 }

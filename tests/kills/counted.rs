@@ -6,10 +6,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// How long a command takes at least before it does its work, and after it: wide enough to be met.
-const BEFORE: &str = "0.3";
-const AFTER: &str = "0.1";
-
 /// The step of a line that the engine's own commands write, which know no step: those of a freeze control.
 pub(super) const CONTROL: &str = "control";
 
@@ -33,18 +29,18 @@ impl Counted {
         folder.join("counted")
     }
 
-    /// Puts the script into a folder.
-    pub(super) fn place(folder: &Path) -> Counted {
+    /// Puts the script into a folder. A command then takes so many seconds before it does its work, and after it.
+    pub(super) fn place(folder: &Path, [before, after]: [f32; 2]) -> Counted {
         let lines = folder.join("starts");
         let file = lines.display();
         let script = format!(
             "#!/bin/sh\n\
              me=\"${{CUTOVER_STEP:-{CONTROL}}} ${{CUTOVER_ATTEMPT:-0}}\"\n\
              echo \"begin $me\" >> '{file}'\n\
-             sleep {BEFORE}\n\
+             sleep {before}\n\
              \"$@\"\n\
              code=$?\n\
-             sleep {AFTER}\n\
+             sleep {after}\n\
              echo \"end $me $code\" >> '{file}'\n\
              exit $code\n"
         );

@@ -22,6 +22,9 @@ const MOST_LIVES: usize = 120;
 /// An aim that missed so often in one run is given up.
 const MOST_MISSES: usize = 6;
 
+/// How long a command takes at least before it does its work and after it, in seconds: wide enough to be met.
+const WIDTH: [f32; 2] = [0.3, 0.1];
+
 /// Says which seed to replay when a run fails.
 struct Seed(u64);
 
@@ -44,7 +47,7 @@ impl Drop for Over<'_> {
 
 /// The demo's plan with commands that count their starts.
 fn counting(home: &Path, plan: String) -> String {
-    Counted::place(home);
+    Counted::place(home, WIDTH);
     let script = Counted::script(home);
     let named = plan.replace("[vars]", &format!("[vars]\ncounted = \"{}\"", script.display()));
     let mut counting = named;

@@ -41,7 +41,7 @@ fn seed() -> Option<u64> {
     std::env::var("CUTOVER_SEED").ok().map(|seed| seed.parse().unwrap())
 }
 
-fn long() -> bool {
+pub(super) fn long() -> bool {
     std::env::var_os("CUTOVER_LONG").is_some()
 }
 
