@@ -115,10 +115,9 @@ impl Door {
             Side::Source => &self.source,
             Side::Target => &self.target,
         };
-        gauge.count(self.slot(), self.clock.now().wall);
-        let answer = self.forward(side, request).await;
-        gauge.answered();
-        answer
+        // Not open any more once it is answered, and once whoever asked has hung up: then nobody awaits this.
+        let _open = gauge.count(self.slot(), self.clock.now().wall);
+        self.forward(side, request).await
     }
 
     async fn forward(&self, side: Side, request: Request<Bytes>) -> Answer {
@@ -180,8 +179,18 @@ struct Counts {
     last: Option<Timestamp>,
 }
 
+/// A request that a side has not answered.
+#[must_use]
+struct Open<'g>(&'g Gauge);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Gauge {
-    fn count(&self, slot: u64, at: Timestamp) {
+    fn count(&self, slot: u64, at: Timestamp) -> Open<'_> {
         self.open.fetch_add(1, Ordering::SeqCst);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.total += 1;
@@ -194,10 +203,7 @@ impl Gauge {
                 counts.slots.retain(|(slot, _)| *slot > oldest);
             }
         }
-    }
-
-    fn answered(&self) {
-        self.open.fetch_sub(1, Ordering::SeqCst);
+        Open(self)
     }
 
     fn read(&self, now: u64) -> Counted {
@@ -219,14 +225,32 @@ mod tests {
     #[test]
     fn a_side_that_gets_nothing_counts_down_to_zero_in_five_seconds() {
         let gauge = Gauge::default();
-        gauge.count(100, Timestamp(10_000));
-        gauge.count(100, Timestamp(10_001));
-        gauge.count(110, Timestamp(11_000));
+        let open =
+            [(100, 10_000), (100, 10_001), (110, 11_000)].map(|(slot, at)| gauge.count(slot, Timestamp(at)));
         assert_eq!(gauge.read(110).last_5s, 3);
         assert_eq!(gauge.read(149).last_5s, 3);
         assert_eq!(gauge.read(150).last_5s, 1);
         assert_eq!(gauge.read(160).last_5s, 0);
         assert_eq!(gauge.read(160), Counted { last_5s: 0, open: 3, total: 3, last: Some(Timestamp(11_000)) });
+        drop(open);
+        assert_eq!(gauge.read(160).open, 0);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_its_sender_gave_up_is_not_open_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        // It takes the request and never answers.
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let app = || format!("http://{}/", silent.local_addr().unwrap()).parse::<Uri>().unwrap();
+        let clock = Clock::manual(Timestamp(7_000));
+        let door = Arc::new(Door::new(&Dir::new(folder.path()), clock, [app(), app()]).unwrap());
+        let request = Request::get("/orders").body(Bytes::new()).unwrap();
+        let asked = tokio::spawn(Arc::clone(&door).answer(request));
+        let _taken = silent.accept().await.unwrap();
+        assert_eq!(door.status().source.open, 1);
+        asked.abort();
+        assert!(asked.await.unwrap_err().is_cancelled());
+        assert_eq!(door.status().source.open, 0);
     }
 
     #[test]
