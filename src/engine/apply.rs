@@ -434,6 +434,16 @@ impl State {
             if let Some(state) = self.steps.get_mut(slot) {
                 state.latched = true;
             }
+            // A step that ran already when this one was opened again has gone on from it all the same. Left open it
+            // would wait for what may never be true again, and everything after it with it.
+            if self.reopened.contains(&slot)
+                && let Some(step) = plan.at_slot(slot)
+            {
+                if let Some(state) = self.steps.get_mut(slot) {
+                    state.reopened = None;
+                }
+                self.settle(plan, &step.id, Status::Done);
+            }
         }
     }
 

@@ -67,6 +67,40 @@ fn after_a_resume_behind_the_fence_zero_is_reached_anew() {
 }
 
 #[test]
+fn what_was_opened_again_while_the_step_that_goes_on_from_it_ran_is_let_go_when_that_has_finished() {
+    let mut drained =
+        super::driver::step("drained", StepKind::Wait(WaitFor::CaughtUp(vec!["orders".into()])));
+    drained.holds_until = Some("turn".into());
+    let mut p = super::driver::cutover();
+    let (mut turn, mut later) = (command("turn"), command("later"));
+    (turn.after, later.after) = (vec!["drained".into()], vec!["turn".into()]);
+    p.steps = vec![drained, turn, later];
+    p.phases[0].count = 3;
+    let mut d = Driver::begin(p.indexed());
+    for _ in 0..5 {
+        d.pass(1);
+        let now = d.clock.now().wall;
+        d.read("orders", lag(0, now));
+    }
+    assert_eq!((d.status("drained"), d.status("turn")), (Status::Done, Status::Running));
+    d.readings = Readings::new(false);
+    d.input(Input::Resume { boot_id: "b2".into(), torn_bytes: 0 }).unwrap();
+    assert_eq!(d.status("drained"), Status::Proving);
+    d.input(Input::OperatorArrived { name: "maria".into(), account: "maria".into(), take: false }).unwrap();
+    d.intent(Intent::Release).unwrap();
+    // The link is turned round: it will never be at zero again.
+    let now = d.clock.now().wall;
+    d.read("orders", lag(9, now));
+    d.end("turn", Outcome::Done).unwrap();
+    assert_eq!(d.status("drained"), Status::Done);
+    assert_eq!(d.at("drained").reopened, None);
+    assert_eq!(d.status("later"), Status::Running);
+    d.pass(3);
+    d.read("orders", lag(9, now));
+    assert_eq!(d.status("drained"), Status::Done, "nobody watches it any more");
+}
+
+#[test]
 fn a_validation_is_stale_once_anybody_has_written_and_nothing_is_proved_on_what_is_not_true() {
     let mut d = at_switch_gate();
     d.pass(1);
