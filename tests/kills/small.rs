@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cutover::clock::Clock;
@@ -52,6 +52,8 @@ pub(super) struct Small {
     pub(super) run: PathBuf,
     /// The last record that an engine has told to stand, by number.
     pub(super) accepted: Arc<AtomicU64>,
+    /// What engines have refused, in order.
+    refused: Arc<Mutex<Vec<String>>>,
 }
 
 impl Small {
@@ -77,7 +79,7 @@ impl Small {
         };
         let copy = PlanCopy { base: &text, overlays: Vec::new(), resolved: &loaded.resolved };
         let run = folder::create(&home.path().join("runs"), &start, &copy).unwrap();
-        Small { home, run, accepted: Arc::default() }
+        Small { home, run, accepted: Arc::default(), refused: Arc::default() }
     }
 
     /// What the steps say of themselves.
@@ -119,18 +121,27 @@ impl Small {
             if last {
                 return false;
             }
-            assert!(began.elapsed() < PATIENCE, "the run does not come to its end\n{}", self.log());
+            assert!(
+                began.elapsed() < PATIENCE,
+                "the run does not come to its end; refused: {:?}, driven: {}\n{}\n{}",
+                self.refused.lock().unwrap(),
+                client.is_some(),
+                feed.map_or_else(String::new, |feed| crate::shop::standing(&feed.snapshot())),
+                self.log()
+            );
             std::thread::sleep(LOOK);
         }
     }
 
     fn sit(&self) -> Option<Client> {
         let hello = Hello { name: "you".into(), account: "test".into(), take: false };
-        let accepted = self.accepted.clone();
-        let told = move |what| {
-            if let FromEngine::Answer(Answer::Accepted { seq, .. }) = what {
+        let (accepted, refused) = (self.accepted.clone(), self.refused.clone());
+        let told = move |what| match what {
+            FromEngine::Answer(Answer::Accepted { seq, .. }) => {
                 accepted.fetch_max(seq, Ordering::Relaxed);
             }
+            FromEngine::Answer(Answer::Refused { text, .. }) => refused.lock().unwrap().push(text),
+            FromEngine::Answer(_) | FromEngine::Closed { .. } => {}
         };
         Client::connect(&self.run, hello, told).ok()
     }

@@ -71,10 +71,22 @@ fn killed_at_any_write_a_small_plan_loses_nothing_and_does_nothing_twice() {
     println!("{} kills at writes", total.lock().unwrap());
 }
 
+/// Says at which call it was when a try fails.
+struct Tried<'a>(Whose, &'a str, u32);
+
+impl Drop for Tried<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{:?} engine, killed at {} {}", self.0, self.1, self.2);
+        }
+    }
+}
+
 /// How often the engine was killed, and at how many calls it could have been at least.
 fn killed_at_every(whose: Whose, call: &str, every: u32) -> (u32, u32) {
     let mut kills = 0;
     for when in (1..).step_by(usize::try_from(every).unwrap()) {
+        let _tried = Tried(whose, call, when);
         let small = Small::new();
         let watcher = Watcher::begin(&small.run);
         if whose == Whose::Second {
