@@ -16,7 +16,7 @@ use super::folder::{FolderError, RunFolder};
 use crate::clock::{Boot, Now, Timestamp};
 
 pub(super) const HEAD: &str = "head";
-const NEW_HEAD: &str = "head.new";
+pub(super) const NEW_HEAD: &str = "head.new";
 const MAGIC: &str = "cutover-head/1";
 /// The length of the line; a head of any other length is not good.
 const WIDTH: usize = 287;

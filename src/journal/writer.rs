@@ -15,11 +15,13 @@ use rustix::fs::{FallocateFlags, OFlags, fallocate};
 use super::chain::{Chain, Record, RunId, header};
 use super::failure::{AppendError, Failure, HaltError, LEAST_FREE, StartError};
 use super::folder::{FolderError, RunFolder};
-use super::head::{HEAD, Head, HeadFile};
+use super::head::{HEAD, Head, HeadFile, NEW_HEAD};
 use super::lock::Lock;
-use super::verify::{Class, Expected, JOURNAL, Scan, scan, unreadable};
+use super::verify::{Class, Expected, JOURNAL, Scan, scan, unreadable, verify};
 use crate::clock::Now;
 
+/// The name of a journal that is being begun.
+const NEW_JOURNAL: &str = "journal.new";
 /// Space is taken in steps of this size, so that a full disk is met between records, not in one.
 const ALLOCATE: u64 = 16 * 1024 * 1024;
 /// Kept back for the last record of a run that met a full disk.
@@ -63,15 +65,31 @@ pub struct Appended {
 
 impl Writer {
     /// Begins the journal of a new run in a folder that holds none.
+    ///
+    /// It gets its name last, when it and its head are whole: whoever dies before that has begun nothing, and
+    /// the run can still be begun.
     pub fn create(folder: RunFolder, lock: Lock, run: &RunId, now: Now) -> Result<Writer, StartError> {
         check_space(&folder)?;
-        let mut file = folder.create_file(JOURNAL, OFlags::RDWR | OFlags::APPEND)?;
-        let path = folder.join(JOURNAL);
+        match folder.read_file(JOURNAL) {
+            Err(error) if error.is_absent() => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) => return Err(FolderError::Exists(folder.join(JOURNAL)).into()),
+        }
+        if Head::read(&folder).is_some_and(|head| head.seq > 0) {
+            // Records were acknowledged here, and they are gone.
+            return Err(StartError::Damaged(verify(folder.path(), &Expected::default())));
+        }
+        for left in [NEW_JOURNAL, NEW_HEAD] {
+            folder.remove(left)?;
+        }
+        let mut file = folder.create_file(NEW_JOURNAL, OFlags::RDWR | OFlags::APPEND)?;
+        let path = folder.join(NEW_JOURNAL);
         let header = header(run);
         file.write_all(header.as_bytes()).map_err(|error| FolderError::io("write", &path, error))?;
         file.sync_all().map_err(|error| FolderError::io("sync", &path, error))?;
         let chain = Chain::new(run, header.len());
         let head = HeadFile::create(&folder, &chain, now)?;
+        folder.rename(NEW_JOURNAL, JOURNAL)?;
         let writer = Writer::begin(folder, lock, file, head, chain)?;
         writer.folder.sync()?;
         Ok(writer)

@@ -28,12 +28,12 @@ const RECORDS: u64 = 5;
 fn appender() {
     let Some(dir) = env::var_os(RUN) else { return };
     let dir = Path::new(&dir);
+    let folder = if dir.exists() { RunFolder::open(dir) } else { RunFolder::create(dir) }.unwrap();
+    let lock = Lock::take(&folder, now()).unwrap();
     let mut writer = if dir.join("journal").exists() {
-        let folder = RunFolder::open(dir).unwrap();
-        let lock = Lock::take(&folder, now()).unwrap();
         Writer::resume(folder, lock, &Expected::default(), now(), |_| {}).unwrap().0
     } else {
-        create(dir)
+        Writer::create(folder, lock, &run_id(), now()).unwrap()
     };
     let say = |what: String| writeln!(std::io::stdout(), "{what}").unwrap();
     for _ in 0..RECORDS {
@@ -74,7 +74,8 @@ fn acknowledged(output: &Output) -> u64 {
 fn strace(dir: &Path, inject: &str) -> Vec<String> {
     let call = inject.split(':').next().unwrap();
     let mut words: Vec<String> = ["strace", "-f", "-qq", "-o", "/dev/null"].map(str::to_owned).to_vec();
-    for name in ["journal", "head", "head.new", "reserve", "lock", "journal.torn-1", ".", ".."] {
+    for name in ["journal", "journal.new", "head", "head.new", "reserve", "lock", "journal.torn-1", ".", ".."]
+    {
         let path = match name {
             "." => dir.to_owned(),
             ".." => dir.parent().unwrap().to_owned(),
@@ -103,13 +104,14 @@ fn killed_at_every(call: &str, judges: &mut Judges, prepare: impl Fn(&Path)) -> 
             return when - 1;
         }
         let acknowledged = acknowledged(&output);
-        if !dir.join("head").exists() {
+        if dir.join("journal").exists() {
+            let verdict = judges.verdict(&dir);
+            assert!(!verdict.is_damaged(), "{call} {when}: {verdict}");
+            assert!(verdict.acknowledged >= Some(acknowledged), "{call} {when}: {verdict}");
+        } else {
+            // Killed while it was created: nothing had begun, and it can still be begun.
             assert_eq!(acknowledged, 0);
-            continue; // Killed while it was created: nothing had begun.
         }
-        let verdict = judges.verdict(&dir);
-        assert!(!verdict.is_damaged(), "{call} {when}: {verdict}");
-        assert!(verdict.acknowledged >= Some(acknowledged), "{call} {when}: {verdict}");
 
         let output = under(&[], "appender", &dir);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
@@ -343,6 +345,19 @@ fn a_run_is_begun_once_and_by_one() {
     let lock = Lock::take(&folder, now()).unwrap();
     let error = Writer::create(folder, lock, &run_id(), now()).unwrap_err();
     assert!(error.to_string().contains("is there already"), "{error}");
+}
+
+#[test]
+fn a_journal_that_is_gone_is_not_begun_anew() {
+    let tmp = tempfile::tempdir().unwrap();
+    let dir = tmp.path().join("run");
+    create(&dir).append_batch(&[payload(1)], now()).unwrap();
+    fs::remove_file(dir.join("journal")).unwrap();
+    let folder = RunFolder::open(&dir).unwrap();
+    let lock = Lock::take(&folder, now()).unwrap();
+    let error = Writer::create(folder, lock, &run_id(), now()).unwrap_err();
+    assert!(matches!(error, StartError::Damaged(_)), "{error}");
+    assert!(!dir.join("journal").exists());
 }
 
 #[test]
