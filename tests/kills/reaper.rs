@@ -238,7 +238,7 @@ impl Prey<'_> {
         })?;
         let most = if met.folder.is_some() { 350_000 } else { 10_000 };
         self.live(Duration::from_micros(rng.below(most)))?;
-        let shim = met.folder.as_ref().filter(|_| aimed == Class::Both).map(|folder| Shim::of(folder));
+        let shim = met.folder.as_ref().filter(|_| aimed == Class::Both).and_then(|folder| Shim::of(folder));
         kill(self.engine, &run)?;
         let died = shim.is_some_and(Shim::kill);
         let body = Body::examine(&run, Vec::new());
@@ -342,16 +342,20 @@ struct Shim {
 }
 
 impl Shim {
-    fn of(folder: &Path) -> Shim {
+    /// `None`: it has ended meanwhile.
+    fn of(folder: &Path) -> Option<Shim> {
         let started: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(folder.join("started")).unwrap()).unwrap();
+            serde_json::from_slice(&std::fs::read(folder.join("started")).unwrap()).ok()?;
         let pid = Pid::from_raw(i32::try_from(started["shim"].as_u64().unwrap()).unwrap()).unwrap();
-        let pinned = pidfd_open(pid, PidfdFlags::empty()).unwrap();
-        let line = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap();
+        let pinned = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        let line = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
         let line = String::from_utf8_lossy(&line).into_owned();
+        if line.is_empty() {
+            return None;
+        }
         let whole: PathBuf = folder.canonicalize().unwrap();
         assert!(line.contains("__step") && line.contains(&*whole.to_string_lossy()), "not the shim: {line}");
-        Shim { pid, pinned }
+        Some(Shim { pid, pinned })
     }
 
     /// True when it died of it. Its engine is dead, so it is our child by now: we take in orphans.
