@@ -20,7 +20,7 @@ use crate::shop::{Person, Sat, Shop, TurnsBack, exe, until_ended};
 /// More engines than this for one run: it does not get on.
 const MOST_LIVES: usize = 120;
 /// An aim that missed so often in one run is given up.
-const MOST_MISSES: usize = 6;
+const MOST_MISSES: usize = 10;
 
 /// How long a command takes at least before it does its work and after it, in seconds: wide enough to be met.
 const WIDTH: [f32; 2] = [0.3, 0.1];
@@ -92,10 +92,10 @@ pub(super) fn night(seed: u64, turns_back: TurnsBack, mut bag: Bag, mut each: im
             );
             each(&struck);
             orphans.extend(struck.orphan.clone());
-            if !struck.hit {
+            if let Some(aim) = aim.filter(|aim| *aim != struck.aimed || !struck.hit) {
                 misses += 1;
                 if misses < MOST_MISSES {
-                    bag.again(struck.aimed, was_back);
+                    bag.again(aim, was_back);
                 }
             }
         }

@@ -105,9 +105,14 @@ impl Prey<'_> {
     }
 
     /// Waits until something is so; `None` when the run is over before.
-    fn until<T>(&self, mut so: impl FnMut() -> Option<T>) -> Option<T> {
+    fn until<T>(&self, so: impl FnMut() -> Option<T>) -> Option<T> {
+        self.within(PATIENCE, so)
+    }
+
+    /// … or when it has taken so long.
+    fn within<T>(&self, span: Duration, mut so: impl FnMut() -> Option<T>) -> Option<T> {
         let began = Instant::now();
-        while !self.gone() && began.elapsed() < PATIENCE {
+        while !self.gone() && began.elapsed() < span {
             if let Some(it) = so() {
                 return Some(it);
             }
@@ -122,13 +127,18 @@ impl Prey<'_> {
     }
 
     /// Waits for somebody to sit down, then for the moment, and kills. `None` when the run was over before.
-    pub(super) fn strike(mut self, aimed: Class, rng: &mut Seeded) -> Option<Struck> {
+    pub(super) fn strike(self, aimed: Class, rng: &mut Seeded) -> Option<Struck> {
         let run = self.run.to_owned();
         let tail = Tail::open(&run, length(&run));
         self.until(|| self.seated.load(Ordering::Relaxed).then_some(()))?;
         let hit = match aimed {
             Class::Append => return self.at_append(tail, rng),
-            Class::Between => self.at_start_of_command(tail, rng)?,
+            Class::Between => {
+                if !self.at_start_of_command(tail, rng) {
+                    return self.at_next_append(rng);
+                }
+                true
+            }
             Class::Running | Class::Both => return self.at_step(aimed, tail, rng),
             Class::Random => {
                 self.live(Duration::from_millis(rng.below(2_500)))?;
@@ -169,6 +179,20 @@ impl Prey<'_> {
         self.until(|| tail.events().iter().any(|event| event["event"] == "rollback-started").then_some(()))
     }
 
+    /// How long to wait for a step that begins: longer than what a wait of the plan has to hold, or it never would.
+    fn patience(rng: &mut Seeded) -> Duration {
+        Duration::from_millis(7_000 + rng.below(5_000))
+    }
+
+    /// Where no step begins: the life is not wasted.
+    fn at_next_append(self, rng: &mut Seeded) -> Option<Struck> {
+        if self.gone() {
+            return None;
+        }
+        let tail = Tail::open(self.run, length(self.run));
+        self.at_append(tail, rng)
+    }
+
     /// Right after the journal has grown: certain, since it had not grown at the look before.
     fn at_append(self, tail: Tail, rng: &mut Seeded) -> Option<Struck> {
         self.live(Duration::from_millis(rng.below(1_000)))?;
@@ -197,18 +221,18 @@ impl Prey<'_> {
     }
 
     /// Waits until the start of a command has been written; from then on it is synced, acknowledged and spawned.
-    fn at_start_of_command(&mut self, mut tail: Tail, rng: &mut Seeded) -> Option<bool> {
+    fn at_start_of_command(&self, mut tail: Tail, rng: &mut Seeded) -> bool {
         let commands = self.commands();
         tail.events();
-        self.until(|| {
+        let met = self.within(Prey::patience(rng), || {
             let events = tail.events();
             let starts = |event: &serde_json::Value| {
                 event["event"] == "step-started" && commands.iter().any(|id| event["step"] == **id)
             };
             events.iter().any(starts).then_some(())
-        })?;
+        });
         spin(Duration::from_micros(rng.below(1_000)));
-        Some(true)
+        met.is_some()
     }
 
     /// While a step runs; with its shim if that is asked for.
@@ -225,7 +249,7 @@ impl Prey<'_> {
         tail.events();
         let before = Body::examine(&run, Vec::new());
         let mut waits: Vec<Try> = before.under_way();
-        let met = self.until(|| {
+        let met = self.within(Prey::patience(rng), || {
             for event in tail.events() {
                 if event["event"] == "step-started" {
                     let leg = serde_json::from_value(event["leg"].clone()).unwrap();
@@ -235,7 +259,8 @@ impl Prey<'_> {
                 }
             }
             waits.iter().find(|it| wanted(it)).cloned()
-        })?;
+        });
+        let Some(met) = met else { return self.at_next_append(rng) };
         let most = if met.folder.is_some() { 350_000 } else { 10_000 };
         self.live(Duration::from_micros(rng.below(most)))?;
         let shim = met.folder.as_ref().filter(|_| aimed == Class::Both).and_then(|folder| Shim::of(folder));
