@@ -67,14 +67,24 @@ pub(super) struct Bag {
 }
 
 impl Bag {
-    pub(super) fn new(rng: &mut Seeded, forward: &[(Class, usize)], back: &[(Class, usize)]) -> Bag {
+    /// `first` comes before the others of the way, in its own order.
+    pub(super) fn new(
+        rng: &mut Seeded,
+        first: &[(Class, usize)],
+        forward: &[(Class, usize)],
+        back: &[(Class, usize)],
+    ) -> Bag {
         let mut fill = |parts: &[(Class, usize)]| {
             let mut all: Vec<Class> =
                 parts.iter().flat_map(|(class, times)| std::iter::repeat_n(*class, *times)).collect();
             rng.shuffle(&mut all);
             all
         };
-        Bag { forward: fill(forward), back: fill(back) }
+        let mut bag = Bag { forward: fill(forward), back: fill(back) };
+        for (class, times) in first.iter().rev() {
+            bag.forward.extend(std::iter::repeat_n(*class, *times));
+        }
+        bag
     }
 
     /// What to aim at next, by whether the run is on its way back.

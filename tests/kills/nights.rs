@@ -7,17 +7,18 @@ use super::aim::{Bag, Class, Histogram, Seeded, WANTED};
 use super::night::night;
 use crate::shop::TurnsBack;
 
-/// What is aimed at in a move of the long tier, on its way and on its way back.
+/// What is aimed at in a move of the long tier: at its first step, which is tried again after each …
+const FIRST: [(Class, usize); 2] = [(Class::Between, 3), (Class::Both, 1)];
+/// … on its way, and on its way back.
 const FORWARD: [(Class, usize); 6] = [
     (Class::Running, 5),
-    (Class::Append, 5),
-    (Class::Between, 4),
-    (Class::Both, 2),
+    (Class::Append, 4),
+    (Class::Between, 1),
+    (Class::Both, 1),
     (Class::Resume, 2),
     (Class::Random, 1),
 ];
-const BACK: [(Class, usize); 5] =
-    [(Class::Rollback, 3), (Class::Between, 1), (Class::Running, 1), (Class::Both, 1), (Class::Resume, 1)];
+const BACK: [(Class, usize); 3] = [(Class::Rollback, 4), (Class::Between, 1), (Class::Both, 1)];
 /// … and in the one move of the short tier.
 const FEW_FORWARD: [(Class, usize); 6] = [
     (Class::Running, 2),
@@ -31,7 +32,7 @@ const FEW_BACK: [(Class, usize); 2] = [(Class::Rollback, 1), (Class::Resume, 1)]
 /// The long tier has its numbers after so many moves, or it does not get them.
 const MOST_MOVES: u64 = 30;
 /// So many moves at a time.
-const HANDS: usize = 2;
+const HANDS: usize = 3;
 
 fn turns_back(seed: u64) -> TurnsBack {
     [TurnsBack::At("announce"), TurnsBack::At("go"), TurnsBack::Never][usize::try_from(seed % 3).unwrap()]
@@ -54,12 +55,12 @@ fn killed_at_any_moment_a_move_loses_nothing_and_does_nothing_twice() {
     take_in_orphans();
     let histogram = Mutex::new(Histogram::default());
     let each = |struck: &super::reaper::Struck| histogram.lock().unwrap().count(struck.class());
-    let bag = |seed, forward, back| Bag::new(&mut Seeded(seed), forward, back);
+    let bag = |seed| Bag::new(&mut Seeded(seed), &FIRST, &FORWARD, &BACK);
     match (seed(), long()) {
-        (Some(seed), _) => night(seed, turns_back(seed), bag(seed, &FORWARD, &BACK), each),
+        (Some(seed), _) => night(seed, turns_back(seed), bag(seed), each),
         (None, false) => {
             // Back before the switch: the shortest move that goes both ways.
-            night(1, turns_back(1), bag(1, &FEW_FORWARD, &FEW_BACK), each);
+            night(1, turns_back(1), Bag::new(&mut Seeded(1), &[], &FEW_FORWARD, &FEW_BACK), each);
             let histogram = histogram.lock().unwrap();
             for (class, _) in WANTED {
                 assert!(histogram.of(class) > 0, "{class:?} was never hit\n{}", histogram.text());
@@ -75,7 +76,7 @@ fn killed_at_any_moment_a_move_loses_nothing_and_does_nothing_twice() {
                             if seed >= MOST_MOVES {
                                 break;
                             }
-                            night(seed, turns_back(seed), bag(seed, &FORWARD, &BACK), each);
+                            night(seed, turns_back(seed), bag(seed), each);
                             println!("after move {seed}:\n{}", histogram.lock().unwrap().text());
                         }
                     });
