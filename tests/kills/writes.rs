@@ -96,7 +96,7 @@ fn killed_at_every(whose: Whose, call: &str, every: u32) -> u32 {
         let killed = killed_at(&small, call, when);
         if killed {
             kills += 1;
-            if small.run.join("head").exists() {
+            if small.run.join("journal").exists() {
                 let body = Body::examine(&small.run, watcher.seen());
                 assert!(body.verdict.acknowledged >= Some(small.accepted.load(Ordering::Relaxed)));
             }
