@@ -35,7 +35,7 @@ pub(super) const WANTED: [(Class, usize); 7] = [
 /// How many kills there have to be in all.
 pub(super) const WANTED_IN_ALL: usize = 200;
 
-/// A sequence of numbers that is the same for the same seed (SplitMix64).
+/// A sequence of numbers that is the same for the same seed (`SplitMix64`).
 pub(super) struct Seeded(pub(super) u64);
 
 impl Seeded {
@@ -97,9 +97,9 @@ impl Bag {
         self.forward.insert(0, class);
     }
 
-    /// Missed: it is aimed at again.
+    /// Missed: it is aimed at again, after everything else.
     pub(super) fn again(&mut self, class: Class, back: bool) {
-        if back { &mut self.back } else { &mut self.forward }.push(class);
+        if back { &mut self.back } else { &mut self.forward }.insert(0, class);
     }
 }
 

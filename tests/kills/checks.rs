@@ -27,14 +27,14 @@ struct Attempt {
 /// Everything that is asked of the record. `orphans`: tries whose shim was killed before they had an outcome.
 pub(super) fn record_is_true(
     run: &Path,
-    seen: Vec<KeptHead>,
+    seen: &[KeptHead],
     counted: &Counted,
     orphans: &HashSet<(String, u32)>,
 ) {
     let highest = seen.iter().map(|head| head.seq).max().unwrap_or(0);
-    let body = Body::examine(run, seen.clone());
+    let body = Body::examine(run, seen.to_vec());
     assert!(body.state.is_over(), "{:?}", body.state.stage);
-    stands(run, &body, &seen);
+    stands(run, &body, seen);
     assert!(body.verdict.acknowledged >= Some(highest));
     let told = counted.told();
     started_once(&body, &told);

@@ -46,7 +46,7 @@ impl Drop for Over<'_> {
 }
 
 /// The demo's plan with commands that count their starts.
-fn counting(home: &Path, plan: String) -> String {
+fn counting(home: &Path, plan: &str) -> String {
     Counted::place(home, WIDTH);
     let script = Counted::script(home);
     let named = plan.replace("[vars]", &format!("[vars]\ncounted = \"{}\"", script.display()));
@@ -65,7 +65,7 @@ fn counting(home: &Path, plan: String) -> String {
 pub(super) fn night(seed: u64, turns_back: TurnsBack, mut bag: Bag, mut each: impl FnMut(&Struck)) {
     let replay = Seed(seed);
     let mut rng = Seeded(seed ^ 0x006b_696c_6c73);
-    let mut shop = Shop::open_with(counting);
+    let mut shop = Shop::open_with(|home, plan| counting(home, &plan));
     let run = shop.run.clone();
     let watcher = Watcher::begin(&run);
     let mut person = Person::new(turns_back);
@@ -109,7 +109,7 @@ pub(super) fn night(seed: u64, turns_back: TurnsBack, mut bag: Bag, mut each: im
     ended(&shop);
     let expected = if turns_back == TurnsBack::Never { Ending::Done } else { Ending::RolledBack };
     assert_eq!(Body::examine(&run, Vec::new()).state.stage, Stage::Over(expected));
-    record_is_true(&run, watcher.end(), &Counted::of(shop.home()), &orphans);
+    record_is_true(&run, &watcher.end(), &Counted::of(shop.home()), &orphans);
     shop.close();
     let orders =
         shop.every_order_stands_once(if expected == Ending::Done { Side::Target } else { Side::Source });

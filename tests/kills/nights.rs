@@ -8,14 +8,14 @@ use super::night::night;
 use crate::shop::TurnsBack;
 
 /// What is aimed at in a move of the long tier: at its first step, which is tried again after each …
-const FIRST: [(Class, usize); 2] = [(Class::Between, 3), (Class::Both, 1)];
+const FIRST: [(Class, usize); 2] = [(Class::Between, 1), (Class::Both, 1)];
 /// … on its way, and on its way back.
 const FORWARD: [(Class, usize); 6] = [
     (Class::Running, 5),
     (Class::Append, 4),
-    (Class::Between, 1),
+    (Class::Between, 2),
     (Class::Both, 1),
-    (Class::Resume, 2),
+    (Class::Resume, 3),
     (Class::Random, 1),
 ];
 const BACK: [(Class, usize); 3] = [(Class::Rollback, 4), (Class::Between, 1), (Class::Both, 1)];
@@ -30,7 +30,7 @@ const FEW_FORWARD: [(Class, usize); 6] = [
 ];
 const FEW_BACK: [(Class, usize); 2] = [(Class::Rollback, 1), (Class::Resume, 1)];
 /// The long tier has its numbers after so many moves, or it does not get them.
-const MOST_MOVES: u64 = 30;
+const MOST_MOVES: u64 = 45;
 /// So many moves at a time.
 const HANDS: usize = 3;
 

@@ -132,7 +132,7 @@ impl Prey<'_> {
         let tail = Tail::open(&run, length(&run));
         self.until(|| self.seated.load(Ordering::Relaxed).then_some(()))?;
         let hit = match aimed {
-            Class::Append => return self.at_append(tail, rng),
+            Class::Append => return self.at_append(&tail, rng),
             Class::Between => {
                 if !self.at_start_of_command(tail, rng) {
                     return self.at_next_append(rng);
@@ -190,11 +190,11 @@ impl Prey<'_> {
             return None;
         }
         let tail = Tail::open(self.run, length(self.run));
-        self.at_append(tail, rng)
+        self.at_append(&tail, rng)
     }
 
     /// Right after the journal has grown: certain, since it had not grown at the look before.
-    fn at_append(self, tail: Tail, rng: &mut Seeded) -> Option<Struck> {
+    fn at_append(self, tail: &Tail, rng: &mut Seeded) -> Option<Struck> {
         self.live(Duration::from_millis(rng.below(1_000)))?;
         let mut skip = rng.below(4);
         let mut length = tail.length();

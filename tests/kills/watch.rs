@@ -1,6 +1,6 @@
 //! A watcher that follows a run over all its engines and keeps what it was ever shown.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -23,7 +23,7 @@ impl Watcher {
     pub(super) fn begin(run: &Path) -> Watcher {
         let (seen, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
         let (run, shown, stopped) = (run.to_owned(), seen.clone(), stop.clone());
-        let thread = std::thread::spawn(move || watch(run, &shown, &stopped));
+        let thread = std::thread::spawn(move || watch(&run, &shown, &stopped));
         Watcher { seen, stop, thread: Some(thread) }
     }
 
@@ -47,7 +47,7 @@ impl Drop for Watcher {
     }
 }
 
-fn watch(run: PathBuf, shown: &Mutex<Vec<KeptHead>>, stop: &AtomicBool) {
+fn watch(run: &Path, shown: &Mutex<Vec<KeptHead>>, stop: &AtomicBool) {
     // It may not have begun: there is a record when there is a head.
     let mut follower = None;
     // One look more after the end.
@@ -55,12 +55,12 @@ fn watch(run: PathBuf, shown: &Mutex<Vec<KeptHead>>, stop: &AtomicBool) {
     while !last {
         last = stop.load(Ordering::Relaxed);
         if follower.is_none() && run.join("head").exists() {
-            follower = Follower::open(&run).ok();
+            follower = Follower::open(run).ok();
         }
         if let Some(follower) = &mut follower {
             let mut new = Vec::new();
             let looked = follower.poll(Clock::system().now(), |record| {
-                new.push(KeptHead { seq: record.seq, hash: record.hash })
+                new.push(KeptHead { seq: record.seq, hash: record.hash });
             });
             shown.lock().unwrap().extend(new);
             if let Err(verdict) = looked {

@@ -102,7 +102,7 @@ fn killed_at_every(whose: Whose, call: &str, every: u32) -> u32 {
             }
             see_through(&small);
         }
-        record_is_true(&small.run, watcher.end(), &small.counted(), &HashSet::new());
+        record_is_true(&small.run, &watcher.end(), &small.counted(), &HashSet::new());
         if !killed {
             break;
         }
