@@ -111,9 +111,15 @@ pub(super) fn night(seed: u64, turns_back: TurnsBack, mut bag: Bag, mut each: im
     assert_eq!(Body::examine(&run, Vec::new()).state.stage, Stage::Over(expected));
     record_is_true(&run, &watcher.end(), &Counted::of(shop.home()), &orphans);
     shop.close();
-    let orders =
-        shop.every_order_stands_once(if expected == Ending::Done { Side::Target } else { Side::Source });
-    shop.never_both_sides();
+    let (side, turns): (_, &[&str]) = match (expected, turns_back) {
+        (Ending::Done, _) => (Side::Target, &["source", "target"]),
+        (_, TurnsBack::At("go")) => (Side::Source, &["source"]),
+        _ => (Side::Source, &["source", "target", "source"]),
+    };
+    let oracle = shop.oracle();
+    let orders = oracle.every_order_stands_once(side);
+    assert_eq!(oracle.turns(), turns);
+    oracle.both_the_same();
     println!("seed {seed}, {turns_back:?}: {orders} orders, each of them once");
     drop(replay);
 }
