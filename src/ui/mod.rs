@@ -6,7 +6,7 @@
 //! | part | owns |
 //! |---|---|
 //! | [`terminal`] | the terminal's life: entered, drawn to, stopped, left as found |
-//! | [`input`], [`key`] | keys, pastes, size, focus, with the time they came |
+//! | [`input`], [`reader`], [`key`] | keys, pastes, size, focus, with the time they came |
 //! | [`actions`], [`keymap`], [`config`] | the one table of keys, and the user's changes |
 //! | [`safe`] | the only way foreign text reaches a terminal |
 //! | [`canvas`], [`layout`], [`widgets`] | what panes draw on, where, and with what |
@@ -34,6 +34,7 @@ pub mod layout;
 pub mod mode;
 pub mod palette;
 mod place;
+pub mod reader;
 pub mod roles;
 pub mod safe;
 mod signals;
