@@ -89,7 +89,8 @@ impl Cockpit {
                 self.desk.notice = None;
                 let pressed = self.desk.entry.as_mut().map_or(Ok(()), |entry| entry.press(press));
                 if let Err(fault) = pressed {
-                    self.fault(fault);
+                    // The entry has cleared itself, and still knows which key is being held.
+                    self.desk.notice = Some(fault.words().to_owned());
                 }
                 Vec::new()
             }

@@ -132,6 +132,21 @@ fn a_key_held_down_types_nothing() {
 }
 
 #[test]
+fn a_key_that_was_held_down_leaves_nothing_of_itself_behind() {
+    for times in 3..12 {
+        let mut hands = hands();
+        hands.press("g");
+        for _ in 0..times {
+            hands.at += Duration::from_millis(33);
+            hands.key("a", false, false);
+        }
+        hands.types("zure 7k3m");
+        hands.press("enter");
+        assert!(!says_go(&hands), "{times} times");
+    }
+}
+
+#[test]
 fn too_early_keeps_what_was_typed() {
     let mut hands = hands();
     hands.event(&Event::Resumed);
