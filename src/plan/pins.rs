@@ -2,7 +2,7 @@
 //!
 //! References to secrets are hashed as references, never their values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -117,10 +117,15 @@ fn told_by(by: &NotifyBy) -> Option<&CommandLine> {
 /// Programs that are named by a path, and arguments that are files beside the plan.
 fn scripts(plan: &Plan, root: &Path) -> Vec<(String, String)> {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
+    // A plan says the same words thousands of times: each is looked for once.
+    let mut looked: HashSet<(bool, &str)> = HashSet::new();
     for command in commands(plan) {
         for (i, argument) in command.argv.iter().enumerate() {
             let program = i == 0;
-            if found.contains_key(argument) || argument.is_empty() || (program && !argument.contains('/')) {
+            if !looked.insert((program, argument))
+                || argument.is_empty()
+                || (program && !argument.contains('/'))
+            {
                 continue;
             }
             let limit = if program { u64::MAX } else { LARGEST_ARGUMENT };
