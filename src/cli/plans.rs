@@ -32,13 +32,19 @@ impl PlanArgs {
         Overrides { set: self.set.clone(), overlays: self.overlay.clone() }
     }
 
-    /// The plan, or everything that is wrong with it, drawn.
+    /// The plan; everything that is wrong with it is drawn on standard error.
     pub(super) fn load(&self) -> Result<Loaded, Failure> {
-        load(&self.plan, &self.overrides(), &Environment::of_process()).map_err(|wrong| {
-            // What is wrong is drawn on standard error as it is; nothing is left to say after it.
-            print::drawn_error(&wrong.render(print::style()));
-            Failure::new(Exit::Usage, "")
+        self.read().map_err(|(failure, drawn)| {
+            print::drawn_error(&drawn);
+            failure
         })
+    }
+
+    /// The plan, or everything that is wrong with it, drawn, for a caller whose screen has to go first. The failure
+    /// has nothing left to say after that.
+    pub(super) fn read(&self) -> Result<Loaded, (Failure, String)> {
+        load(&self.plan, &self.overrides(), &Environment::of_process())
+            .map_err(|wrong| (Failure::new(Exit::Usage, ""), wrong.render(print::style())))
     }
 }
 

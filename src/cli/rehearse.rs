@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::cockpit::{Begin, Opening, Screen};
+use super::cockpit::{Begin, Make, Opening, Screen};
 use super::exit::{Exit, Failure};
 use super::plans::PlanArgs;
-use super::{auto, open, who};
+use super::{auto, open, print, who};
 use crate::engine::event::{Grade, Mode};
 use crate::panes::Seat;
+use crate::plan::Loaded;
 use crate::session::runs;
 use crate::ui;
 
@@ -48,20 +49,34 @@ fn speed(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
-    let loaded = args.plan.load()?;
+    if let Some(answers) = args.auto {
+        let name = who::drives(args.name.as_deref().or(Some("auto")))?;
+        let make = maker(args, args.plan.load()?, &name)?;
+        return auto::drive(make()?, &name, answers);
+    }
+    let name = who::drives(args.name.as_deref())?;
+    let title = args.plan.plan.display().to_string();
+    let screen = Screen::enter(ui::mode::Mode::Rehearsal, &title, args.ascii)?;
+    let loaded = args.plan.read().map_err(|(failure, drawn)| (failure, Some(drawn)));
+    match loaded.and_then(|loaded| maker(args, loaded, &name).map_err(|failure| (failure, None))) {
+        Ok(make) => screen.show(Opening::on(Seat::Operator(name), Begin::Drive(make))),
+        Err((failure, drawn)) => {
+            // The diagnostics are for the shell's screen, not for ours.
+            drop(screen);
+            if let Some(drawn) = drawn {
+                print::drawn_error(&drawn);
+            }
+            Err(failure)
+        }
+    }
+}
+
+/// What makes the next rehearsal of a plan.
+fn maker(args: &Args, loaded: Loaded, name: &str) -> Result<Make, Failure> {
     let place = open::place(args.place.as_ref())?;
-    let name = match args.auto {
-        Some(_) => who::drives(args.name.as_deref().or(Some("auto")))?,
-        None => who::drives(args.name.as_deref())?,
-    };
     let (number, _) = runs::rehearsals(&place, &loaded.plan.name, &loaded.plan.pins).map_err(|error| {
         Failure::new(Exit::Journal, format!("{} cannot be read: {error}", place.display()))
     })?;
     let mode = Mode::Rehearsal { number, speed: args.speed, grade: Grade::Simulated };
-    let make = open::maker(place, loaded.clone(), args.plan.set.clone(), mode, name.clone(), |_| Ok(()));
-    if let Some(answers) = args.auto {
-        return auto::drive(make()?, &name, answers);
-    }
-    let screen = Screen::enter(ui::mode::Mode::Rehearsal, &loaded.plan.name, args.ascii)?;
-    screen.show(Opening::on(Seat::Operator(name), Begin::Drive(make)))
+    Ok(open::maker(place, loaded, args.plan.set.clone(), mode, name.to_owned(), |_| Ok(())))
 }

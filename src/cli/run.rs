@@ -10,7 +10,7 @@ use super::plans::PlanArgs;
 use super::{doctor, open, print, who};
 use crate::engine::event::{Grade, Mode as RunMode};
 use crate::panes::{Rehearsed, Seat, StartPage};
-use crate::plan::{Environment, Level, Loaded, Plan, load};
+use crate::plan::{Level, Loaded, Plan};
 use crate::session::feed::plan_of;
 use crate::session::runs::Summary;
 use crate::session::{folder, runs};
@@ -64,8 +64,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn prepared(plan: &PlanArgs, name: &str) -> Result<(Loaded, StartPage), (Failure, String)> {
-    let loaded = load(&plan.plan, &plan.overrides(), &Environment::of_process())
-        .map_err(|wrong| (Failure::new(Exit::Usage, ""), wrong.render(print::style())))?;
+    let loaded = plan.read()?;
     let mut page =
         page(&loaded, &plan.plan.display().to_string(), name).map_err(|failure| (failure, String::new()))?;
     let open = open_runs(&loaded.plan).map_err(|failure| (failure, String::new()))?;
