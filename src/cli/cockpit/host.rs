@@ -93,6 +93,8 @@ impl Host {
 
     /// Until somebody leaves; gives the run's folder, where there is one, and how the program ends.
     pub(super) fn run(mut self) -> Result<(Option<PathBuf>, Exit), Failure> {
+        // What is there already waits for no event.
+        self.draw()?;
         loop {
             match self.screen.woken.recv_timeout(TICK) {
                 Ok(first) => {
@@ -243,6 +245,8 @@ impl Host {
         {
             self.aside(move || Wake::Ending(measured()));
         }
+        // What the run began from is kept no longer than it is shown: it holds a whole plan.
+        self.page = None;
         self.seen = Some(seen);
     }
 
