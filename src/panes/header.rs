@@ -125,7 +125,8 @@ fn first_wide<'a>(scene: &Scene<'a>, with_hands: bool, with_t: bool) -> Words<'a
     }
     line = line.also(clock(scene));
     if let Some(t) = scene.figures.clocks.t_plus.filter(|_| with_t) {
-        let role = if scene.state.hold.is_some() { Role::Caution } else { Role::Normal };
+        // In the pen of the clock beside it: a second that passes then costs digits and no colours.
+        let role = if scene.state.hold.is_some() { Role::Caution } else { Role::Bright };
         line = line.and(Role::Normal, "  ").and(role, format::t_clock(false, t));
     }
     line
@@ -187,6 +188,10 @@ fn phases<'a>(scene: &Scene<'a>, room: u16) -> Words<'a> {
             line.push(Role::Dim, format!("{skipped} done  "));
         }
         for (i, part) in figures.parts.iter().enumerate().skip(skipped) {
+            // Some plans have hundreds of phases, and this is asked for every frame.
+            if line.width() > room {
+                break;
+            }
             if i > skipped {
                 line.push(Role::Dim, "  ");
             }
