@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use common::cpu::{self, Cpu};
 use common::table::Table;
-use common::{PATIENCE, exe, floor, median, plan, run, written};
+use common::{PATIENCE, account, exe, floor, median, plan, run, written};
 use cutover::session::client::{Client, Hello};
 
 const STEPS: usize = 1_000;
@@ -72,7 +72,7 @@ fn main() {
 fn driven(dir: &Path, plan: &Path, start: impl FnOnce(&Path) -> Child) -> Cpu {
     let run = run(dir, plan);
     let engine = start(&run);
-    let hello = || Hello { name: "maria".into(), account: "ops".into(), take: false };
+    let hello = || Hello { name: "maria".into(), account: account(), take: false };
     let began = Instant::now();
     let _keys = loop {
         match Client::connect(&run, hello(), |_| {}) {
