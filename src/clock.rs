@@ -9,8 +9,8 @@
 //! Refuses to know what anybody does with the time. See `tasks` for timers.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, FixedOffset, Local, Offset, TimeZone, Utc};
@@ -226,7 +226,13 @@ pub fn local_offset(at: Timestamp) -> i32 {
 
 /// The id that the kernel gave this boot; times of another boot cannot be compared with ours.
 pub fn boot_id() -> std::io::Result<String> {
-    Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+    // It is asked for several times a step and with every look at a journal, and no process outlives its boot.
+    static READ: OnceLock<String> = OnceLock::new();
+    if let Some(id) = READ.get() {
+        return Ok(id.clone());
+    }
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
+    Ok(READ.get_or_init(|| id).clone())
 }
 
 #[cfg(test)]
