@@ -3,6 +3,15 @@
 //! Everything is measured in a real pty from outside, against the floor in the same pty: a C program that writes one
 //! cell a key.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench prints, and stops where its ground gives way"
+)]
+
 mod common;
 
 use std::path::Path;
@@ -44,7 +53,7 @@ fn first_screen(table: &mut Table, dir: &Path, floor: &Path, plan: &Path) {
         let bones = terminal.until_bytes(FRAME_END);
         assert!(terminal.screen().contains("Replication"), "no bones:\n{}", terminal.screen());
         let whole = terminal.until_text("to start.");
-        parsed.push(ms(whole - bones));
+        parsed.push(ms(whole) - ms(bones));
         ms(bones)
     };
     let [least, ours, missing] = in_turns(
@@ -61,7 +70,7 @@ fn first_screen(table: &mut Table, dir: &Path, floor: &Path, plan: &Path) {
     let load = (0..5).map(|_| {
         let before = cpu::ours();
         drop(read(plan));
-        ms(cpu::ours() - before)
+        ms(cpu::ours()) - ms(before)
     });
     table.beside("  parsing and checking alone, CPU", "ms", median(load.collect()));
 }
@@ -77,7 +86,7 @@ fn keys(table: &mut Table, dir: &Path, floor: &Path, small: &Path, large: &Path)
         turn += 1;
         // Not in step with the clock on the screen.
         terminal.listen(Duration::from_millis(20 + turn * 7 % 23));
-        let key = if turn / 30 % 2 == 0 { DOWN } else { UP };
+        let key = if (turn / 30).is_multiple_of(2) { DOWN } else { UP };
         terminal.press(key).map_or(f64::NAN, ms)
     };
     let mut all: [Vec<f64>; 3] = Default::default();

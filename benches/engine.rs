@@ -4,6 +4,15 @@
 //! `posix_spawn` loop, make and ninja, in turns. All figures are processor time a step, so that neither a
 //! busy machine nor a slow disk is in them.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench prints, and stops where its ground gives way"
+)]
+
 mod common;
 
 use std::fmt::Write as _;
@@ -17,7 +26,7 @@ use common::table::Table;
 use common::{PATIENCE, account, exe, floor, median, plan, run, written};
 use cutover::session::client::{Client, Hello};
 
-const STEPS: usize = 1_000;
+const STEPS: u16 = 1_000;
 /// So many of them begin at once.
 const WIDE: usize = 100;
 const TURNS: usize = 3;
@@ -29,7 +38,7 @@ fn main() {
     let dir = tmp.path();
     let floor = floor(dir);
     let command = "command = [\"/bin/true\"]\ntimeout = \"1m\"\nestimate = \"1s\"\n";
-    let fan = written(dir, "fan.toml", &plan(STEPS, WIDE, true, |_| command.to_owned()));
+    let fan = written(dir, "fan.toml", &plan(STEPS.into(), WIDE, true, |_| command.to_owned()));
     let makefile = written(dir, "Makefile", &makefile());
     let ninja = written(dir, "build.ninja", &build_ninja());
     println!("engine: {STEPS} times /bin/true, {WIDE} at once");
@@ -50,8 +59,8 @@ fn main() {
         }
     }
     let [spawn, engine, make, ninja] = all.map(|all| Cpu {
-        own: median(all.iter().map(|cpu| cpu.own).collect()) / STEPS as f64,
-        children: median(all.iter().map(|cpu| cpu.children).collect()) / STEPS as f64,
+        own: median(all.iter().map(|cpu| cpu.own).collect()) / f64::from(STEPS),
+        children: median(all.iter().map(|cpu| cpu.children).collect()) / f64::from(STEPS),
     });
     let mut table = Table::new();
     let bare = ("posix_spawn", spawn.all());
@@ -96,7 +105,7 @@ fn syncs(dir: &Path, plan: &Path) -> Option<f64> {
     });
     let log = std::fs::read_to_string(log).unwrap();
     let calls = log.lines().filter(|line| line.contains("sync(")).count();
-    Some(calls as f64 / STEPS as f64)
+    Some(f64::from(u32::try_from(calls).unwrap()) / f64::from(STEPS))
 }
 
 fn quiet(command: &mut Command) -> &mut Command {

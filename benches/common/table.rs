@@ -75,7 +75,7 @@ fn verdict(met: bool) -> &'static str {
 
 fn figure(value: f64, unit: &str) -> String {
     match value {
-        v if v == 0.0 => format!("0 {unit}"),
+        0.0 => format!("0 {unit}"),
         v if v.abs() < 10.0 => format!("{v:.2} {unit}"),
         v if v.abs() < 100.0 => format!("{v:.1} {unit}"),
         v => format!("{v:.0} {unit}"),
