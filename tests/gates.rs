@@ -86,7 +86,8 @@ fn one_try(seed: u64, places: &[Place], how: fn(&mut Room, &mut Dice), tally: &m
         tally.afterwards += 1;
         person::says_go(&mut room, dice);
         tally.went += room.gos().len() - gos;
-        assert!(room.effects().len() > performed, "seed {seed}, {place:?}: an honest GO moves nothing");
+        let moved = room.effects().len() > performed;
+        assert!(moved, "seed {seed}, {place:?}: an honest GO moves nothing\n{}", room.reads());
     }
 }
 

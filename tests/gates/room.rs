@@ -553,7 +553,8 @@ impl Room {
         let words: Vec<&str> = reads.split_whitespace().collect();
         let at = words.windows(2).position(|w| w == ["g", "then"])?;
         let rest = words.get(at + 2..)?;
-        let end = rest.iter().position(|word| ["to", "arms"].contains(word))?;
+        // A word, a number and a code at most.
+        let end = rest.iter().take(4).position(|word| ["to", "arms"].contains(word))?;
         Some(rest.get(..end)?.join(" "))
     }
 
