@@ -108,7 +108,8 @@ impl fmt::Display for Refusal {
             Refusal::StaleReport(id, attempt) => {
                 write!(f, "a late report of try {attempt} of {id}: left out")
             }
-            Refusal::Held(why) => write!(f, "the run is held ({why}): release it first, with H"),
+            Refusal::Held(why) if why.is_empty() => f.write_str("the run is held: let it go on first"),
+            Refusal::Held(why) => write!(f, "the run is held ({why}): let it go on first"),
             Refusal::HelmTaken { name, .. } => {
                 write!(f, "{name} has the keys: take the helm, or watch")
             }

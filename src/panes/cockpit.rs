@@ -75,6 +75,8 @@ pub struct Cockpit {
     pub(super) search: String,
     /// What the cockpit has to say, until the next key.
     pub(super) notice: Option<(Call, String)>,
+    /// What is wrong with the line to the engine, until the next key or until it stands again.
+    pub(super) line: Option<String>,
     pub(super) mouse: bool,
     /// The last look at the clock, and what it was drawn with.
     pub(super) now: Now,
@@ -146,6 +148,7 @@ impl Cockpit {
             ending: Vec::new(),
             search: String::new(),
             notice: None,
+            line: None,
             mouse: false,
             now: Now { wall: Timestamp(0), boot: Boot(0), real: Boot(0) },
             glyphs: &UNICODE,
@@ -160,8 +163,11 @@ impl Cockpit {
         (self.extras, self.themes) = (extras, themes);
     }
 
-    /// Another seat: the helm was taken, or given up.
+    /// Another seat: the helm was taken, or given up; whoever has it has a line to the engine.
     pub fn set_seat(&mut self, seat: Seat) {
+        if matches!(seat, Seat::Operator(_)) {
+            self.line = None;
+        }
         self.seat = seat;
         self.desk.disarm();
         self.dirty = true;
@@ -191,7 +197,7 @@ impl Cockpit {
         // What was said while nobody vouched for the run is said no more once somebody does.
         let was_gone = self.feed.as_ref().is_some_and(|old| old.contact.gone.is_some());
         if was_gone && feed.contact.gone.is_none() {
-            self.notice = None;
+            (self.notice, self.line) = (None, None);
         }
         self.feed = Some(feed);
         self.figures = None;
@@ -236,6 +242,12 @@ impl Cockpit {
         self.dirty = true;
     }
 
+    /// What is wrong with the line to the engine. It is said no more once the line stands again.
+    pub fn say_of_line(&mut self, text: impl Into<String>) {
+        self.line = Some(text.into());
+        self.dirty = true;
+    }
+
     /// How real what is shown is.
     pub fn mode(&self) -> Mode {
         mode_of(&self.seat, self.feed.as_ref().map(|feed| &*feed.state))
@@ -263,6 +275,20 @@ impl Cockpit {
             requests.clear();
         }
         requests
+    }
+
+    /// Whether something lies over the whole page.
+    fn is_covered(&self) -> bool {
+        let whole = |over: &Over| match over {
+            Over::Detail(_) | Over::Help(_) | Over::Quit | Over::Commands(_) => true,
+            Over::Prompt(_) | Over::Find(_) => false,
+        };
+        self.over.iter().any(whole)
+    }
+
+    /// Whether the gate that is open is on the screen.
+    pub(super) fn shows_gate(&self) -> bool {
+        self.desk.is_up() && self.page == Page::Main && !self.is_covered()
     }
 
     /// Whether whoever sits here may ask the engine for something.
@@ -326,14 +352,13 @@ impl Cockpit {
         header::draw(canvas, &scene, &regions);
         let gate_up = self.desk.is_up() && self.page == Page::Main;
         let body = Rect { x: 0, y: 3, width: screen.width - 1, height: screen.height.saturating_sub(5) };
-        let covering =
-            self.over.iter().any(|over| matches!(over, Over::Detail(_) | Over::Help(_) | Over::Quit));
-        if !covering {
+        if !self.is_covered() {
             match self.page {
                 Page::Main => {
                     main_screen::draw(canvas, &scene, regions.body, &mut self.main, gate_up);
                     if gate_up {
-                        gate::draw(canvas, &scene, regions.gate, &mut self.desk);
+                        let place = notice::leave_room(self, &regions);
+                        gate::draw(canvas, &scene, place, &mut self.desk);
                     }
                 }
                 Page::Ending => ending::draw(canvas, &scene, body, &self.ending),

@@ -7,7 +7,7 @@ use crate::engine::rules::{people, steps};
 use crate::engine::state::{Stage, Status, StepState, UndoStatus};
 use crate::plan::StepId;
 use crate::plan::model::{Start, Step, StepKind, Undo};
-use crate::ui::actions::Action;
+use crate::ui::actions::{Action, Context};
 
 use super::alarms::wants_answer;
 use super::cockpit::{Cockpit, Over, Seat, drives, mode_of, scene};
@@ -117,7 +117,9 @@ impl Cockpit {
             return Vec::new();
         }
         if self.feed.as_ref().is_some_and(|feed| feed.state.hold.is_some()) {
-            self.tell("it is held already: R goes on");
+            let key = self.keys.key_for(Context::Main, Action::Resume);
+            let on = key.map_or_else(String::new, |key| format!(": {key} goes on"));
+            self.tell(&format!("it is held already{on}"));
             return Vec::new();
         }
         self.desk.entry = None;

@@ -12,16 +12,17 @@ use crate::ui::widgets::Field;
 use super::cockpit::Cockpit;
 use super::row::words;
 use super::scene::Scene;
-use super::views::Page;
 
-/// The row between the first lines and the body: that a gate waits, or what the cockpit has to say.
+/// The row between the first lines and the body: that a gate waits, or what the cockpit has to say. The gate
+/// begins below it while it says something.
 pub(super) fn line(canvas: &mut Canvas<'_>, scene: &Scene<'_>, regions: &Regions, cockpit: &Cockpit) {
     let y = regions.second.y + 1;
     let width = regions.second.width.saturating_sub(2);
-    let gate_hidden = cockpit.desk.gate().is_some()
-        && (!cockpit.desk.is_up() || cockpit.page != Page::Main || !cockpit.over.is_empty());
+    let gate_hidden = cockpit.desk.gate().is_some() && !cockpit.shows_gate();
     if let Some((call, text)) = &cockpit.notice {
         canvas.text(1, y, width, text.as_str(), call.role(Role::Normal));
+    } else if let Some(text) = &cockpit.line {
+        canvas.text(1, y, width, text.as_str(), Role::Caution);
     } else if let (true, Some(gate)) = (gate_hidden, cockpit.desk.gate()) {
         let title = scene.plan.step(gate).map_or("Roll back", |step| step.title.as_str());
         let mut line = words(Role::StepGate, format!("{} GO / NO-GO waits: ", scene.glyphs.gate))
@@ -34,6 +35,14 @@ pub(super) fn line(canvas: &mut Canvas<'_>, scene: &Scene<'_>, regions: &Regions
         }
         canvas.line(1, y, width, &line.0);
     }
+}
+
+/// Where a gate stands: it leaves the row to what the cockpit has to say.
+pub(super) fn leave_room(cockpit: &Cockpit, regions: &Regions) -> Rect {
+    let (gate, y) = (regions.gate, regions.second.y + 1);
+    let says = cockpit.notice.is_some() || cockpit.line.is_some();
+    let rows = if says { (y + 1).saturating_sub(gate.y) } else { 0 };
+    Rect { y: gate.y + rows, height: gate.height.saturating_sub(rows), ..gate }
 }
 
 pub(super) fn find(canvas: &mut Canvas<'_>, last: Rect, field: &Field) {

@@ -79,7 +79,7 @@ impl Cockpit {
     fn on_key(&mut self, press: KeyPress) -> Vec<Request> {
         let context = self.context();
         let action = self.keys.action(context, press.key);
-        self.notice = None;
+        (self.notice, self.line) = (None, None);
         match action {
             // These two, and what concerns the terminal, work everywhere and at any moment.
             Some(Action::NoGo) if !matches!(context, Context::Gate) => return self.no_go(),

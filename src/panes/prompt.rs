@@ -61,7 +61,7 @@ impl Prompt {
     /// A key that is text or editing.
     pub(super) fn press(&mut self, press: KeyPress) {
         self.wrong = None;
-        if self.is_typed() && press.burst {
+        if self.is_typed() && press.burst && press.key.text().is_some() {
             self.field.clear();
             self.wrong = Some("a paste confirms nothing: type it");
             return;

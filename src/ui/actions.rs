@@ -241,6 +241,7 @@ pub const TABLE: &[Binding] = &[
     row("gate.no-go", A::NoGo, GATE, &["n"], "Says NO-GO; asks for a reason. The run is held.")
         .label("NO-GO"),
     row("gate.hold", A::Hold, GATE, &["h"], "Holds: nothing new starts, the T-clock stops.").label("HOLD"),
+    row("gate.resume", A::Resume, GATE, &["R"], "Goes on after a hold; the gate stays open.").label("go on"),
     row("gate.waive", A::Waive, GATE, &["w"], "Waives the selected finding at this gate, with a reason.")
         .label("waive"),
     row("gate.open", A::Open, GATE, &["enter"], "Opens the selected evidence.").label("open"),

@@ -255,6 +255,62 @@ fn no_go_and_hold_are_one_key_away_also_out_of_the_field() {
 }
 
 #[test]
+fn a_held_run_goes_on_by_one_key_at_the_gate_too() {
+    let mut hands = hands();
+    hands.press("h");
+    let screen = hands.reads();
+    assert!(screen.contains("Not yet: the run is held by maria (R go on)"), "{screen}");
+    assert!(screen.contains("R go on  "), "the last line has it\n{screen}");
+    hands.press("g");
+    hands.types("azure 7k3m");
+    hands.press("enter");
+    assert!(hands.reads().contains("the run is held: let it go on first"), "{}", hands.reads());
+    hands.press("esc");
+    hands.press("R");
+    assert!(hands.night.state.hold.is_none(), "{}", hands.reads());
+    assert!(hands.reads().contains("┏━ GO / NO-GO"), "the gate stays open\n{}", hands.reads());
+    hands.press("g");
+    hands.types("azure 7k3m");
+    hands.press("enter");
+    assert!(says_go(&hands), "{}", hands.reads());
+
+    let mut early = self::hands();
+    early.press("h");
+    early.event(&Event::Resumed);
+    early.key("R", false, false);
+    assert!(early.night.state.hold.is_some(), "a key from before the gate could be read is dropped");
+}
+
+#[test]
+fn what_the_cockpit_says_has_a_line_of_its_own_above_the_gate() {
+    for size in [(60, 16), (80, 24)] {
+        let mut hands = Hands::on(night::at_the_gate(Night::live()), size);
+        hands.press("a");
+        let screen = hands.reads();
+        let lines: Vec<&str> = screen.lines().collect();
+        assert_eq!(lines[2].trim(), "no alarm wants an answer", "{screen}");
+        assert!(lines[3].starts_with("┏━ GO / NO-GO   Send users to Azure ━"), "{screen}");
+        hands.press("n");
+        let screen = hands.reads();
+        assert!(screen.lines().nth(2).unwrap().starts_with("┏━ GO / NO-GO   Send users"), "{screen}");
+    }
+}
+
+#[test]
+fn taking_back_what_was_typed_is_no_paste() {
+    let mut hands = hands();
+    hands.press("g");
+    hands.types("azure 1234");
+    for _ in 0..4 {
+        hands.key("backspace", false, true);
+    }
+    assert!(!hands.reads().contains("a paste says nothing"), "{}", hands.reads());
+    hands.types("7k3m");
+    hands.press("enter");
+    assert!(says_go(&hands), "{}", hands.reads());
+}
+
+#[test]
 fn looking_around_leaves_the_gate_open_and_says_how_to_come_back() {
     let mut hands = hands();
     hands.press("esc");

@@ -107,6 +107,15 @@ fn an_engine_that_is_silent_is_said_at_three_seconds_and_resumed_by_one_key_at_t
 }
 
 #[test]
+fn what_was_said_of_a_lost_line_is_said_no_more_once_it_stands() {
+    let mut hands = quiet();
+    hands.cockpit.say_of_line("no engine runs it now");
+    assert!(hands.reads().contains("no engine runs it now"), "{}", hands.reads());
+    hands.cockpit.set_seat(Seat::Operator("maria".into()));
+    assert!(!hands.reads().contains("no engine runs it now"), "{}", hands.reads());
+}
+
+#[test]
 fn hold_and_release_are_one_key_each() {
     let mut hands = quiet();
     hands.press("H");

@@ -281,7 +281,7 @@ impl Host {
                     self.cockpit.set_seat(Seat::Watcher);
                 }
                 if let Some(why) = why.filter(|_| !self.is_over()) {
-                    self.cockpit.say(why);
+                    self.cockpit.say_of_line(why);
                 }
             }
             FromEngine::Answer(Answer::Welcome { .. } | Answer::RefusedHello { .. } | Answer::Bye { .. }) => {
@@ -303,7 +303,7 @@ impl Host {
             }
             ConnectError::Socket(_) | ConnectError::Refused(_) | ConnectError::Io(_) if self.is_over() => {}
             ConnectError::Socket(_) | ConnectError::Refused(_) | ConnectError::Io(_) => {
-                self.cockpit.say(error.to_string());
+                self.cockpit.say_of_line(error.to_string());
             }
         }
     }

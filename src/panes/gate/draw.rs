@@ -171,7 +171,7 @@ fn below<'a>(
     screen: (u16, u16),
     width: u16,
 ) -> Vec<Words<'a>> {
-    let mut lines = wrap(&missing(scene, &asked.gate, evidence).0, width, 2);
+    let mut lines = wrap(&missing(scene, &asked.gate, evidence).0, width, 3);
     if let Some(notice) = notice {
         lines.extend(wrap(&words(Role::Caution, notice.to_owned()).0, width, 2));
     }
@@ -205,7 +205,9 @@ fn missing<'a>(scene: &Scene<'_>, gate: &StepId, evidence: &[Evidence]) -> Words
     // The way back may be ordered while the run is held.
     if let Some(hold) = scene.state.hold.as_ref().filter(|_| gate.as_str() != ROLLBACK_GATE) {
         let by = hold.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
-        what.push(format!("the run is held{by}"));
+        let on = scene.key_at_gate(Action::Resume).plain();
+        let on = if scene.drives && !on.is_empty() { format!(" ({on} go on)") } else { String::new() };
+        what.push(format!("the run is held{by}{on}"));
     }
     if what.is_empty() {
         let waived = evidence.iter().filter(|e| e.waived.is_some()).count();

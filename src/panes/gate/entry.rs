@@ -52,6 +52,12 @@ pub(super) struct Typed {
 impl Entry {
     /// Takes a key that is text or editing.
     pub(in crate::panes) fn press(&mut self, press: KeyPress) -> Result<(), Fault> {
+        // Whoever takes back what was typed types nothing, however fast.
+        if press.key.text().is_none() {
+            self.last = None;
+            self.field.press(press.key);
+            return Ok(());
+        }
         if press.burst {
             self.clear();
             return Err(Fault::Pasted);
