@@ -57,7 +57,7 @@ impl Cockpit {
     fn open_field(&mut self) {
         if !self.has_keys() {
             self.watching();
-        } else if !gate::is_large_enough(self.screen) {
+        } else if !self.can_read_the_gate() {
             let (width, height) = gate::GO_NEEDS;
             self.desk.notice = Some(format!(
                 "a GO needs a screen of {width}x{height}: make it larger, or say NO-GO or HOLD"

@@ -386,7 +386,7 @@ impl Cockpit {
         }
         notice::line(canvas, &scene, &regions, self);
         let context = self.context();
-        footer::draw(canvas, &scene, regions.last, context, |action| self.is_usable(&scene, action));
+        footer::draw(canvas, &scene, regions.last, context, |action| self.is_offered(&scene, action));
     }
 }
 

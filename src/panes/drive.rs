@@ -1,12 +1,10 @@
-//! What whoever has the keys can ask of a run, and which of it means anything here and now.
+//! What whoever has the keys can ask of a run. Which of it means anything here and now: `usable`.
 
 use crate::engine::event::AlarmId;
 use crate::engine::input::Intent;
-use crate::engine::reading::Verdict;
-use crate::engine::rules::{people, steps};
-use crate::engine::state::{Stage, Status, StepState, UndoStatus};
+use crate::engine::state::{Status, StepState};
 use crate::plan::StepId;
-use crate::plan::model::{Start, Step, StepKind, Undo};
+use crate::plan::model::Step;
 use crate::ui::actions::{Action, Context};
 
 use super::alarms::wants_answer;
@@ -18,8 +16,9 @@ use super::prompt::{Ask, Prompt};
 use super::request::Request;
 use super::scene::Scene;
 use super::standing::Call;
+use super::usable::Wants;
 use super::views::Page;
-use super::{document, freeze, gate};
+use super::{document, freeze};
 
 impl Cockpit {
     /// What only whoever has the keys can ask for.
@@ -34,65 +33,54 @@ impl Cockpit {
                     let ask = Ask::Confirm(step.id.clone());
                     self.ask(ask);
                 }
-                None => self.tell("nothing waits for a confirmation"),
+                None => self.refuse(action),
             },
             Action::Retry => match self.step_for(&scene, Wants::Retry) {
                 Some((step, _)) => return vec![Request::Intent(Intent::RetryStep { step: step.id.clone() })],
-                None => self.tell("nothing has failed"),
+                None => self.refuse(action),
             },
             Action::Answer => match self.alarm(&scene) {
                 Some(alarm) => {
                     return vec![Request::Intent(Intent::AcknowledgeAlarm { alarm: Some(alarm) })];
                 }
-                None => self.tell("no alarm wants an answer"),
+                None => self.refuse(action),
             },
             Action::AnswerAll => return vec![Request::Intent(Intent::AcknowledgeAlarm { alarm: None })],
             Action::Rollback => self.ask(Ask::Rollback),
             Action::Abort => self.ask(Ask::Abort),
             Action::Note => self.ask(Ask::Note),
-            Action::Skip => self.ask_about(
-                scene_step(self.step_for(&scene, Wants::Skip)),
-                Ask::Skip,
-                "select the step that is to be skipped",
-            ),
-            Action::Fail => self.ask_about(
-                scene_step(self.step_for(&scene, Wants::Fail)),
-                Ask::Fail,
-                "no manual step waits",
-            ),
-            Action::Stop => self.ask_about(
-                scene_step(self.step_for(&scene, Wants::Stop)),
-                Ask::Stop,
-                "nothing runs that could be stopped",
-            ),
-            Action::Settle => {
-                let step = scene_step(self.step_for(&scene, Wants::Settle));
-                self.ask_about(
-                    step,
-                    |step| Ask::Settle { step, happened: None },
-                    "there is no step that nobody knows the end of",
-                );
+            Action::Skip | Action::Fail | Action::Stop | Action::Settle => {
+                let (wants, ask): (Wants, fn(StepId) -> Ask) = match action {
+                    Action::Skip => (Wants::Skip, Ask::Skip),
+                    Action::Fail => (Wants::Fail, Ask::Fail),
+                    Action::Stop => (Wants::Stop, Ask::Stop),
+                    _ => (Wants::Settle, |step| Ask::Settle { step, happened: None }),
+                };
+                match self.step_for(&scene, wants) {
+                    Some((step, _)) => self.ask(ask(step.id.clone())),
+                    None => self.refuse(action),
+                }
             }
             Action::Measure => match self.selected() {
                 Some(Item::Probe(probe) | Item::Alarm(AlarmId::Probe(probe))) => {
                     return vec![Request::Intent(Intent::Measure { probe })];
                 }
-                _ => self.tell("select what is to be looked at"),
+                _ => self.refuse(action),
             },
             Action::EndSession => match self.session(&scene) {
                 Some(ask) => self.ask(ask),
-                None => self.tell("select a session in the census: 4, then the arrows"),
+                None => self.refuse(action),
             },
             _ => {}
         }
         Vec::new()
     }
 
-    fn ask_about(&mut self, step: Option<StepId>, ask: impl Fn(StepId) -> Ask, none: &str) {
-        match step {
-            Some(step) => self.ask(ask(step)),
-            None => self.tell(none),
-        }
+    /// Says why an action means nothing here and now.
+    pub(super) fn refuse(&mut self, action: Action) {
+        let Some(scene) = scene!(self) else { return };
+        let why = self.why_not(&scene, action);
+        self.tell(&why);
     }
 
     pub(super) fn ask(&mut self, ask: Ask) {
@@ -104,11 +92,15 @@ impl Cockpit {
     }
 
     pub(super) fn watching(&mut self) {
-        let who = self.feed.as_ref().and_then(|f| f.state.operator.as_ref()).map(|o| o.name.clone());
-        self.tell(&match who {
-            Some(who) => format!("you are watching: {who} has the keys"),
-            None => "you are watching: nobody has the keys".to_owned(),
-        });
+        let who = self.who_has_the_keys();
+        self.tell(&who);
+    }
+
+    /// Why whoever watches changes nothing.
+    pub(super) fn who_has_the_keys(&self) -> String {
+        let operator = self.feed.as_ref().and_then(|feed| feed.state.operator.as_ref());
+        let who = operator.map_or("nobody", |operator| operator.name.as_str());
+        format!("you are watching: {who} has the keys")
     }
 
     pub(super) fn hold(&mut self) -> Vec<Request> {
@@ -128,15 +120,16 @@ impl Cockpit {
 
     pub(super) fn resume(&mut self) -> Vec<Request> {
         let Some(feed) = &self.feed else { return Vec::new() };
-        if matches!(feed.contact.pulse(self.now), Pulse::None(_)) && matches!(self.seat, Seat::Operator(_)) {
+        let gone = matches!(feed.contact.pulse(self.now), Pulse::None(_)) && !feed.state.is_over();
+        if gone && matches!(self.seat, Seat::Operator(_)) {
             return vec![Request::Resume];
         }
         if !self.has_keys() {
             self.watching();
-        } else if feed.state.hold.is_some() {
+        } else if feed.state.hold.is_some() && !feed.state.is_over() {
             return vec![Request::Intent(Intent::Release)];
         } else {
-            self.tell("it is not held");
+            self.refuse(Action::Resume);
         }
         Vec::new()
     }
@@ -180,13 +173,19 @@ impl Cockpit {
     }
 
     /// The step that an action means: the selected one, else the first that it fits.
-    fn step_for<'a>(&self, scene: &Scene<'a>, wants: Wants) -> Option<(&'a Step, &'a StepState)> {
+    pub(super) fn step_for<'a>(&self, scene: &Scene<'a>, wants: Wants) -> Option<(&'a Step, &'a StepState)> {
         let fits = |slot: usize| {
             let found = scene.plan.at_slot(slot).zip(scene.state.at_slot(slot))?;
             wants.fits(scene, slot, found.0, found.1).then_some(found)
         };
         if let Some(Item::Step(id)) = self.main.chosen() {
-            return scene.plan.slot(id).and_then(fits);
+            let chosen = scene.plan.slot(id).and_then(fits);
+            let only = || {
+                let mut all = scene.figures.telling.iter().copied().filter_map(fits);
+                all.next().filter(|_| all.next().is_none())
+            };
+            // What has failed is meant wherever the cursor stands, where it is the only one.
+            return if wants == Wants::Retry { chosen.or_else(only) } else { chosen };
         }
         // Nothing that is done for good is meant by nobody's choice.
         if wants == Wants::Skip {
@@ -196,7 +195,7 @@ impl Cockpit {
         scene.figures.telling.iter().copied().chain(ready).find_map(fits)
     }
 
-    fn alarm(&self, scene: &Scene<'_>) -> Option<AlarmId> {
+    pub(super) fn alarm(&self, scene: &Scene<'_>) -> Option<AlarmId> {
         if let Some(Item::Alarm(id)) = self.main.chosen() {
             return Some(id.clone());
         }
@@ -208,123 +207,20 @@ impl Cockpit {
             .map(|(id, _)| id.clone())
     }
 
-    fn session(&self, scene: &Scene<'_>) -> Option<Ask> {
-        let Some(Item::Session(endpoint, id)) = self.selected() else { return None };
-        let (_, session) =
-            freeze::sessions(scene).into_iter().find(|(e, s)| **e == endpoint && s.id == id)?;
-        Some(Ask::EndSession { endpoint, session: id, application: session.application.clone() })
+    /// The session that is selected, or the only one there is.
+    pub(super) fn session(&self, scene: &Scene<'_>) -> Option<Ask> {
+        let sessions = freeze::sessions(scene);
+        let (endpoint, session) = match (self.selected(), sessions.as_slice()) {
+            (Some(Item::Session(endpoint, id)), all) => {
+                all.iter().find(|(e, s)| **e == endpoint && s.id == id)?
+            }
+            (_, [only]) => only,
+            (_, _) => return None,
+        };
+        Some(Ask::EndSession {
+            endpoint: (*endpoint).clone(),
+            session: session.id.clone(),
+            application: session.application.clone(),
+        })
     }
-
-    /// Whether an action means anything here and now: only such stand in the last line and in the palette.
-    pub(super) fn is_usable(&self, scene: &Scene<'_>, action: Action) -> bool {
-        let held = scene.state.hold.is_some();
-        let over = scene.state.is_over();
-        let lost = matches!(scene.feed.contact.pulse(scene.now), Pulse::None(_));
-        let has = |wants| self.step_for(scene, wants).is_some();
-        if lost && NEED_ENGINE.contains(&action) {
-            return false;
-        }
-        match action {
-            Action::Open => self.selected().is_some() || self.desk.is_up(),
-            Action::Resume if lost => matches!(self.seat, Seat::Operator(_)),
-            Action::TakeHelm => !scene.drives && !over,
-            Action::Gate => self.desk.gate().is_some(),
-            Action::ViewEnding => over,
-            Action::Confirm => scene.drives && !over && has(Wants::Confirm),
-            Action::Retry => scene.drives && !over && has(Wants::Retry),
-            Action::Settle => scene.drives && !over && has(Wants::Settle),
-            Action::Fail => scene.drives && !over && has(Wants::Fail),
-            Action::Stop => scene.drives && !over && has(Wants::Stop),
-            Action::Skip => scene.drives && !over && has(Wants::Skip),
-            Action::Answer | Action::AnswerAll => scene.drives && self.alarm(scene).is_some(),
-            Action::Hold => scene.drives && !over && !held,
-            Action::Resume => scene.drives && !over && held,
-            Action::Rollback => scene.drives && scene.state.stage == Stage::Forward,
-            Action::Abort => {
-                scene.drives && scene.state.stage == Stage::Forward && scene.state.switched.is_none()
-            }
-            Action::NoGo => scene.drives && self.desk.gate().is_some(),
-            Action::Go => scene.drives && gate::is_large_enough(self.screen),
-            Action::Waive => {
-                scene.drives
-                    && gate::is_large_enough(self.screen)
-                    && scene.figures.evidence.iter().any(|e| !e.passes() && e.verdict != Verdict::Pass)
-            }
-            Action::EndSession => {
-                scene.drives && self.page == Page::Freeze && !freeze::sessions(scene).is_empty()
-            }
-            Action::Measure | Action::Note => scene.drives && !over,
-            _ => true,
-        }
-    }
-}
-
-/// What means nothing while no engine listens.
-const NEED_ENGINE: [Action; 18] = [
-    Action::Confirm,
-    Action::Retry,
-    Action::Answer,
-    Action::AnswerAll,
-    Action::Hold,
-    Action::Go,
-    Action::NoGo,
-    Action::Waive,
-    Action::Rollback,
-    Action::Skip,
-    Action::Abort,
-    Action::Note,
-    Action::Settle,
-    Action::Fail,
-    Action::Stop,
-    Action::Measure,
-    Action::EndSession,
-    Action::TakeHelm,
-];
-
-/// What an action wants of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wants {
-    Confirm,
-    Retry,
-    Settle,
-    Fail,
-    Stop,
-    Skip,
-}
-
-impl Wants {
-    fn fits(self, scene: &Scene<'_>, slot: usize, step: &Step, at: &StepState) -> bool {
-        let manual = matches!(step.kind, StepKind::Manual { .. });
-        let manual_undo = matches!(step.undo, Some(Undo::Manual { .. }));
-        let asked =
-            (at.status == Status::Running && manual) || (at.undo == UndoStatus::Running && manual_undo);
-        match self {
-            Wants::Confirm => {
-                let startable = at.status == Status::Pending
-                    && step.start == Start::Key
-                    && people::may_start(scene.state).is_ok()
-                    && steps::may_begin(scene.plan, scene.state, scene.readings, step, slot, scene.now)
-                        .is_ok();
-                asked || startable
-            }
-            Wants::Fail => asked,
-            Wants::Retry => {
-                at.undo == UndoStatus::Stuck || matches!(at.status, Status::Failed | Status::RetryAt(_))
-            }
-            Wants::Settle => {
-                at.status == Status::Unknown || matches!(at.undo, UndoStatus::Unknown | UndoStatus::Stuck)
-            }
-            Wants::Stop => {
-                let runs = matches!(at.status, Status::Running | Status::Proving)
-                    && !manual
-                    && step.gate().is_none();
-                runs || at.undo == UndoStatus::Running
-            }
-            Wants::Skip => step.skippable && !matches!(at.status, Status::Done | Status::Skipped),
-        }
-    }
-}
-
-fn scene_step(found: Option<(&Step, &StepState)>) -> Option<StepId> {
-    found.map(|(step, _)| step.id.clone())
 }

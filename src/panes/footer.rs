@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::ui::actions::{Action, Context};
 use crate::ui::canvas::Canvas;
+use crate::ui::keymap::Hint;
 use crate::ui::theme::Role;
 
 use super::feed::Pulse;
@@ -23,13 +24,31 @@ pub(super) fn draw(
     let end = area.x + area.width.saturating_sub(1);
     canvas.line_right(end, area.y, beat.width(), &beat.0);
     let room = end.saturating_sub(beat.width() + 3 + area.x);
+    keys(canvas, scene.keys.footer(context, usable), Rect { width: room, ..area });
+}
+
+/// What gives way first where there is no room for all keys; the help, which lists them, goes last.
+const FIRST_TO_GO: [Action; 5] =
+    [Action::Find, Action::Open, Action::ViewCockpit, Action::Command, Action::Gate];
+
+/// Draws keys and their words, as many as there is room for.
+pub(super) fn keys(canvas: &mut Canvas<'_>, mut hints: Vec<Hint>, area: Rect) {
+    let piece = |hint: &Hint| {
+        words(Role::KeyName, hint.key.clone()).and(Role::KeyLabel, " ").and(Role::KeyLabel, hint.label)
+    };
+    let fits =
+        |hints: &[Hint]| hints.iter().map(|hint| piece(hint).width() + 2).sum::<u16>() <= area.width + 1;
+    while !fits(&hints) {
+        let spare = FIRST_TO_GO.iter().find_map(|a| hints.iter().position(|hint| hint.action == *a));
+        let last = || hints.iter().rposition(|hint| !matches!(hint.action, Action::Help | Action::Back));
+        match spare.or_else(last) {
+            Some(at) => hints.remove(at),
+            None => break,
+        };
+    }
     let mut x = area.x + 1;
-    for (key, label) in scene.keys.footer(context, usable) {
-        let words = words(Role::KeyName, key).and(Role::KeyLabel, " ").and(Role::KeyLabel, label);
-        if x + words.width() > area.x + room {
-            break;
-        }
-        x += canvas.line(x, area.y, words.width(), &words.0) + 2;
+    for hint in &hints {
+        x += canvas.line(x, area.y, area.right().saturating_sub(x), &piece(hint).0) + 2;
     }
 }
 

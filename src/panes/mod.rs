@@ -7,7 +7,7 @@
 //!
 //! | part | owns |
 //! |---|---|
-//! | `cockpit`, `press`, `at_gate`, `drive`, `roam`, `prompt` | the state machine: what is open, what a key means there |
+//! | `cockpit`, `press`, `at_gate`, `drive`, `usable`, `roam`, `prompt` | the state machine: what is open, what a key means there |
 //! | `scene`, `figures`, `standing` | what a frame is drawn from |
 //! | `main_screen`, `header`, `footer` | the places on the main screen |
 //! | `section` and its panes, `checklist`, `wayback`, `journal` | one file a pane, one line of [`PANES`] each |
@@ -55,6 +55,7 @@ mod start;
 mod step;
 mod timeline;
 mod update;
+mod usable;
 mod validation;
 mod view;
 mod views;

@@ -10,6 +10,7 @@ use crate::ui::theme::Role;
 use crate::ui::widgets::Field;
 
 use super::cockpit::Cockpit;
+use super::footer;
 use super::row::words;
 use super::scene::Scene;
 
@@ -58,9 +59,5 @@ pub(super) fn find(canvas: &mut Canvas<'_>, last: Rect, field: &Field) {
 
 /// The last line where there is no run yet.
 pub(super) fn keys_only(canvas: &mut Canvas<'_>, keys: &Keymap, area: Rect, context: Context) {
-    let mut x = area.x + 1;
-    for (key, label) in keys.footer(context, |_| true) {
-        let words = words(Role::KeyName, key).and(Role::KeyLabel, " ").and(Role::KeyLabel, label);
-        x += canvas.line(x, area.y, area.width.saturating_sub(x), &words.0) + 2;
-    }
+    footer::keys(canvas, keys.footer(context, |_| true), area);
 }

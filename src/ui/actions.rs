@@ -289,8 +289,8 @@ pub const TABLE: &[Binding] = &[
     row("fail", A::Fail, READ, &[], "Says that a manual step could not be done.").palette().fixed(),
     row("stop", A::Stop, READ, &[], "Stops a step that runs.").palette().fixed(),
     row("measure", A::Measure, READ, &[], "Looks at the selected thing now.").palette(),
-    row("session.end", A::EndSession, VIEW, &["x"], "Ends the selected session; its name is typed first.")
-        .label("end the session"),
+    row("session.end", A::EndSession, PANES, &["x"], "Ends the selected session; its name is typed first.")
+        .label_in("end the session", VIEW),
     row("follow", A::Back, MAIN, &["esc"], "Goes along with the run again."),
     row("note", A::Note, READ, &[], "Puts a note into the journal.").palette(),
     // Typing.
@@ -347,8 +347,9 @@ pub const TABLE: &[Binding] = &[
         A::Quit,
         any(&[C::Main, C::View, C::Journal, C::Gate]),
         &["q"],
-        "Asks what is to become of the run.",
+        "Asks what is to become of the run, or leaves one that is over.",
     )
+    .label_in("leave", PANES)
     .palette(),
     row("quit.anywhere", A::Quit, ALL, &["ctrl-c"], "The same from anywhere; nothing ends unasked.").fixed(),
     // Moving.

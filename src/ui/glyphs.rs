@@ -94,7 +94,7 @@ pub static UNICODE: Glyphs = Glyphs {
 
 /// For all others.
 pub static ASCII: Glyphs = Glyphs {
-    proved: "x",
+    proved: "+",
     running: ">",
     to_come: ".",
     gate: "*",

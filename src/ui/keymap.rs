@@ -14,6 +14,17 @@ pub struct Keymap {
     rows: Vec<(&'static Binding, Vec<Key>)>,
 }
 
+/// A key of the last line and its word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// The key, or the first and the last of several that stand together.
+    pub key: String,
+    /// The word.
+    pub label: &'static str,
+    /// What it does.
+    pub action: Action,
+}
+
 /// Why a change of keys is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeymapError {
@@ -127,19 +138,22 @@ impl Keymap {
 
     /// The last line: keys and words of what is `usable` here and now, in the table's order. Rows next
     /// to each other with the same word become one: `1-7 views`.
-    pub fn footer(&self, context: Context, usable: impl Fn(Action) -> bool) -> Vec<(String, &'static str)> {
-        let mut line: Vec<(String, String, &'static str)> = Vec::new();
+    pub fn footer(&self, context: Context, usable: impl Fn(Action) -> bool) -> Vec<Hint> {
+        let mut line: Vec<(Hint, String)> = Vec::new();
         for (row, keys) in self.here(context) {
             let Some(key) = keys.first().filter(|_| row.footer.contain(context) && usable(row.action)) else {
                 continue;
             };
             match line.last_mut() {
-                Some((_, last, word)) if *word == row.label => *last = key.to_string(),
-                _ => line.push((key.to_string(), String::new(), row.label)),
+                Some((hint, last)) if hint.label == row.label => *last = key.to_string(),
+                _ => {
+                    let hint = Hint { key: key.to_string(), label: row.label, action: row.action };
+                    line.push((hint, String::new()));
+                }
             }
         }
-        let joined = |(first, last, word): (String, String, _)| {
-            (if last.is_empty() { first } else { format!("{first}-{last}") }, word)
+        let joined = |(hint, last): (Hint, String)| {
+            if last.is_empty() { hint } else { Hint { key: format!("{}-{last}", hint.key), ..hint } }
         };
         line.into_iter().map(joined).collect()
     }
@@ -201,7 +215,7 @@ mod tests {
 
     fn line(keymap: &Keymap, context: Context) -> String {
         let words = keymap.footer(context, |_| true);
-        words.into_iter().map(|(key, word)| format!("{key} {word}")).collect::<Vec<_>>().join("  ")
+        words.into_iter().map(|hint| format!("{} {}", hint.key, hint.label)).collect::<Vec<_>>().join("  ")
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::plan::model::ProbeKind;
 use crate::ui::actions::Action;
 use crate::ui::canvas::Canvas;
 use crate::ui::format;
+use crate::ui::layout::SMALLEST;
 use crate::ui::theme::Role;
 
 use super::{Asked, Desk, sheet};
@@ -83,7 +84,7 @@ pub(in crate::panes) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: R
         }
         y += 1;
     }
-    asked.last_row_drawn |= seen_last && room > 0 && is_large_enough(size);
+    asked.last_row_drawn |= seen_last && room > 0 && is_large_enough(&asked.gate, size);
 
     let mut y = (inner.y + inner.height).saturating_sub(below_height - 1).min(y + 1).max(y);
     for line in &below {
@@ -96,9 +97,11 @@ pub(in crate::panes) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: R
     }
 }
 
-/// Whether evidence can be read on a screen of this size.
-pub(in crate::panes) fn is_large_enough((width, height): (u16, u16)) -> bool {
-    width >= GO_NEEDS.0 && height >= GO_NEEDS.1
+/// Whether all that a GO rests on can be read on a screen of this size. The way back rests on little, and whoever
+/// has only a small screen left must be able to order it.
+pub(in crate::panes) fn is_large_enough(gate: &StepId, (width, height): (u16, u16)) -> bool {
+    let (least_width, least_height) = if gate.as_str() == ROLLBACK_GATE { SMALLEST } else { GO_NEEDS };
+    width >= least_width && height >= least_height
 }
 
 fn title(scene: &Scene<'_>, gate: &StepId) -> String {
@@ -238,7 +241,7 @@ fn call_for<'a>(
     field_open: bool,
 ) -> Words<'a> {
     let go = || words(Role::Dim, "GO  ");
-    if !is_large_enough(screen) {
+    if !is_large_enough(&asked.gate, screen) {
         let (width, height) = GO_NEEDS;
         return go().and(
             Role::Caution,
