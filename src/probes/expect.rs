@@ -71,7 +71,9 @@ pub(crate) fn judge(expect: &Expect, answer: &Answer<'_>) -> Result<Measure, Unm
     }
     let value = number(expect, body)?;
     let (pass, text) = bounded(expect, value);
-    Ok(Measure { pass, text: joined(&said, &text), facts: Facts::Number { value } })
+    // What is wrong is said first, and the rest, which is as it should be, not at all.
+    let text = if pass { joined(&said, &text) } else { text };
+    Ok(Measure { pass, text, facts: Facts::Number { value } })
 }
 
 /// The number that the bounds look at. Never guessed: a word, a blank, NaN or something beyond all
@@ -112,11 +114,13 @@ fn not_a_number(text: &str) -> Unmeasured {
 }
 
 fn bounded(expect: &Expect, value: f64) -> (bool, String) {
+    // A number out of an answer has a name there.
+    let named = expect.number.as_ref().map_or_else(String::new, |pointer| format!("{pointer} is "));
     if let Some(most) = expect.at_most.filter(|&most| value > most) {
-        return (false, format!("{value}, at most {most} asked for"));
+        return (false, format!("{named}{value}, at most {most} asked for"));
     }
     if let Some(least) = expect.at_least.filter(|&least| value < least) {
-        return (false, format!("{value}, at least {least} asked for"));
+        return (false, format!("{named}{value}, at least {least} asked for"));
     }
     let limit = match (expect.at_least, expect.at_most) {
         (None, None) => String::new(),
@@ -124,7 +128,7 @@ fn bounded(expect: &Expect, value: f64) -> (bool, String) {
         (Some(least), None) => format!(", at least {least}"),
         (Some(least), Some(most)) => format!(", {least} to {most}"),
     };
-    (true, format!("{value}{limit}"))
+    (true, format!("{named}{value}{limit}"))
 }
 
 fn parsed(body: &str) -> Result<Value, Unmeasured> {
@@ -223,13 +227,23 @@ mod tests {
     #[test]
     fn a_number_stands_with_its_limit() {
         assert_eq!(judged(&at_most(10.0), " 3\n"), Ok((true, "exit 0, 3, at most 10".to_owned())));
-        assert_eq!(
-            judged(&at_most(10.0), "10.5"),
-            Ok((false, "exit 0, 10.5, at most 10 asked for".to_owned()))
-        );
+        assert_eq!(judged(&at_most(10.0), "10.5"), Ok((false, "10.5, at most 10 asked for".to_owned())));
         let both = Expect { at_least: Some(-5.0), ..at_most(10.0) };
         assert_eq!(judged(&both, "-1"), Ok((true, "exit 0, -1, -5 to 10".to_owned())));
-        assert_eq!(judged(&both, "-6"), Ok((false, "exit 0, -6, at least -5 asked for".to_owned())));
+        assert_eq!(judged(&both, "-6"), Ok((false, "-6, at least -5 asked for".to_owned())));
+        let named = Expect {
+            json: vec![("/open".to_owned(), 0.into())],
+            number: Some("/last".to_owned()),
+            ..at_most(0.0)
+        };
+        assert_eq!(
+            judged(&named, r#"{"open":0,"last":218}"#),
+            Ok((false, "/last is 218, at most 0 asked for".to_owned()))
+        );
+        assert_eq!(
+            judged(&named, r#"{"open":0,"last":0}"#),
+            Ok((true, "exit 0, /open is 0, /last is 0, at most 0".to_owned()))
+        );
         let seen = judge(&at_most(1.0), &Answer { body: Ok("0.5"), lead: String::new() }).unwrap();
         assert_eq!(seen.facts, Facts::Number { value: 0.5 });
     }

@@ -152,13 +152,22 @@ fn judge(
         }
         Some(ProbeWrite::Refused { by_fence: true, .. }) | None => {
             let proof = if tried.is_some() { ", probe refused" } else { "" };
+            // Who it is comes first: the end of a line is what a narrow screen cuts off.
+            let rows = counted(writes.total, "row");
             if let Some(first) = left.first() {
                 let more = left.len() - 1;
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                (false, format!("{word}{proof}, {}{} still here{more}", name(first), wrote(writes.total)))
+                let wrote = if writes.total == 0 { String::new() } else { format!(", {rows} moved") };
+                let (who, id) = name(first);
+                (false, format!("{who}{more} still here{wrote} (session {id}; {word}{proof})"))
             } else if writes.total > 0 && !sealed {
-                let by = mover.map_or_else(String::new, |s| format!(" by {}", name(s)));
-                (false, format!("{word}{proof}, yet {} moved{by}", counted(writes.total, "row")))
+                let text = match mover.map(name) {
+                    Some((who, id)) => {
+                        format!("{who} writes on, {rows} moved (session {id}; {word}{proof})")
+                    }
+                    None => format!("{rows} moved since the fence ({word}{proof})"),
+                };
+                (false, text)
             } else if all > 0 {
                 let rows = counted(all, "row");
                 (true, format!("{word}{proof}, {rows} moved before the last session ended"))
@@ -186,12 +195,9 @@ fn judge(
     Measure { pass, text, facts: Facts::Fence(facts) }
 }
 
-fn name(session: &SessionSeen) -> String {
-    format!("{} (session {})", line(&session.application, 40), session.id)
-}
-
-fn wrote(rows: u64) -> String {
-    if rows == 0 { String::new() } else { format!(", {} moved,", counted(rows, "row")) }
+/// The application and its session.
+fn name(session: &SessionSeen) -> (String, &str) {
+    (line(&session.application, 40), &session.id)
 }
 
 /// The state of a fence in the words of readings.
