@@ -50,11 +50,11 @@ fn speed(text: &str) -> Result<f64, String> {
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     if let Some(answers) = args.auto {
-        let name = who::drives(args.name.as_deref().or(Some("auto")))?;
+        let name = who::drives(args.name.as_deref().or(Some("auto")), &args.plan)?;
         let make = maker(args, args.plan.load()?, &name)?;
         return auto::drive(make()?, &name, answers);
     }
-    let name = who::drives(args.name.as_deref())?;
+    let name = who::drives(args.name.as_deref(), &args.plan)?;
     let title = args.plan.plan.display().to_string();
     let screen = Screen::enter(ui::mode::Mode::Rehearsal, &title, args.ascii)?;
     let loaded = args.plan.read().map_err(|(failure, drawn)| (failure, Some(drawn)));

@@ -48,7 +48,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     }
     let Some(plan) = &args.plan else { return Err(Failure::usage("which plan? cutover run PLAN")) };
     let plan = PlanArgs { plan: plan.clone(), set: args.set.clone(), overlay: args.overlay.clone() };
-    let name = who::drives(args.name.as_deref())?;
+    let name = who::drives(args.name.as_deref(), &plan)?;
     let screen = Screen::enter(Mode::Live, &plan.plan.display().to_string(), args.ascii)?;
     let (loaded, page) = match prepared(&plan, &name) {
         Ok(prepared) => prepared,
@@ -143,7 +143,7 @@ fn resume(which: Option<&str>, args: &Args) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Held, what));
     }
     let name = match &args.name {
-        Some(name) => who::drives(Some(name))?,
+        Some(name) => who::said(name)?,
         None => start.operator,
     };
     let mode = if start.mode == RunMode::Live { Mode::Live } else { Mode::Rehearsal };

@@ -3,6 +3,9 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::exit::Failure;
+use super::plans::PlanArgs;
+use crate::plan::model::Person;
+use crate::ui::safe;
 
 /// What the machine says: the account, and whoever became it by `sudo`.
 pub(super) fn account() -> String {
@@ -23,22 +26,42 @@ fn name_of(passwd: &str, uid: u32) -> Option<String> {
     })
 }
 
-/// Who drives: as the command line says, else as somebody answers.
-pub(super) fn drives(said: Option<&str>) -> Result<String, Failure> {
-    if let Some(name) = said.map(str::trim).filter(|name| !name.is_empty()) {
-        return Ok(name.to_owned());
+/// Who drives, as the command line says.
+pub(super) fn said(name: &str) -> Result<String, Failure> {
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty()).ok_or_else(|| missing(""))
+}
+
+/// Who drives: as the command line says, else as somebody answers, who is told whom the plan names. What is wrong
+/// with the plan is said before anybody is asked.
+pub(super) fn drives(name: Option<&str>, plan: &PlanArgs) -> Result<String, Failure> {
+    if let Some(name) = name {
+        return said(name);
     }
-    let missing = || Failure::usage("who drives? Say it with --as NAME: it goes on the record");
+    let names = named(&plan.load()?.plan.people);
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(missing());
+        return Err(missing(&names));
     }
     let mut ask = io::stderr().lock();
-    let asked = write!(ask, "Who drives? ").and_then(|()| ask.flush());
+    let told = if names.is_empty() { Ok(()) } else { writeln!(ask, "The plan names {names}.") };
+    let asked = told
+        .and_then(|()| write!(ask, "Who drives? (--as NAME says it at once) "))
+        .and_then(|()| ask.flush());
     let mut name = String::new();
     match asked.and_then(|()| io::stdin().lock().read_line(&mut name)) {
         Ok(_) if !name.trim().is_empty() => Ok(name.trim().to_owned()),
-        Ok(_) | Err(_) => Err(missing()),
+        Ok(_) | Err(_) => Err(missing(&names)),
     }
+}
+
+fn missing(names: &str) -> Failure {
+    let names = if names.is_empty() { String::new() } else { format!("; the plan names {names}") };
+    Failure::usage(format!("who drives? Say it with --as NAME: it goes on the record{names}"))
+}
+
+/// `maria (lead), jun (dba)`.
+fn named(people: &[Person]) -> String {
+    let one = |p: &Person| format!("{} ({})", safe::line(p.id.as_str()), safe::line(&p.role));
+    people.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -53,7 +76,20 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_asked_is_told_whom_the_plan_names() {
+        let person = |id: &str, role: &str| Person {
+            id: id.into(),
+            role: role.into(),
+            contact: None,
+            backup: None,
+            rollback: false,
+        };
+        assert_eq!(named(&[person("maria", "lead"), person("jun", "dba")]), "maria (lead), jun (dba)");
+        assert_eq!(named(&[]), "");
+    }
+
+    #[test]
     fn a_name_is_taken_as_it_is_said() {
-        assert_eq!(drives(Some(" maria ")).unwrap(), "maria");
+        assert_eq!(said(" maria ").unwrap(), "maria");
     }
 }
