@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::ui::canvas::Canvas;
+use crate::ui::format;
 use crate::ui::theme::Role;
 
 use super::figures::{Part, Slots};
@@ -55,33 +56,69 @@ pub(super) fn draw(
     let room = area.height.saturating_sub(1);
     let mut y = area.y + 1;
     let bottom = area.bottom();
-    for at in window(scene, part, columns, &mut view.top, place, room) {
+    let len = part.slots.len();
+    let mut seen = window(scene, part, columns, &mut view.top, place, room);
+    let all = seen == (0..len);
+    if !all {
+        // The last row says what is left out.
+        seen = window(scene, part, columns, &mut view.top, place, room.saturating_sub(1));
+    }
+    let end = if all { bottom } else { bottom.saturating_sub(1) };
+    for at in seen.clone() {
         let Some(slot) = part.slots.get(at) else { break };
         for row in step::rows(scene, slot, columns) {
-            if y >= bottom {
+            if y >= end {
                 break;
             }
             selection.draw(canvas, area, y, &row);
             y += 1;
         }
     }
-    for next in scene.figures.parts.iter().skip(shown + 1) {
+    if !all {
+        let text = match (seen.start, len - seen.end) {
+            (0, after) => format!("{after} more"),
+            (before, 0) => format!("{before} before these"),
+            (before, after) => format!("{before} before these, {after} more"),
+        };
+        left_out(canvas, area, y, &text);
+        y += 1;
+    }
+    for (at, next) in scene.figures.parts.iter().enumerate().skip(shown + 1) {
         let left = bottom.saturating_sub(y);
         if left < 2 {
+            if left > 0 {
+                let phases = (scene.figures.parts.len() - at) as u64;
+                left_out(canvas, area, y, &format::counted(phases, "more phase", "more phases"));
+                y += 1;
+            }
             break;
         }
         y += 1;
         let head = Rect { y, height: 1, ..area };
         canvas.head(head, &next.title, &note(next).0, false);
         y += 1;
-        for slot in folded(scene, next, usize::from(bottom.saturating_sub(y))) {
+        let room = usize::from(bottom.saturating_sub(y));
+        let all = next.slots.len() <= room;
+        let slots = folded(scene, next, if all { room } else { room.saturating_sub(1) });
+        let hidden = next.slots.len().saturating_sub(slots.len());
+        for slot in slots {
             for row in step::rows(scene, slot, columns).into_iter().take(1) {
                 selection.draw(canvas, area, y, &row);
                 y += 1;
             }
         }
+        if hidden > 0 && y < bottom {
+            left_out(canvas, area, y, &format!("{hidden} more"));
+            y += 1;
+        }
     }
     y
+}
+
+/// Says that there is more than there is room for.
+fn left_out(canvas: &mut Canvas<'_>, area: Rect, y: u16, what: &str) {
+    let text = format!("{} {what}", canvas.glyphs().ellipsis);
+    canvas.text(area.x + 4, y, area.width.saturating_sub(4), text, Role::Dim);
 }
 
 /// The places of a part that are seen. `top` moves no further than what is looked at takes it; a few steps stay
