@@ -20,6 +20,8 @@ pub(super) enum Command {
     Extra(String),
     /// Another theme.
     Theme(String),
+    /// It means nothing here and now: why.
+    Not(String),
 }
 
 /// The palette while it is open.
@@ -35,12 +37,12 @@ pub(super) struct Commands {
 }
 
 impl Commands {
-    /// Everything that can be done, `usable` here and now.
+    /// Everything that can be done. `why_not` says of what means nothing here and now why it does not.
     pub(super) fn new(
         keymap: &Keymap,
         extras: &[Extra],
         themes: &[String],
-        usable: impl Fn(Action) -> bool,
+        why_not: impl Fn(Action) -> Option<String>,
     ) -> Commands {
         let mut all = Commands {
             field: Field::default(),
@@ -51,10 +53,11 @@ impl Commands {
             search: Palette::default(),
             found: Vec::new(),
         };
-        for row in TABLE.iter().filter(|row| row.in_palette && usable(row.action)) {
+        for row in TABLE.iter().filter(|row| row.in_palette) {
             let key =
                 keymap.key_for(Context::Main, row.action).map_or_else(String::new, |key| key.to_string());
-            all.add(row.id, row.help, key, Command::Act(row.action));
+            let does = why_not(row.action).map_or(Command::Act(row.action), Command::Not);
+            all.add(row.id, row.help, key, does);
         }
         for extra in extras {
             let title = format!("{}: {}", extra.title, extra.help);
@@ -64,7 +67,7 @@ impl Commands {
             let title = format!("Shows everything in the {theme} theme.");
             all.add(&format!("theme.{theme}"), &title, String::new(), Command::Theme(theme.clone()));
         }
-        all.found = all.search.find("", &all.entries);
+        all.search();
         all
     }
 
@@ -87,6 +90,9 @@ impl Commands {
 
     fn search(&mut self) {
         self.found = self.search.find(&self.field.text(), &self.entries);
+        // What means nothing now is there for whoever asks for it by name, and in nobody's way.
+        let does = &self.does;
+        self.found.retain(|found| found.by_words || !matches!(does.get(found.entry), Some(Command::Not(_))));
         self.list = List::default();
     }
 
@@ -103,21 +109,31 @@ impl Commands {
     /// Draws field and list over the body.
     pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, area: Rect) {
         canvas.clear(Rect { width: area.width + 1, ..area });
-        let count = format!("{} of {}", self.found.len(), self.entries.len());
+        let can = self.does.iter().filter(|does| !matches!(does, Command::Not(_))).count();
+        let count = format!("{} of {can}", self.found.len().min(can));
         canvas.head(area, "Command", &[piece(count, Role::Dim)], true);
         let field = Rect { x: area.x + 2, y: area.y + 1, width: area.width.saturating_sub(4), height: 1 };
         self.field.draw(canvas, field, "a few letters of what is to be done");
         let list = Rect { y: area.y + 3, height: area.height.saturating_sub(3), ..area };
-        let (found, entries, keys) = (&self.found, &self.entries, &self.keys);
+        let (found, entries, keys, does) = (&self.found, &self.entries, &self.keys, &self.does);
+        // What it does is worth more than its name where there is no room for both.
+        let text_at = if area.width < 100 { 2 } else { 21 };
         if found.is_empty() {
             canvas.text(list.x + 2, list.y, list.width, "nothing is called like that", Role::Dim);
         }
         self.list.draw(canvas, list, found.len(), |canvas, at, place, _| {
             let Some(found) = found.get(at) else { return };
             let (Some(entry), Some(key)) = (entries.get(found.entry), keys.get(found.entry)) else { return };
-            let room = place.width.saturating_sub(28);
-            canvas.text(place.x + 2, place.y, 18, entry.id.as_str(), Role::Bright);
-            canvas.text(place.x + 21, place.y, room, entry.title.as_str(), Role::Normal);
+            let (name, what, says) = match does.get(found.entry) {
+                Some(Command::Not(why)) if text_at > 2 => (Role::Dim, Role::Dim, format!("Not now: {why}")),
+                Some(Command::Not(why)) => (Role::Dim, Role::Dim, format!("{}: not now: {why}", entry.id)),
+                _ => (Role::Bright, Role::Normal, entry.title.clone()),
+            };
+            if text_at > 2 {
+                canvas.text(place.x + 2, place.y, 18, entry.id.as_str(), name);
+            }
+            let room = place.width.saturating_sub(text_at + 7);
+            canvas.text(place.x + text_at, place.y, room, says, what);
             canvas.text_right(place.x + place.width - 1, place.y, 6, key.as_str(), Role::KeyName);
         });
     }

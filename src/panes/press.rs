@@ -139,6 +139,10 @@ impl Cockpit {
                     Some(Command::Act(action)) => self.act(action),
                     Some(Command::Extra(id)) => vec![Request::Extra(id)],
                     Some(Command::Theme(name)) => vec![Request::Theme(name)],
+                    Some(Command::Not(why)) => {
+                        self.tell(&why);
+                        Vec::new()
+                    }
                     None => Vec::new(),
                 }
             }
@@ -268,7 +272,7 @@ impl Cockpit {
             Action::Command => {
                 let Some(scene) = scene!(self) else { return Vec::new() };
                 let commands = Commands::new(&self.keys, &self.extras, &self.themes, |action| {
-                    self.is_usable(&scene, action)
+                    (!self.is_usable(&scene, action)).then(|| self.why_not(&scene, action))
                 });
                 self.over.push(Over::Commands(commands));
                 Vec::new()

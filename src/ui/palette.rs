@@ -22,6 +22,8 @@ pub struct Found {
     pub entry: usize,
     /// Which characters of the title fit, in order.
     pub letters: Vec<u32>,
+    /// The words that were typed stand in it, not just their letters.
+    pub by_words: bool,
 }
 
 /// How an entry fits. Before any score: enter on a few scattered letters must not do something else than the words
@@ -92,7 +94,9 @@ impl Palette {
             if let Some(score) = title.max(self.score(&pattern, &entry.id, None)) {
                 letters.sort_unstable();
                 letters.dedup();
-                found.push(((Fit::of(typed, entry), score), Found { entry: number, letters }));
+                let fit = Fit::of(typed, entry);
+                let by_words = fit > Fit::Letters && !typed.trim().is_empty();
+                found.push(((fit, score), Found { entry: number, letters, by_words }));
             }
         }
         // Stable: entries that fit equally well keep their order.
