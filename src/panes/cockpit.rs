@@ -375,7 +375,7 @@ impl Cockpit {
             match over {
                 Over::Detail(detail) => {
                     let doc = document::of(&scene, &detail.item, &self.outputs);
-                    detail.draw(canvas, body, &doc);
+                    detail.draw(canvas, body, doc);
                 }
                 Over::Help(help) => help.draw(canvas, body, &self.keys),
                 Over::Quit => quit::draw(canvas, &scene, body),

@@ -10,10 +10,13 @@ use crate::ui::theme::Role;
 use crate::ui::widgets::{Move, spark};
 
 use super::item::Item;
-use super::row::{Words, words};
+use super::row::{Words, words, wrap};
 
 /// Columns of a label before its text.
 const LABEL: usize = 14;
+
+/// A line of a document is broken into at most so many on the screen.
+const LINES: usize = 24;
 
 /// A line of a document.
 #[derive(Clone, Debug)]
@@ -80,11 +83,19 @@ pub(super) struct Detail {
     pub(super) item: Item,
     top: usize,
     height: usize,
+    width: u16,
 }
 
 impl Detail {
     pub(super) fn new(item: Item) -> Detail {
-        Detail { item, top: 0, height: 0 }
+        Detail { item, top: 0, height: 0, width: u16::MAX }
+    }
+
+    /// A document with what is too long for the screen broken into lines that hang below each other: a detail is
+    /// where one goes to read the end of what was cut elsewhere.
+    pub(super) fn lay(&self, mut doc: Doc) -> Doc {
+        doc.lines = doc.lines.into_iter().flat_map(|line| broken(line, self.width)).collect();
+        doc
     }
 
     /// Scrolls in a document of `len` lines.
@@ -113,8 +124,10 @@ impl Detail {
     }
 
     /// Draws the lines that are seen.
-    pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, area: Rect, doc: &Doc) {
+    pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, area: Rect, doc: Doc) {
         canvas.clear(Rect { width: area.width + 1, ..area });
+        self.width = area.width.saturating_sub(3);
+        let doc = &self.lay(doc);
         self.height = usize::from(area.height.saturating_sub(1));
         self.top = self.top.min(doc.lines.len().saturating_sub(self.height));
         let mut note = doc.note.clone();
@@ -139,4 +152,27 @@ impl Detail {
             }
         }
     }
+}
+
+/// A line in as many as it needs. What is indented stands as it came, and is cut.
+fn broken(line: DocLine, width: u16) -> Vec<DocLine> {
+    let DocLine::Text(text) = line else { return vec![line] };
+    let indented = text
+        .0
+        .first()
+        .is_some_and(|piece| piece.text.as_str().starts_with(' ') && piece.text.width() != LABEL);
+    if text.width() <= width || indented {
+        return vec![DocLine::Text(text)];
+    }
+    let labelled = text.0.first().is_some_and(|piece| piece.text.width() == LABEL);
+    let (label, rest) = if labelled { text.0.split_at(1) } else { text.0.split_at(0) };
+    let hang = if labelled { LABEL } else { 2 };
+    let room = width.saturating_sub(u16::try_from(hang).unwrap_or(0));
+    let mut before = Words(label.to_vec());
+    let mut lines = Vec::new();
+    for part in wrap(rest, room, LINES) {
+        lines.push(DocLine::Text(std::mem::take(&mut before).also(part.into_owned())));
+        before = words(Role::Dim, " ".repeat(hang));
+    }
+    lines
 }

@@ -173,7 +173,7 @@ impl Cockpit {
         let Some(scene) = scene!(self) else { return };
         match self.over.last_mut() {
             Some(Over::Detail(detail)) => {
-                let len = document::of(&scene, &detail.item, &self.outputs).lines.len();
+                let len = detail.lay(document::of(&scene, &detail.item, &self.outputs)).lines.len();
                 return detail.go(step, len);
             }
             Some(Over::Help(help)) => {
@@ -188,8 +188,10 @@ impl Cockpit {
             Page::Main if self.desk.is_up() => self.desk.go(&scene, &scene.figures.evidence, step),
             Page::Main => self.main.go(&scene, step),
             page => {
-                let len = views::content(scene, page).len;
-                self.lists.entry(page).or_default().go(step, len);
+                let content = views::content(scene, page);
+                let list = self.lists.entry(page).or_default();
+                list.go(step, content.len);
+                content.settle(list, matches!(step, Move::Down | Move::PageDown | Move::Top));
             }
         }
     }
@@ -214,13 +216,13 @@ impl Cockpit {
                 None => {}
             }
         } else {
-            let len = views::content(scene, self.page).len;
-            let list = self.lists.entry(self.page).or_default();
+            let content = views::content(scene, self.page);
+            let (len, list) = (content.len, self.lists.entry(self.page).or_default());
             // The head stands on the fourth row, the first line below it.
             let rows = usize::from(self.screen.1.saturating_sub(6));
             if let Some(row) = y.checked_sub(4).map(usize::from).filter(|row| *row < rows) {
                 let row = list.window(len, rows).start + row;
-                if row < len {
+                if content.item(row).is_some() {
                     list.select(row);
                 }
             }
@@ -237,7 +239,7 @@ impl Cockpit {
         let Some(scene) = scene!(self) else { return };
         let found = match self.over.last_mut() {
             Some(Over::Detail(detail)) => {
-                let doc = document::of(&scene, &detail.item, &self.outputs);
+                let doc = detail.lay(document::of(&scene, &detail.item, &self.outputs));
                 let lines: Vec<String> = doc.text().lines().skip(1).map(str::to_lowercase).collect();
                 let at = search(lines.len(), Some(detail.top()), forward, |at| {
                     lines.get(at).is_some_and(|line| line.contains(&wanted))

@@ -10,6 +10,7 @@ use crate::ui::actions::Action;
 use super::cockpit::{Cockpit, Seat};
 use super::feed::Pulse;
 use super::scene::Scene;
+use super::views::Page;
 use super::{freeze, gate};
 
 impl Cockpit {
@@ -59,10 +60,15 @@ impl Cockpit {
         self.desk.gate().is_some_and(|gate| gate::is_large_enough(gate, self.screen))
     }
 
-    /// Whether an action stands in the last line: leaving does where nothing else is left to do.
+    /// Whether an action stands in the last line: leaving does where nothing else is left to do, ending a session
+    /// where the sessions are.
     pub(super) fn is_offered(&self, scene: &Scene<'_>, action: Action) -> bool {
-        let leaves = action != Action::Quit || scene.state.is_over() || !scene.drives;
-        leaves && self.is_usable(scene, action)
+        let in_place = match action {
+            Action::Quit => scene.state.is_over() || !scene.drives,
+            Action::EndSession => self.page == Page::Freeze,
+            _ => true,
+        };
+        in_place && self.is_usable(scene, action)
     }
 
     /// Why an action that [`Cockpit::is_usable`] refuses means nothing here and now.

@@ -77,9 +77,28 @@ impl<'a> Content<'a> {
         (self.row)(at, place)
     }
 
-    /// What a row stands for.
+    /// What a row stands for; headings and free rows stand for nothing.
     pub(super) fn item(&self, at: usize) -> Option<Item> {
         (at < self.len).then(|| self.row(at, Rect::new(0, 0, 200, 1)).item).flatten()
+    }
+
+    /// Puts the cursor on a row that stands for something, on its way down or up.
+    pub(super) fn settle(&self, list: &mut List, down: bool) {
+        let Some(at) = list.selected(self.len).filter(|at| self.item(*at).is_none()) else { return };
+        let stands = |at: &usize| self.item(*at).is_some();
+        let (below, above) = (at + 1..self.len, 0..at);
+        let next = if down {
+            below.clone().find(stands).or_else(|| above.rev().find(stands))
+        } else {
+            above.rev().find(stands).or_else(|| below.clone().find(stands))
+        };
+        if let Some(next) = next {
+            list.select(next);
+        }
+        // A heading above the first of them stays in view.
+        if next.is_some_and(|next| (0..next).all(|at| !stands(&at))) {
+            list.scroll_to_top();
+        }
     }
 }
 
@@ -179,9 +198,9 @@ fn differences<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
             };
             let at = slot(place.x + 1, place.width.saturating_sub(1));
             let text = format!(
-                "{}: {} differ{of}",
+                "{}: {}{of}",
                 probe.title,
-                format::counted(compared.differences, "row", "rows")
+                format::counted(compared.differences, "row differs", "rows differ")
             );
             Row::new().left(at, words(Role::Title, text))
         }));
@@ -322,6 +341,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, page:
     if content.len == 0 {
         canvas.text(place.x + 2, place.y, place.width.saturating_sub(2), content.empty, Role::Dim);
     }
+    content.settle(list, true);
     list.draw(canvas, place, content.len, |canvas, at, place, _| {
         content.row(at, place).draw(canvas, place.y);
     });

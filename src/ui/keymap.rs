@@ -280,10 +280,10 @@ mod tests {
         let keymap = Keymap::default();
         let main = line(&keymap, Context::Main);
         assert!(main.starts_with("enter open  c confirm  r retry  H hold"), "{main}");
-        assert!(main.ends_with(": command  / find  1-7 views  ? help"), "{main}");
+        assert!(main.ends_with(": command  / find  1-7 views  ? help  q leave"), "{main}");
         assert_eq!(
             line(&keymap, Context::Gate),
-            "g GO  n NO-GO  h HOLD  w waive  enter open  esc look around  ? help"
+            "g GO  n NO-GO  h HOLD  R go on  w waive  enter open  esc look around  ? help"
         );
         assert_eq!(line(&keymap, Context::GateField), "enter say GO  F8 NO-GO  F9 HOLD  esc back");
     }
@@ -292,7 +292,7 @@ mod tests {
     fn only_what_works_now_is_in_the_last_line() {
         let keymap = Keymap::default();
         let words = keymap.footer(Context::Main, |action| action == Action::Hold);
-        assert_eq!(words, [("H".to_owned(), "hold")]);
+        assert_eq!(words, [Hint { key: "H".to_owned(), label: "hold", action: Action::Hold }]);
     }
 
     #[test]

@@ -56,6 +56,11 @@ impl List {
         self.follows = false;
     }
 
+    /// Has the window begin with the first row, as far as the cursor lets it.
+    pub fn scroll_to_top(&mut self) {
+        self.top = 0;
+    }
+
     /// Moves the cursor among `len` rows.
     pub fn go(&mut self, step: Move, len: usize) {
         let (Some(at), Some(last)) = (self.selected(len), len.checked_sub(1)) else { return };
