@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
-use crate::engine::event::{Decision, Event};
+use crate::engine::event::{Decision, Ending, Event};
+use crate::engine::reading::FenceState;
 use crate::engine::state::Stage;
 use crate::ui::canvas::Canvas;
 use crate::ui::format;
@@ -80,10 +81,39 @@ fn measured<'a>(scene: &Scene<'a>) -> Vec<(&'static str, Words<'a>)> {
     lines.push(("waived", words(Role::Figure, format::counted(counts.waived, "finding", "findings"))));
     lines.push(("alarms", words(Role::Figure, counts.alarms.to_string())));
     lines.push(("held", words(Role::Figure, format::counted(counts.holds, "time", "times"))));
-    if let Some(fallback) = &scene.plan.fallback {
-        lines.push(("from here on", words(Role::Normal, fallback.as_str())));
-    }
+    lines.push(("from here on", users(scene)));
+    lines.extend(sides(scene).map(|side| ("", side)));
     lines
+}
+
+/// Where users are now, and whether there is a way back. The plan's own words about falling back were about a run
+/// that went on.
+fn users<'a>(scene: &Scene<'a>) -> Words<'a> {
+    let (source, target) = (&scene.plan.source, &scene.plan.target);
+    let text = match scene.state.stage {
+        Stage::Over(Ending::Done) if scene.state.switched.is_some() => {
+            format!("users are on {target}; the way back of this run is closed")
+        }
+        Stage::Over(Ending::Done) => "users are where they were: no step of this plan moves them".to_owned(),
+        Stage::Over(Ending::RolledBack) => format!("users are on {source}; what was done is taken back"),
+        Stage::Over(Ending::Aborted) => {
+            format!("users are on {source}; what was frozen is lifted, and nothing else is taken back")
+        }
+        Stage::Forward | Stage::Back(_) | Stage::Aborting => return Words::none(),
+    };
+    words(Role::Bright, text)
+}
+
+/// What each side takes now, where the run has ever changed that.
+fn sides<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Words<'a>> {
+    scene.state.sides.iter().map(|(id, side)| {
+        let what = match side.state {
+            FenceState::Open => "takes writes",
+            FenceState::Fenced => "is fenced: new sessions cannot write",
+            FenceState::Sealed => "is sealed: nobody can write",
+        };
+        words(Role::Normal, format!("{id} {what}, since {}", scene.hour_minute(side.since)))
+    })
 }
 
 #[derive(Default)]
