@@ -18,6 +18,8 @@ mod keys;
 mod night;
 #[path = "screens/pictures.rs"]
 mod pictures;
+#[path = "screens/sayings.rs"]
+mod sayings;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,7 +8,7 @@ use crate::engine::reading::Facts;
 use crate::engine::rules::evidence::Evidence;
 use crate::engine::rules::{steps, wayback};
 use crate::engine::state::{Alarm, StepState};
-use crate::plan::model::{Severity, Step};
+use crate::plan::model::{Severity, Step, StepKind};
 use crate::plan::{EndpointId, PersonId, ProbeId, StepId};
 use crate::ui::format;
 use crate::ui::safe::SafeText;
@@ -16,7 +16,7 @@ use crate::ui::theme::Role;
 
 use super::detail::Doc;
 use super::item::Item;
-use super::looks::{measured, probe};
+use super::looks::{facts, measured, probe};
 use super::plain;
 use super::request::{Output, Source};
 use super::row::{Words, words};
@@ -106,10 +106,16 @@ fn step(scene: &Scene<'_>, id: &StepId, outputs: &HashMap<Source, Output>) -> Do
     if step.point_of_no_return {
         doc.fact("it", words(Role::Caution, "is the point of no return"));
     }
-    for (label, id) in [("Proof", &step.proof), ("Preflight", &step.preflight)] {
-        if let Some(probe) = id.as_ref().and_then(|id| scene.plan.probe(id)) {
+    let fence = match &step.kind {
+        StepKind::Fence(fence) => Some(&fence.probe),
+        _ => None,
+    };
+    let proofs = [("Proof", fence), ("Proof", step.proof.as_ref()), ("Preflight", step.preflight.as_ref())];
+    for (label, id) in proofs {
+        if let Some(probe) = id.and_then(|id| scene.plan.probe(id)) {
             doc.head(label);
             measured(scene, probe, &mut doc);
+            facts(scene, probe, &mut doc);
         }
     }
     if at.attempts > 0 {
@@ -138,8 +144,14 @@ fn progress(scene: &Scene<'_>, step: &Step, at: &StepState, doc: &mut Doc) {
     }
     doc.plain("by", at.by.clone().unwrap_or_default());
     doc.plain("said", at.detail.clone());
-    if let Some(why) = &at.reopened {
-        doc.fact("reopened", words(Role::Warning, why.clone()));
+    let slot = scene.plan.slot(&step.id).unwrap_or_default();
+    let says = super::step::says(scene, step, at, slot);
+    match &at.reopened {
+        Some(why) if says.is_empty() => doc.fact("reopened", words(Role::Warning, why.clone())),
+        Some(_) | None => {}
+    }
+    for (n, line) in says.into_iter().enumerate() {
+        doc.fact(if n == 0 { "now" } else { "" }, line);
     }
     if let Some(out) = &at.output {
         doc.plain("output", format!("{}, sha256 {}", format::bytes(out.bytes), say::short(&out.sha256)));

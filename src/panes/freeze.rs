@@ -40,6 +40,7 @@ pub(super) fn text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
     match (&seen.probe.kind, seen.standing) {
         (ProbeKind::Fence(_), Standing::NotYet) => words(Role::Dim, "takes writes"),
         (ProbeKind::Control(_), Standing::NotYet) => words(Role::Dim, "not locked yet"),
+        (_, Standing::Out) => words(Role::Dim, scene.not_watched(seen.probe)),
         (_, Standing::NotYet) => words(Role::Dim, "not looked at yet"),
         (_, Standing::Waived) => section::waived_text(scene, seen),
         _ => section::text_of(seen, role),

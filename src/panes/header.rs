@@ -29,12 +29,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, regions: &Regions
     let badge = format!(" {} ", badge(scene));
     let x = canvas.text(0, y1, end, badge, scene.mode.word_role());
     if let Some(lost) = lost(scene) {
-        let room = if wide { outage_at } else { end };
-        canvas.line(x + 2, y1, room.saturating_sub(x + 3), &lost.0);
+        // The clock that users feel runs on, whoever vouches for the rest.
         if wide {
-            // The clock that users feel runs on, whoever vouches for the rest.
+            canvas.line(x + 2, y1, outage_at.saturating_sub(x + 3), &lost.whole().0);
             canvas.line(outage_at, y1, OUTAGE, &outage(scene).0);
             canvas.line(window_at, y1, WINDOW, &window(scene).0);
+        } else {
+            let room = end.saturating_sub(x + 2);
+            canvas.line(x + 2, y1, room, &lost.beside(scene, room).0);
         }
     } else if wide {
         let room = outage_at.saturating_sub(x + 3);
@@ -61,7 +63,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, regions: &Regions
         canvas.line(window_at, y2, WINDOW, &last_safe(scene).0);
     } else {
         let mut line = here(scene).and(Role::Normal, "   ").and(Role::Normal, scene.plan.name.as_str());
-        let right = forecast(scene).and(Role::Normal, "   ").also(last_safe(scene));
+        let (until, safe) = (forecast(scene), last_safe(scene));
+        let beside = here(scene).width() + until.width() + safe.width() + 9;
+        // A figure that has no room is left out whole.
+        let safe = if beside <= end { words(Role::Normal, "   ").also(safe) } else { Words::none() };
+        let right = until.also(safe);
         let room = end.saturating_sub(right.width() + 2);
         if line.width() > room {
             line = here(scene);
@@ -87,35 +93,71 @@ fn badge(scene: &Scene<'_>) -> String {
 }
 
 /// What the first line says when nobody vouches for the rest.
-fn lost(scene: &Scene<'_>) -> Option<Words<'static>> {
+struct Lost {
+    what: Words<'static>,
+    /// The same in fewer columns.
+    briefly: Words<'static>,
+    time: Words<'static>,
+    /// The key that takes it up again.
+    key: Words<'static>,
+}
+
+impl Lost {
+    fn whole(self) -> Words<'static> {
+        let line = self.what.also(self.time);
+        if self.key.is_empty() {
+            line
+        } else {
+            line.and(Role::Title, "   ").also(self.key).and(Role::Title, " takes it up again")
+        }
+    }
+
+    /// With the clock that users feel, which never gives way; what it is measured by may.
+    fn beside(self, scene: &Scene<'_>, room: u16) -> Words<'static> {
+        let key = if self.key.is_empty() { self.key } else { self.key.and(Role::Title, " go on") };
+        let tail = |outage: Words<'static>| {
+            let parts = [outage, key.clone()].into_iter().filter(|part| !part.is_empty());
+            parts.fold(Words::none(), |line, part| line.and(Role::Title, "   ").also(part))
+        };
+        let fits = |tail: &Words<'_>| self.briefly.width() + tail.width() <= room;
+        let whole = tail(outage(scene));
+        let tail = if fits(&whole) { whole } else { tail(outage_alone(scene)) };
+        let left = room.saturating_sub(tail.width());
+        let what = if self.what.width() <= left { self.what } else { self.briefly };
+        let time = Some(self.time).filter(|time| what.width() + time.width() <= left);
+        what.also(time.unwrap_or_default()).also(tail)
+    }
+}
+
+fn lost(scene: &Scene<'_>) -> Option<Lost> {
     let contact = &scene.feed.contact;
+    let none = Words::none;
     if let Some(damage) = &contact.damaged {
-        return Some(words(Role::Lost, damage.clone()));
+        let what = words(Role::Lost, damage.clone());
+        return Some(Lost { briefly: words(Role::Lost, "DAMAGED"), what, time: none(), key: none() });
     }
     if scene.state.is_over() {
         return None;
     }
-    let time = scene.time(scene.now.wall);
-    let (what, old) = match scene.feed.contact.pulse(scene.now) {
+    let pulse = contact.pulse(scene.now);
+    let (long, short, old) = match pulse {
         Pulse::Fresh => return None,
-        Pulse::Stale(age) => ("STALE, the engine is silent for ", age),
-        Pulse::None(age) => ("NO CONTACT for ", age),
+        Pulse::Stale(age) => ("STALE, the engine is silent for", "STALE", age),
+        Pulse::None(age) => ("NO CONTACT for", "NO CONTACT", age),
     };
-    let mut line = match &contact.gone {
-        Some(why) => words(Role::Lost, format!("NO CONTACT: {why}")),
-        None => words(
-            Role::Lost,
-            format!("{what}{}", format::span(std::time::Duration::from_secs(old.as_secs()))),
-        ),
+    let old = format::span(std::time::Duration::from_secs(old.as_secs()));
+    let what = match &contact.gone {
+        Some(why) => format!("NO CONTACT: {why}"),
+        None => format!("{long} {old}"),
     };
-    line.push(Role::Title, format!("   {time}"));
-    if scene.drives && matches!(scene.feed.contact.pulse(scene.now), Pulse::None(_)) {
-        line = line
-            .and(Role::Title, "   ")
-            .also(scene.key(crate::ui::actions::Action::Resume))
-            .and(Role::Title, " takes it up again");
-    }
-    Some(line)
+    let takes_up = scene.drives && matches!(pulse, Pulse::None(_));
+    let key = if takes_up { scene.key(crate::ui::actions::Action::Resume) } else { none() };
+    Some(Lost {
+        what: words(Role::Lost, what),
+        briefly: words(Role::Lost, format!("{short} {old}")),
+        time: words(Role::Title, format!("   {}", scene.time(scene.now.wall))),
+        key,
+    })
 }
 
 fn first_wide<'a>(scene: &Scene<'a>, with_hands: bool, with_t: bool) -> Words<'a> {
@@ -142,9 +184,7 @@ fn hands<'a>(scene: &Scene<'a>) -> Words<'a> {
         return words(Role::Normal, format!("{}x, {grade}", speed.round()));
     }
     match &scene.state.operator {
-        // The demo's people are called `you`.
-        Some(operator) if operator.name == "you" => words(Role::Normal, "you drive"),
-        Some(operator) => words(Role::Normal, operator.name.as_str()).and(Role::Normal, " drives"),
+        Some(operator) => words(Role::Normal, say::drives(&operator.name)),
         None if scene.state.is_over() => Words::none(),
         None => words(Role::Caution, "nobody drives"),
     }
@@ -155,13 +195,17 @@ fn clock(scene: &Scene<'_>) -> Words<'static> {
     words(Role::Bright, time).and(Role::Normal, format!(" {zone}"))
 }
 
-fn outage(scene: &Scene<'_>) -> Words<'static> {
-    let clocks = &scene.figures.clocks;
-    let Some(outage) = clocks.outage else { return Words::none() };
+/// The clock that users feel.
+fn outage_alone(scene: &Scene<'_>) -> Words<'static> {
+    let Some(outage) = scene.figures.clocks.outage else { return Words::none() };
     let call = scene.figures.outage_call();
-    let line = words(call.role(Role::Normal), "users read-only ")
-        .and(call.role(Role::Bright), format::clock(outage));
-    match clocks.budget {
+    words(call.role(Role::Normal), "users read-only ").and(call.role(Role::Bright), format::clock(outage))
+}
+
+/// The same with what the plan allows.
+fn outage(scene: &Scene<'_>) -> Words<'static> {
+    let (line, call) = (outage_alone(scene), scene.figures.outage_call());
+    match scene.figures.clocks.budget.filter(|_| !line.is_empty()) {
         Some(budget) => line.and(call.role(Role::Dim), format!(" of {}", format::clock(budget))),
         None => line,
     }
@@ -260,7 +304,10 @@ fn forecast(scene: &Scene<'_>) -> Words<'static> {
             words(call.role(Role::Normal), "done about ").and(call.role(Role::Figure), scene.hour_minute(*at))
         }
         Forecast::Unknown { because } => {
-            words(Role::Caution, format!("finish unknown: {}", say::whose(because)))
+            let why = say::unknown_because(scene, because);
+            let line = words(Role::Caution, format!("finish unknown: {why}"));
+            let fits = line.width() <= OUTAGE;
+            if fits { line } else { words(Role::Caution, format!("unknown: {why}")) }
         }
         Forecast::Over => words(Role::Normal, "over"),
     }

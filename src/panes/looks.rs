@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::engine::reading::{Compared, Facts, FenceFacts, SessionSeen};
+use crate::engine::reading::{Compared, Facts, FenceFacts, FenceState, SessionSeen};
 use crate::plan::ProbeId;
 use crate::plan::model::{Probe, ProbeKind, Schedule};
+use crate::ui::actions::Action;
 use crate::ui::format;
 use crate::ui::theme::Role;
 
@@ -58,13 +59,15 @@ pub(super) fn measured(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
         Standing::Well => "good",
         Standing::Past => "was good when it was asked for",
         Standing::NotYet => "not due yet",
-        Standing::Out => "does not count now",
+        Standing::Out => scene.not_watched(probe),
         Standing::Waived => "waived",
         Standing::Wrong(_) => "not as it must be",
         Standing::Unknown => seen.evidence.verdict.word(),
     };
     doc.fact("is", words(role, word));
-    doc.fact("says", words(role, seen.evidence.text.clone()));
+    if seen.standing != Standing::Out {
+        doc.fact("says", words(role, seen.evidence.text.clone()));
+    }
     doc.plain("must be", seen.evidence.bound.clone());
     doc.plain("at", seen.evidence.position.clone().unwrap_or_default());
     if let Some(last) = scene.readings.track(&probe.id).and_then(|t| t.last.as_ref()) {
@@ -79,7 +82,8 @@ pub(super) fn measured(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
     }
 }
 
-fn facts(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
+/// What was seen, beyond the words.
+pub(super) fn facts(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
     let Some(track) = scene.readings.track(&probe.id) else { return };
     if matches!(probe.kind, ProbeKind::Link(_)) {
         let call = scene.seen(&probe.id).map(|seen| replication::call(scene, seen));
@@ -104,6 +108,17 @@ fn facts(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
         Some(Facts::Still(still)) => {
             doc.plain("baseline", say::short(&still.baseline));
             doc.fact("covers", words(Role::Figure, format::counted(still.objects, "object", "objects")));
+            if scene.seen(&probe.id).is_some_and(|seen| seen.needs_waiver()) {
+                let waive = scene.key_at_gate(Action::Waive).plain();
+                doc.fact(
+                    "way on",
+                    words(
+                        Role::Bright,
+                        "a write that was found stays found: only a waiver at the gate goes on",
+                    )
+                    .and(Role::Normal, format!(" ({waive} there)")),
+                );
+            }
             for finding in &still.findings {
                 let when = finding.when.map_or_else(String::new, |at| format!(" at {}", scene.time(at)));
                 let who = finding.who.as_ref().map_or_else(String::new, |who| format!(" by {who}"));
@@ -123,7 +138,16 @@ fn facts(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
 }
 
 fn fence_facts(scene: &Scene<'_>, fence: &FenceFacts, doc: &mut Doc) {
-    doc.plain("set at", fence.position.clone().unwrap_or_default());
+    let stands = match fence.state {
+        FenceState::Open => "open: it takes writes",
+        FenceState::Fenced => {
+            "fenced: new sessions are refused, older ones may still write until they are gone"
+        }
+        FenceState::Sealed => "sealed: nobody older is left, and every write is refused",
+    };
+    doc.plain("stands", stands);
+    let at = fence.position.as_ref().filter(|at| !at.is_empty());
+    doc.plain("set when", at.map_or_else(String::new, |at| format!("the log stood at {at}")));
     match &fence.refused {
         Some(code) => doc.plain("probe write", format!("refused ({code})")),
         None => doc.plain("probe write", "not refused, or not tried"),
@@ -151,7 +175,9 @@ fn compared_facts(compared: &Compared, doc: &mut Doc) {
     doc.fact("tables", words(Role::Figure, format!("{} of {} the same", compared.same, compared.tables)));
     doc.fact("rows", words(Role::Figure, format::count(compared.rows)));
     doc.plain("equality", compared.equality.clone());
-    doc.plain("read at", format!("{} and {}", compared.positions.0, compared.positions.1));
+    if !compared.positions.0.is_empty() || !compared.positions.1.is_empty() {
+        doc.plain("read at", format!("{} and {}", compared.positions.0, compared.positions.1));
+    }
     if compared.in_flight {
         doc.fact("", words(Role::Caution, "rows were written while they were read: a moment, no proof"));
     }

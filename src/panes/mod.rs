@@ -10,7 +10,7 @@
 //! | `cockpit`, `press`, `at_gate`, `drive`, `usable`, `roam`, `prompt` | the state machine: what is open, what a key means there |
 //! | `scene`, `figures`, `standing` | what a frame is drawn from |
 //! | `main_screen`, `header`, `footer` | the places on the main screen |
-//! | `section` and its panes, `checklist`, `wayback`, `journal` | one file a pane, one line of [`PANES`] each |
+//! | `section` and its panes, `checklist`, `step`, `waiting`, `wayback`, `journal` | one file a pane, one line of [`PANES`] each |
 //! | `gate` | the only box on the screen: a decision |
 //! | `start`, `quit`, `ending` | before, between and after |
 //! | `detail`, `help`, `commands`, `find` | what opens over a pane |
@@ -59,6 +59,7 @@ mod usable;
 mod validation;
 mod view;
 mod views;
+mod waiting;
 mod wayback;
 pub mod words;
 

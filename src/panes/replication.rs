@@ -96,7 +96,7 @@ pub(super) fn call(scene: &Scene<'_>, seen: Seen<'_>) -> Call {
 /// How far behind it is, if anybody knows that now.
 fn lag<'a>(scene: &Scene<'a>, seen: Seen<'_>) -> Option<&'a Lag> {
     let fresh = !matches!(seen.evidence.verdict, Verdict::Stale | Verdict::Unknown);
-    scene.readings.lag(&seen.probe.id).filter(|_| fresh)
+    scene.readings.lag(&seen.probe.id).filter(|_| fresh && seen.standing != Standing::Out)
 }
 
 fn value(scene: &Scene<'_>, seen: Seen<'_>, call: Call) -> Words<'static> {
@@ -126,6 +126,9 @@ pub(super) fn amount(behind: u64, unit: LagUnit) -> String {
 fn trend<'a>(scene: &Scene<'a>, seen: Seen<'a>, call: Call) -> Words<'a> {
     let role = call.role(Role::Normal);
     let bright = call.role(Role::Figure);
+    if seen.standing == Standing::Out {
+        return words(Role::Dim, scene.not_watched(seen.probe));
+    }
     let (Some(track), Some(lag)) = (scene.readings.track(&seen.probe.id), lag(scene, seen)) else {
         return words(call.role(Role::Dim), seen.evidence.text.clone());
     };

@@ -7,8 +7,9 @@ use ratatui::layout::Rect;
 use crate::clock::{Now, Timestamp};
 use crate::engine::State;
 use crate::engine::readings::Readings;
-use crate::plan::model::Section;
-use crate::plan::{Plan, ProbeId};
+use crate::engine::state::StepState;
+use crate::plan::model::{Probe, ProbeKind, Section};
+use crate::plan::{Plan, ProbeId, StepId};
 use crate::ui::actions::{Action, Context};
 use crate::ui::glyphs::Glyphs;
 use crate::ui::keymap::Keymap;
@@ -103,6 +104,17 @@ impl<'a> Scene<'a> {
     pub(crate) fn end(&self) -> Timestamp {
         let over = self.state.last.filter(|_| self.state.is_over());
         over.map_or(self.now.wall, |last| last.wall)
+    }
+
+    /// That a probe does not count now: not yet, or no more.
+    pub(crate) fn not_watched(&self, probe: &Probe) -> &'static str {
+        let begun = |id: &StepId| self.state.step(self.plan, id).is_some_and(StepState::is_settled);
+        match &probe.kind {
+            ProbeKind::Fence(fence) if self.state.sides.contains_key(&fence.endpoint) => "takes writes",
+            ProbeKind::Fence(_) => "not fenced",
+            _ if probe.since.as_ref().is_none_or(begun) => "not watched now",
+            _ => "not watched yet",
+        }
     }
 
     fn kept(&self, kept: &'a Kept) -> Option<Seen<'a>> {

@@ -79,9 +79,15 @@ impl Seen<'_> {
 }
 
 impl Seen<'_> {
+    /// Whether it stays wrong whatever anybody does, so that only a waiver goes on.
+    pub(crate) fn needs_waiver(&self) -> bool {
+        never_mends(self.probe, self.evidence)
+    }
+
     /// How old the look is, or that it is too old.
     pub(crate) fn age(&self) -> Words<'static> {
         match self.evidence.verdict {
+            _ if self.standing == Standing::Out => Words::none(),
             Verdict::Stale if self.standing == Standing::Unknown => words(Role::Caution, "stale"),
             _ => self.evidence.age.map_or_else(Words::none, |age| words(Role::Dim, format::age(age))),
         }
@@ -158,6 +164,11 @@ pub(crate) fn never_its_last_value(evidence: &mut Evidence) {
     if let (Verdict::Stale, Some(age)) = (evidence.verdict, evidence.age) {
         evidence.text = format!("no look for {}", format::span(Duration::from_secs(age.as_secs())));
     }
+}
+
+/// A stray write has happened: no later look can find that it has not.
+pub(crate) fn never_mends(probe: &Probe, evidence: &Evidence) -> bool {
+    matches!(probe.kind, ProbeKind::Writes { .. }) && evidence.verdict == Verdict::Fail
 }
 
 fn standing(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, seen: &Evidence) -> Standing {

@@ -6,13 +6,9 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
-use crate::engine::reading::Verdict;
-use crate::engine::readings::Trend;
-use crate::engine::rules::sensed::{self, Proof};
-use crate::engine::rules::{people, replication, steps};
+use crate::engine::rules::{people, steps};
 use crate::engine::state::{Stage, Status, StepState, UndoStatus};
-use crate::plan::ProbeId;
-use crate::plan::model::{ProbeKind, Start, Step, StepKind, Undo, WaitFor};
+use crate::plan::model::{Start, Step, StepKind, Undo};
 use crate::ui::actions::Action;
 use crate::ui::format;
 use crate::ui::layout::{self, Column, Slot};
@@ -21,7 +17,7 @@ use crate::ui::theme::Role;
 use super::item::Item;
 use super::row::{Row, Words, slot, words, wrap};
 use super::scene::Scene;
-use super::standing::Call;
+use super::waiting;
 
 /// What a step says below its title takes at most so many rows each.
 const LINES: usize = 3;
@@ -146,12 +142,12 @@ fn took(scene: &Scene<'_>, step: &Step, at: &StepState) -> Words<'static> {
 }
 
 /// A clock that runs shows whole seconds.
-fn whole(time: Duration) -> Duration {
+pub(super) fn whole(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs())
 }
 
 /// By how much a running step has overrun its estimate; a person who thinks is not late.
-fn late(scene: &Scene<'_>, step: &Step, at: &StepState) -> Option<Duration> {
+pub(super) fn late(scene: &Scene<'_>, step: &Step, at: &StepState) -> Option<Duration> {
     let runs = matches!(at.status, Status::Running | Status::Proving) && at.reopened.is_none();
     if step.gate().is_some() || !runs {
         return None;
@@ -194,7 +190,7 @@ fn below<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, slot: usize) 
     }
     match at.status {
         Status::Running => running(scene, step, at, &mut lines),
-        Status::Proving => proving(scene, step, at, &mut lines),
+        Status::Proving => waiting::proving(scene, step, at, &mut lines),
         Status::Failed => {
             lines.push(words(Role::Warning, "failed: ").and(Role::Warning, at.detail.as_str()));
             lines.push(hint(scene, Action::Retry, "try again"));
@@ -260,91 +256,9 @@ fn running<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, lines: &mut
     }
 }
 
-fn proving<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, said: &mut Vec<Words<'a>>) {
-    if let Some(why) = &at.reopened {
-        said.push(words(Role::Warning, "no longer true: ").and(Role::Warning, why.as_str()));
-    }
-    let mut waits = match &step.kind {
-        StepKind::Wait(WaitFor::CaughtUp(all)) => zero_wait(scene, all),
-        _ => match sensed::proof(scene.plan, scene.state, scene.readings, step, at, scene.now) {
-            Proof::NotYet(why) | Proof::Fails(why) if at.reopened.is_none() => {
-                let call = proof_probes(step).map(|id| probe_call(scene, id)).max().unwrap_or(Call::None);
-                words(Role::Normal, "waits: ").and(call.role(Role::Normal), why)
-            }
-            Proof::NotYet(_) | Proof::Fails(_) | Proof::Holds(_) => Words::none(),
-        },
-    };
-    if let Some(over) = late(scene, step, at) {
-        let comma = if waits.is_empty() { "" } else { ", " };
-        waits.push(Role::Caution, format!("{comma}late by {}", format::span(whole(over))));
-    }
-    if !waits.is_empty() {
-        said.push(waits);
-    }
-}
-
-/// The probes that prove a step.
-fn proof_probes(step: &Step) -> impl Iterator<Item = &ProbeId> {
-    let listed: &[ProbeId] = match &step.kind {
-        StepKind::Wait(WaitFor::Good { probes, .. }) | StepKind::Check(probes) => probes,
-        StepKind::Fence(fence) => std::slice::from_ref(&fence.probe),
-        _ => &[],
-    };
-    listed.iter().chain(&step.proof)
-}
-
-fn probe_call(scene: &Scene<'_>, id: &ProbeId) -> Call {
-    scene.seen(id).map_or(Call::None, |seen| seen.standing.call())
-}
-
-/// `waits for 30s of zero on billing, audit, about 48s`: which links are not there yet, and when they are.
-fn zero_wait<'a>(scene: &Scene<'a>, links: &'a [ProbeId]) -> Words<'a> {
-    let mut said = Words::none();
-    let mut left = Some(Duration::ZERO);
-    let mut other = None;
-    for id in links {
-        let Some(probe) = scene.plan.probe(id) else { continue };
-        let ProbeKind::Link(link) = &probe.kind else { continue };
-        let Err(why) =
-            replication::caught_up(scene.plan, scene.state, scene.readings, probe, link, scene.now)
-        else {
-            continue;
-        };
-        let Some(seen) = scene.seen(id) else { continue };
-        let track = scene.readings.track(id);
-        let trend = track.map_or(Trend::Unclear, crate::engine::readings::Track::trend);
-        let held =
-            track.and_then(|t| Some(t.last.as_ref()?.boot.since(t.zero_since?))).unwrap_or(Duration::ZERO);
-        let needs = match (seen.evidence.verdict, trend) {
-            (Verdict::Stale | Verdict::Unknown, _)
-            | (_, Trend::Growing(_) | Trend::Steady | Trend::Unclear) => None,
-            (_, Trend::Zero) if held >= link.zero_for => {
-                // At zero for long enough: something else is missing, and only words tell what.
-                other = Some((seen.standing.call(), format!("{}: {why}", probe.title)));
-                None
-            }
-            (_, Trend::Zero) => Some(link.zero_for.saturating_sub(held)),
-            (_, Trend::Draining(drains)) => Some(drains + link.zero_for),
-        };
-        left = left.zip(needs).map(|(a, b)| a.max(b));
-        let role = super::replication::call(scene, seen).role(Role::Normal);
-        if said.is_empty() {
-            said.push(Role::Normal, "waits for ");
-            said.push(Role::Figure, format::span(link.zero_for));
-            said.push(Role::Normal, " of zero on ");
-        } else {
-            said.push(Role::Normal, ", ");
-        }
-        said.push(role, probe.title.as_str());
-    }
-    if let Some((call, why)) = other {
-        return words(Role::Normal, "waits: ").and(call.role(Role::Normal), why);
-    }
-    if let Some(left) = left.filter(|_| !said.is_empty()) {
-        said.push(Role::Normal, ", about ");
-        said.push(Role::Figure, format::span(whole(left)));
-    }
-    said
+/// What a step has to say, for whoever reads it where no key of it works.
+pub(super) fn says<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, slot: usize) -> Vec<Words<'a>> {
+    below(&Scene { drives: false, ..*scene }, step, at, slot)
 }
 
 /// What only a person can know is a question to that person.

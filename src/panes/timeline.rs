@@ -17,7 +17,7 @@ use super::figures::Part;
 use super::item::Item;
 use super::row::{Row, Words, words};
 use super::scene::Scene;
-use super::words::whose;
+use super::words::unknown_because;
 
 /// The longest phase and step, planned or actual: what a full bar is.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,9 @@ pub(super) fn note(scene: &Scene<'_>) -> Words<'static> {
             let via = through.as_ref().map_or_else(String::new, |id| format!(", through {id}"));
             words(Role::Dim, "done about ").and(Role::Figure, scene.hour_minute(*at)).and(Role::Dim, via)
         }
-        Forecast::Unknown { because } => words(Role::Caution, format!("finish unknown: {}", whose(because))),
+        Forecast::Unknown { because } => {
+            words(Role::Caution, format!("finish unknown: {}", unknown_because(scene, because)))
+        }
         Forecast::Over => words(Role::Dim, "over"),
     }
 }

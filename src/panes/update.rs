@@ -37,7 +37,7 @@ pub(super) fn text(scene: &Scene<'_>) -> String {
     }
     match &scene.figures.forecast {
         Forecast::Finish { at, .. } => said.push(format!("Done about {}.", scene.hour_minute(*at))),
-        Forecast::Unknown { because } => said.push(format!("Finish unknown because of {because}.")),
+        Forecast::Unknown { because } => said.push(format!("Finish unknown: {because}.")),
         Forecast::Over => {}
     }
     if !scene.state.is_over() {

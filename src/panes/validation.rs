@@ -24,13 +24,14 @@ fn note(seen: &[Seen<'_>]) -> Words<'static> {
     let count = |wanted: Standing| seen.iter().filter(|s| s.standing == wanted).count();
     let (hold, to_come, past) = (count(Standing::Well), count(Standing::NotYet), count(Standing::Past));
     let due = seen.len() - to_come - past;
-    let text = match (due, to_come) {
-        (0, 0) => "none is due".to_owned(),
-        (0, to_come) => format!("{to_come} to come"),
-        (due, 0) => format!("{hold} of {due} hold"),
-        (due, to_come) => format!("{hold} of {due} hold, {to_come} to come"),
-    };
-    words(Role::Dim, text)
+    // Each row with a tick is in one of the counts.
+    let counts = [
+        (due, format!("{hold} of {due} hold")),
+        (past, format!("{past} held before")),
+        (to_come, format!("{to_come} to come")),
+    ];
+    let said: Vec<String> = counts.into_iter().filter(|(n, _)| *n > 0).map(|(_, text)| text).collect();
+    words(Role::Dim, if said.is_empty() { "none is due".to_owned() } else { said.join(", ") })
 }
 
 pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {
@@ -54,6 +55,7 @@ pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Ro
 /// What stands beside the name.
 pub(super) fn text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
     match seen.standing {
+        Standing::Out => words(Role::Dim, scene.not_watched(seen.probe)),
         Standing::NotYet => words(Role::Dim, "not looked at yet"),
         Standing::Waived => section::waived_text(scene, seen),
         Standing::Past => section::text_of(seen, Role::Dim),
@@ -68,7 +70,9 @@ fn when(scene: &Scene<'_>, seen: Seen<'_>) -> Words<'static> {
         (Schedule::OnDemand, Standing::Unknown, _) if seen.evidence.verdict == Verdict::Stale => {
             words(Role::Caution, "stale")
         }
-        (Schedule::OnDemand, _, Some(last)) => words(Role::Dim, scene.hour_minute(last.at)),
+        (Schedule::OnDemand, standing, Some(last)) if standing != Standing::Out => {
+            words(Role::Dim, scene.hour_minute(last.at))
+        }
         _ => seen.age(),
     }
 }

@@ -10,10 +10,13 @@ use crate::clock::Timestamp;
 use crate::engine::Event;
 use crate::engine::event::{AlarmId, Decision, Ending, HoldCause, Leg, Mode, Outcome, Way};
 use crate::engine::reading::{FenceState, Verdict};
+use crate::engine::readings::{Track, Trend};
 use crate::engine::rules::evidence;
 use crate::plan::Plan;
 use crate::plan::model::Severity;
 use crate::ui::format;
+
+use super::scene::Scene;
 
 /// How much a line calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,9 +59,9 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
     match event {
         Event::RunStarted(run) => {
             let what = match run.mode {
-                Mode::Live => format!("started, {} drives", run.operator),
+                Mode::Live => format!("started, {}", drives(&run.operator)),
                 Mode::Rehearsal { number, .. } => {
-                    format!("rehearsal {number} started, {} drives", run.operator)
+                    format!("rehearsal {number} started, {}", drives(&run.operator))
                 }
             };
             line(Normal, "run", what, format!("{}, plan {}", run.run, short(&run.pins.resolved)))
@@ -70,7 +73,7 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
             line(Caution, "engine", "taken up again", format!("{torn_bytes} bytes of a torn tail put aside"))
         }
         Event::OperatorArrived { name, account, took_from: None } => {
-            line(Normal, "operator", format!("{name} drives"), account.as_str())
+            line(Normal, "operator", drives(name), account.as_str())
         }
         Event::OperatorArrived { name, account, took_from: Some(from) } => {
             line(Caution, "operator", format!("{name} took the helm from {from}"), account.as_str())
@@ -155,7 +158,7 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
             line(Normal, endpoint.as_str(), what, format!("session {session}"))
         }
         Event::SessionEnded { endpoint, session, failed: None } => {
-            line(Normal, endpoint.as_str(), "session ended", session.as_str())
+            line(Normal, endpoint.as_str(), format!("session {session} ended"), "")
         }
         Event::SessionEnded { endpoint, session, failed: Some(why) } => {
             line(Warning, endpoint.as_str(), format!("session {session} goes on"), why.as_str())
@@ -182,7 +185,7 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
             line(Normal, gate.as_str(), format!("sheet {sheet}"), sheet_in_words(digest, lines))
         }
         Event::SheetImproved { gate, sheet, digest, lines } => {
-            line(Quiet, gate.as_str(), format!("sheet {sheet} is better"), sheet_in_words(digest, lines))
+            line(Quiet, gate.as_str(), format!("sheet {sheet}, better now"), sheet_in_words(digest, lines))
         }
         Event::Waived { gate, evidence, by, reason, .. } => {
             line(Caution, gate.as_str(), format!("{evidence} waived by {by}"), reason.as_str())
@@ -223,6 +226,30 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
         Event::RunFinished { ending } => line(Normal, "run", ending_in_words(*ending), ""),
         Event::Noted { by, text } => line(Normal, "note", text.as_str(), by.as_str()),
         Event::Halted { cause } => line(Warning, "engine", "halted", cause.as_str()),
+    }
+}
+
+/// Who has the keys.
+pub(super) fn drives(name: &str) -> String {
+    // The demo's people are called `you`.
+    if name == "you" { "you drive".to_owned() } else { format!("{name} drives") }
+}
+
+/// Why nobody can say when it is over.
+pub(super) fn unknown_because(scene: &Scene<'_>, because: &str) -> String {
+    if because.contains(": ") {
+        return format!("{} is not proved", whose(because));
+    }
+    let Some(link) = scene.plan.probes.iter().find(|probe| probe.title == because) else {
+        return because.to_owned();
+    };
+    let fresh = matches!(scene.readings.verdict(link, scene.now.boot), Verdict::Pass | Verdict::Fail);
+    let trend = scene.readings.track(&link.id).map(Track::trend);
+    match trend.filter(|_| fresh) {
+        None => format!("{because} is not measured"),
+        Some(Trend::Growing(_)) => format!("{because} grows"),
+        Some(Trend::Steady) => format!("{because} stands"),
+        Some(Trend::Unclear | Trend::Zero | Trend::Draining(_)) => because.to_owned(),
     }
 }
 

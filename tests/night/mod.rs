@@ -385,7 +385,8 @@ impl Night {
             statement: Some("update products set price = …".into()),
             spared: Some("writes prices at 03:00 only".into()),
         };
-        let text = format!("{application} goes on, {moved} rows written since the fence");
+        let text =
+            format!("{application} writes on, {moved} rows moved (session 4211; fenced, probe refused)");
         let facts = Facts::Fence(FenceFacts {
             state: FenceState::Fenced,
             position: Some("3/9F21C040".into()),
@@ -395,6 +396,15 @@ impl Night {
             moved_named: vec!["products 118 update".into()],
         });
         self.sees(fence, World::Says { pass: false, text, facts })
+    }
+
+    /// A write on a side that nobody but replication may write to; it stays found.
+    pub fn stray_write(&mut self, monitor: &str) -> &mut Self {
+        let finding = Finding { what: "orders 118".into(), change: "update".into(), when: None, who: None };
+        let facts =
+            Facts::Still(Still { baseline: "9c1f4ab2d07e".into(), objects: 0, findings: vec![finding] });
+        let text = "orders 118 update, not by replication".into();
+        self.sees(monitor, World::Says { pass: false, text, facts })
     }
 
     /// What was set going for a step ends well.

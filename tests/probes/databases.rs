@@ -275,7 +275,7 @@ async fn an_old_session_that_writes_on_breaks_the_fence_until_it_has_gone() {
     assert!(!seen.pass);
     assert_eq!(
         seen.text,
-        format!("fenced, probe refused, yet 1 row moved by price-job (session {})", job.id().0)
+        format!("price-job writes on, 1 row moved (session {}; fenced, probe refused)", job.id().0)
     );
     assert_eq!((facts(&seen).moved, facts(&seen).moved_named[0].as_str()), (1, "orders o1 update"));
 

@@ -401,6 +401,31 @@ fn the_way_back_is_said_by_code_alone_also_while_the_run_is_held() {
 }
 
 #[test]
+fn the_way_back_can_be_ordered_from_the_smallest_screen() {
+    let mut night = night::at_the_gate(Night::live());
+    night.go("go").pass(1);
+    night.done("switch", "").pass(7);
+    let mut hands = Hands::on(night, (60, 16));
+    hands.press(":");
+    hands.types("rollback");
+    hands.press("enter");
+    hands.types("orders are missing");
+    hands.press("enter");
+    hands.wait(Duration::from_secs(2));
+    let screen = hands.reads();
+    for all in ["After this  users are on dc1", "How  ", "Costs  ", "Evidence", "g then 7k3m", "g GO"] {
+        assert!(screen.contains(all), "{all}\n{screen}");
+    }
+    hands.press("g");
+    hands.types("7k3m");
+    hands.wait(Duration::from_secs(2));
+    let screen = hands.reads();
+    assert!(screen.contains("type 7k3m  then enter") && screen.contains("GO  7k3m"), "{screen}");
+    hands.press("enter");
+    assert!(matches!(hands.night.state.stage, cutover::engine::state::Stage::Back(_)), "{}", hands.reads());
+}
+
+#[test]
 fn whoever_watches_has_no_code_and_no_keys() {
     use cutover::panes::{Cockpit, Seat};
     use cutover::ui::keymap::Keymap;

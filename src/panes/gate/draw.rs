@@ -7,8 +7,8 @@ use crate::engine::rules::evidence::Evidence;
 use crate::engine::rules::gates::{self, Entry as Wants};
 use crate::engine::rules::wayback::Cost;
 use crate::engine::state::ROLLBACK_GATE;
-use crate::plan::StepId;
 use crate::plan::model::ProbeKind;
+use crate::plan::{ProbeId, StepId};
 use crate::ui::actions::Action;
 use crate::ui::canvas::Canvas;
 use crate::ui::format;
@@ -18,6 +18,7 @@ use crate::ui::theme::Role;
 use super::{Asked, Desk, sheet};
 use crate::panes::row::{Words, words, wrap};
 use crate::panes::scene::Scene;
+use crate::panes::standing::never_mends;
 use crate::panes::words::grouped;
 
 /// The smallest screen on which a GO can be said: what it rests on must be readable.
@@ -64,7 +65,7 @@ pub(in crate::panes) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: R
     let window = list.window(rows.len(), room.into());
     let position = list.position(rows.len());
     let note = words(Role::Dim, position.map_or_else(String::new, |p| format!("{p}   ")))
-        .and(Role::Dim, format!("sheet {}  {}", asked.sheet, grouped(&asked.digest)));
+        .and(Role::Dim, format!("sheet {}{}  {}", asked.sheet, better(scene, asked), grouped(&asked.digest)));
     canvas.text(inner.x, head.y, 10, "Evidence", Role::Bright);
     canvas.line_right(inner.x + inner.width, head.y, inner.width.saturating_sub(10), &note.0);
     y += 1;
@@ -95,6 +96,13 @@ pub(in crate::panes) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: R
         let at = Rect { x: inner.x + 4, y: y - 1, width: inner.width.saturating_sub(4), height: 1 };
         entry.field().draw(canvas, at, "");
     }
+}
+
+/// A sheet that got better keeps its number and has another digest.
+fn better(scene: &Scene<'_>, asked: &Asked) -> &'static str {
+    let gate = scene.state.gates.get(&asked.gate);
+    let was_worse = gate.and_then(|gate| gate.sheet.as_ref()).is_some_and(|sheet| !sheet.earlier.is_empty());
+    if was_worse { ", better now" } else { "" }
 }
 
 /// Whether all that a GO rests on can be read on a screen of this size. The way back rests on little, and whoever
@@ -195,9 +203,15 @@ fn missing<'a>(scene: &Scene<'_>, gate: &StepId, evidence: &[Evidence]) -> Words
         evidence.iter().filter(|e| !e.passes()).partition(|e| e.id.starts_with("alarm:"));
     let mut what: Vec<String> = rest
         .iter()
-        .map(|e| match e.id.split_once(':') {
-            Some(("step", _)) => format!("{} is {}", e.title, e.text),
-            _ => format!("{} is {}", e.title, state_of(e.verdict)),
+        .map(|e| {
+            if e.id.starts_with("step:") {
+                return format!("{} is {}", e.title, e.text);
+            }
+            let probe = scene.plan.probe(&ProbeId::from(e.id.as_str()));
+            let stays = scene.drives && probe.is_some_and(|probe| never_mends(probe, e));
+            let waive = scene.key_at_gate(Action::Waive).plain();
+            let way_on = if stays { format!(" ({waive} waive)") } else { String::new() };
+            format!("{} is {}{way_on}", e.title, state_of(e.verdict))
         })
         .collect();
     match alarms.len() {

@@ -114,7 +114,9 @@ fn single<'e>(scene: &Scene<'_>, line: &'e Evidence, columns: Columns, was: Opti
         text = text.and(role, format!("waived by {by}: ")).and(role, why.as_str());
     } else {
         text.push(role, line.text.as_str());
-        if let Some(position) = line.position.as_ref().filter(|_| line.verdict == Verdict::Pass) {
+        if let Some(position) =
+            line.position.as_ref().filter(|at| line.verdict == Verdict::Pass && !at.is_empty())
+        {
             text = text.and(Role::Dim, " at ").and(Role::Dim, position.as_str());
         }
     }

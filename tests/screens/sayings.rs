@@ -1,0 +1,284 @@
+//! What screens say: what to do next where something is wrong, only what is true now, and that there is more where
+//! there is no room.
+
+use std::time::Duration;
+
+use cutover::engine::Event;
+use cutover::engine::event::Outcome;
+use cutover::engine::input::Intent;
+use cutover::engine::state::{Stage, Status};
+use cutover::panes::words;
+
+use crate::night::hands::Hands;
+use crate::night::{self, Night};
+
+const LARGE: (u16, u16) = (120, 36);
+
+#[test]
+fn a_fence_that_opens_again_says_who_it_is_and_what_ends_it() {
+    let mut hands = Hands::on(crate::live_wrong(), LARGE);
+    let screen = hands.reads();
+    assert!(screen.contains("4 its session, x ends it"), "{screen}");
+    assert!(screen.contains("! source       price-job writes on, 118 rows"), "{screen}");
+    hands.press("x");
+    assert!(hands.reads().contains("Type price-job to end its session 4211"), "{}", hands.reads());
+}
+
+#[test]
+fn the_detail_of_a_step_says_no_less_than_its_row() {
+    let mut hands = Hands::on(crate::live_wrong(), LARGE);
+    hands.press("enter");
+    let screen = hands.reads();
+    assert!(screen.contains("stop-writes  Writes are fenced on the source"), "{screen}");
+    assert!(
+        screen.contains("now           no longer true: source: price-job writes on, 118 rows moved"),
+        "{screen}"
+    );
+    assert!(screen.contains("stands        fenced: new sessions are refused"), "{screen}");
+    assert!(screen.contains("older session price-job (batch)"), "{screen}");
+    hands.press("esc");
+    hands.press("j");
+    hands.press("j");
+    hands.press("enter");
+    let screen = hands.reads();
+    assert!(
+        screen.contains("now           waits: billing: source is fenced, and that is not proved"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn a_detail_breaks_what_is_too_long_instead_of_cutting_it() {
+    let mut hands = Hands::on(crate::live_wrong(), (60, 16));
+    hands.press("enter");
+    let screen = hands.reads();
+    assert!(screen.contains("now           no longer true: source: price-job"), "{screen}");
+    assert!(
+        screen.contains("                fenced, probe refused)") || screen.contains("probe refused)"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn the_cursor_of_a_view_stands_only_on_what_can_be_opened() {
+    let mut hands = Hands::on(crate::live_wrong(), LARGE);
+    hands.press("4");
+    hands.press("G");
+    hands.press("enter");
+    assert!(hands.reads().contains("price-job  session 4211"), "{}", hands.reads());
+    hands.press("esc");
+    hands.press("k");
+    hands.press("enter");
+    assert!(hands.reads().contains("▌schema ─"), "the heading is passed over\n{}", hands.reads());
+    hands.press("esc");
+    hands.press("j");
+    hands.press("enter");
+    assert!(hands.reads().contains("price-job  session 4211"), "{}", hands.reads());
+    hands.press("esc");
+    hands.press("2");
+    hands.press("enter");
+    assert!(hands.reads().contains("roll-call  Everybody"), "{}", hands.reads());
+}
+
+#[test]
+fn ending_a_session_where_there_is_none_says_so() {
+    let mut hands = Hands::on(crate::live_quiet(), LARGE);
+    for view in ["1", "4", "2"] {
+        hands.press(view);
+        hands.press("x");
+        let screen = hands.reads();
+        assert!(screen.contains("no session is older than a fence"), "{screen}");
+        assert!(!screen.contains("x end the session"), "{screen}");
+    }
+}
+
+#[test]
+fn the_only_failed_step_is_tried_again_wherever_the_cursor_stands() {
+    let mut night = crate::live_quiet();
+    night.sees("billing", night::World::Behind { rows: 0, each_second: 0 });
+    night.until("00:46:00");
+    night.ends("sequences", Outcome::Failed { code: Some(1) }, "no such sequence").pass(1);
+    let mut hands = Hands::on(night, LARGE);
+    assert!(hands.reads().contains("failed: no such sequence"), "{}", hands.reads());
+    for key in ["j", "j", "j", "r"] {
+        hands.press(key);
+    }
+    let status = hands.night.state.step(&hands.night.plan, &"sequences".into()).unwrap().status;
+    assert_eq!(status, Status::Running, "{}", hands.reads());
+    hands.press("r");
+    assert!(hands.reads().contains("nothing has failed"), "{}", hands.reads());
+}
+
+#[test]
+fn the_palette_says_why_something_means_nothing_now_and_runs_nothing() {
+    let mut hands = Hands::on(crate::live_quiet(), LARGE);
+    let records = hands.night.journal.len();
+    for (typed, why) in [
+        ("skip", "no step that is left may be skipped"),
+        ("resume", "it is not held"),
+        ("retry", "nothing has failed"),
+        ("settle", "there is no step that nobody knows the end of"),
+    ] {
+        hands.press(":");
+        assert!(!hands.reads().contains("Not now"), "nothing was asked for yet\n{}", hands.reads());
+        hands.types(typed);
+        assert!(hands.reads().contains(&format!("Not now: {why}")), "{typed}\n{}", hands.reads());
+        hands.press("enter");
+        let screen = hands.reads();
+        assert!(screen.lines().nth(2).unwrap().contains(why), "{typed}\n{screen}");
+    }
+    assert_eq!(hands.night.journal.len(), records);
+    assert!(hands.asked.is_empty(), "{:?}", hands.asked);
+}
+
+#[test]
+fn the_palette_shows_whole_sentences_at_eighty_columns() {
+    let mut hands = Hands::on(crate::live_quiet(), (80, 24));
+    hands.press(":");
+    let screen = hands.reads();
+    assert!(screen.contains("Holds: nothing new starts, the T-clock stops; what runs finishes."), "{screen}");
+    assert!(screen.contains("Ends the run before the traffic switch; undoes nothing."), "{screen}");
+}
+
+#[test]
+fn the_end_says_only_what_is_true_at_that_end() {
+    let mut hands = Hands::on(night::over(Night::live()), LARGE);
+    let screen = hands.reads();
+    assert!(screen.contains("users are on azure; the way back of this run is closed"), "{screen}");
+    assert!(
+        screen.contains("source is sealed: nobody can write") && screen.contains("target takes writes"),
+        "{screen}"
+    );
+    assert!(!screen.contains("restorable"), "the plan's fallback was about a run that goes on\n{screen}");
+    assert!(screen.contains("q leave"), "{screen}");
+    hands.night.silence(Duration::from_secs(30));
+    assert!(!hands.reads().contains("R go on"), "{}", hands.reads());
+    hands.press("R");
+    assert!(hands.reads().contains("the run is over") && hands.asked.is_empty(), "{}", hands.reads());
+
+    let mut night = Night::live();
+    night.begin().pass(5);
+    night.wants(Intent::Abort { reason: "not tonight".into() }).unwrap();
+    night.pass(5);
+    assert!(matches!(night.state.stage, Stage::Over(_)), "{:?}", night.state.stage);
+    let screen = Hands::on(night, LARGE).reads();
+    assert!(screen.contains("users are on dc1; what was frozen is lifted"), "{screen}");
+}
+
+#[test]
+fn the_clock_that_users_feel_stays_when_the_engine_is_gone() {
+    for size in [(60, 16), (80, 24), (120, 36)] {
+        let mut hands = Hands::on(crate::live_quiet(), size);
+        hands.night.silence(Duration::from_secs(12));
+        let screen = hands.reads();
+        let first = screen.lines().next().unwrap();
+        assert!(first.contains("NO CONTACT") && first.contains("users read-only 3:1"), "{size:?}\n{screen}");
+        assert!(first.contains("R "), "{size:?}\n{screen}");
+    }
+}
+
+#[test]
+fn help_and_the_way_out_stand_in_every_last_line() {
+    let scenes: [fn() -> Night; 4] = [
+        crate::live_quiet,
+        crate::live_wrong,
+        || night::at_the_gate(Night::live()),
+        || night::at_a_bad_gate(Night::live()),
+    ];
+    for size in [(60, 16), (80, 24)] {
+        for scene in scenes {
+            let mut hands = Hands::on(scene(), size);
+            for keys in [&["tab"][..], &["h"], &["H"]] {
+                for key in keys {
+                    hands.press(key);
+                }
+                let screen = hands.reads();
+                let last = screen.lines().last().unwrap();
+                assert!(last.contains("? help"), "{size:?} {keys:?}\n{screen}");
+                assert!(!screen.contains("┏━") || last.contains("esc look around"), "{size:?}\n{screen}");
+            }
+        }
+    }
+}
+
+#[test]
+fn steps_that_have_no_room_are_counted() {
+    let mut hands = Hands::on(crate::live_quiet(), (80, 24));
+    let screen = hands.reads();
+    let steps: usize =
+        screen.lines().filter(|line| line.contains("GO / NO-GO  ") || line.starts_with("  ·")).count();
+    assert!(steps > 3, "{screen}");
+    let mut hands_small = Hands::on(crate::live_quiet(), (60, 16));
+    let small = hands_small.reads();
+    let more = |screen: &str| {
+        screen.lines().any(|line| line.trim_start().starts_with("… ") && line.contains("more"))
+    };
+    assert!(more(&small), "{small}");
+    assert!(more(&screen), "{screen}");
+    // Where everything has room, nothing is counted.
+    let large = Hands::on(crate::live_quiet(), (200, 50)).reads();
+    assert!(!more(&large), "{large}");
+}
+
+#[test]
+fn a_stray_write_says_that_only_a_waiver_goes_on() {
+    let mut night = night::at_the_gate(Night::live());
+    night.stray_write("quiet-target").pass(20);
+    let mut hands = Hands::on(night, LARGE);
+    let screen = hands.reads();
+    assert!(screen.contains("target is not well (w waive)"), "{screen}");
+    hands.press("esc");
+    hands.press("4");
+    for _ in 0..3 {
+        hands.press("j");
+    }
+    hands.press("enter");
+    let screen = hands.reads();
+    assert!(
+        screen.contains("way on        a write that was found stays found: only a waiver at the gate"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn what_does_not_count_now_says_that_and_no_old_value() {
+    let mut hands = Hands::on(crate::live_quiet(), LARGE);
+    hands.press("3");
+    let screen = hands.reads();
+    let back = screen.lines().find(|line| line.contains("orders, back")).unwrap();
+    assert!(back.contains("not watched yet") && !back.contains("rows"), "{screen}");
+    hands.press("4");
+    let screen = hands.reads();
+    assert!(screen.lines().any(|line| line.contains("target") && line.contains("not fenced")), "{screen}");
+}
+
+#[test]
+fn a_finish_that_nobody_knows_says_why() {
+    let screen = Hands::on(crate::live_wrong(), LARGE).reads();
+    assert!(
+        screen.contains("unknown: source is not proved") || screen.contains("unknown: audit grows"),
+        "{screen}"
+    );
+    let mut night = crate::live_quiet();
+    night.sees("billing", night::World::Behind { rows: 60, each_second: 240 });
+    night.pass(60);
+    let screen = Hands::on(night, LARGE).reads();
+    assert!(screen.contains("finish unknown: billing grows"), "{screen}");
+}
+
+#[test]
+fn sentences_of_the_journal_stand_by_themselves() {
+    let plan = night::plan("orders.toml");
+    let says = |event: &Event| {
+        let line = words::of(&plan, event);
+        [line.subject, line.what, line.detail].map(std::borrow::Cow::into_owned).join("|")
+    };
+    let ended = Event::SessionEnded { endpoint: "source".into(), session: "1".into(), failed: None };
+    assert_eq!(says(&ended), "source|session 1 ended|");
+    let mut night = Night::live();
+    night.operator = "you".into();
+    night.begin();
+    let first = night.journal.iter().flat_map(|record| &record.events).next().unwrap();
+    assert!(matches!(first, Event::RunStarted(_)));
+    assert!(says(first).starts_with("run|started, you drive|"), "{}", says(first));
+}
