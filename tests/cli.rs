@@ -129,6 +129,46 @@ fn exit_0_done() {
 }
 
 #[test]
+fn the_convention_is_installed_once_and_says_what_it_added() {
+    let machine = Machine::new();
+    let db = rusqlite::Connection::open(machine.path().join("shop.db")).unwrap();
+    db.execute_batch("create table orders (id integer primary key); create table log (line text)").unwrap();
+    let objects = || {
+        let sql = "select group_concat(name || coalesce(sql, ''), ';') from (select * from sqlite_schema order by name)";
+        db.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap()
+    };
+    let done = machine.cutover(&["convention", "shop.db"]);
+    assert_eq!(code(&done), 0, "{done:?}");
+    let said = out(&done);
+    assert!(said.starts_with("shop.db has the convention now"), "{said}");
+    assert!(said.contains("orders: its changes are logged"), "{said}");
+    assert!(said.contains("log: left out, it has no primary key"), "{said}");
+    let before = objects();
+    assert!(before.contains("cutover_log_insert_orders") && !before.contains("insert_log"), "{before}");
+    db.execute_batch("insert into orders values (1)").unwrap();
+    let done = machine.cutover(&["convention", "shop.db", "--table", "orders"]);
+    assert!(out(&done).starts_with("shop.db had the convention already"), "{done:?}");
+    assert_eq!(objects(), before);
+    let logged: u64 = db.query_row("select count(*) from cutover_change", [], |row| row.get(0)).unwrap();
+    assert_eq!(logged, 1, "what is there stays");
+    let done = machine.cutover(&["convention", "shop.db", "--table", "log"]);
+    assert_eq!(code(&done), 2);
+    assert!(err(&done).contains("no primary key"), "{}", err(&done));
+    rusqlite::Connection::open(machine.path().join("bare.db"))
+        .unwrap()
+        .execute_batch("create table t (a)")
+        .unwrap();
+    assert_eq!(code(&machine.cutover(&["convention", "bare.db"])), 2);
+    let done = machine.cutover(&["convention", "none.db"]);
+    assert_eq!(code(&done), 3);
+    assert!(
+        err(&done).contains("not reachable") && !machine.path().join("none.db").exists(),
+        "{}",
+        err(&done)
+    );
+}
+
+#[test]
 fn exit_2_plan_or_usage() {
     let machine = Machine::new();
     let wrong = machine.plan("[[phase.step]]\nid = \"x\"\ntitle = \"X\"\ncomand = [\"true\"]\n");

@@ -7,6 +7,7 @@
 mod auto;
 mod check;
 mod cockpit;
+mod convention;
 mod demo;
 mod doctor;
 pub mod exit;
@@ -52,6 +53,7 @@ enum Command {
     Rehearse(rehearse::Args),
     Watch(watch::Args),
     Demo(demo::Args),
+    Convention(convention::Args),
     Runs(runs::Args),
     Status(status::Args),
     Verify(verify::Args),
@@ -82,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Rehearse(args) => rehearse::main(&args),
         Command::Watch(args) => watch::main(&args),
         Command::Demo(args) => demo::main(&args),
+        Command::Convention(args) => convention::main(&args),
         Command::Runs(args) => runs::main(&args),
         Command::Status(args) => status::main(&args),
         Command::Verify(args) => verify::main(&args),

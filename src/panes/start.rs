@@ -39,6 +39,34 @@ pub struct StartPage {
     pub blocks: Vec<String>,
 }
 
+/// Whether a run may begin.
+enum Stands<'a> {
+    Ready,
+    /// The plan or the machine is in the way.
+    Blocked,
+    /// This system is not what the plan says, or cannot be asked.
+    NotProved(&'a EndpointId),
+    /// This system has not answered yet.
+    Asking(&'a EndpointId),
+}
+
+impl StartPage {
+    fn stands(&self) -> Stands<'_> {
+        let first = |which: fn(&Option<Result<String, String>>) -> bool| {
+            self.endpoints.iter().find(|(_, says)| which(says)).map(|(id, _)| id)
+        };
+        if !self.blocks.is_empty() {
+            Stands::Blocked
+        } else if let Some(id) = first(|says| matches!(says, Some(Err(_)))) {
+            Stands::NotProved(id)
+        } else if let Some(id) = first(Option::is_none) {
+            Stands::Asking(id)
+        } else {
+            Stands::Ready
+        }
+    }
+}
+
 /// The last rehearsal of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rehearsed {
@@ -57,7 +85,7 @@ pub struct Rehearsed {
 pub(super) struct Start {
     pub(super) page: StartPage,
     field: Field,
-    wrong: Option<&'static str>,
+    wrong: Option<String>,
     /// The word was typed; the run is being made.
     pub(super) begun: bool,
 }
@@ -79,7 +107,7 @@ impl Start {
     /// A paste starts nothing.
     pub(super) fn paste(&mut self) {
         self.field.clear();
-        self.wrong = Some("a paste starts nothing: type the word");
+        self.wrong = Some("a paste starts nothing: type the word".to_owned());
     }
 
     /// The word as typed, where it is the right one and nothing is in the way.
@@ -89,12 +117,17 @@ impl Start {
             return None;
         }
         if typed != self.page.plan.target {
-            self.wrong = Some("that is not the target's word");
+            self.wrong = Some("that is not the target's word".to_owned());
             self.field.clear();
             return None;
         }
-        if !self.page.blocks.is_empty() {
-            self.wrong = Some("something has to be mended first");
+        self.wrong = match self.page.stands() {
+            Stands::Ready => None,
+            Stands::Blocked => Some("something has to be mended first".to_owned()),
+            Stands::NotProved(id) => Some(format!("{id} has not proved what it is")),
+            Stands::Asking(id) => Some(format!("{id} is still being asked: enter again")),
+        };
+        if self.wrong.is_some() {
             return None;
         }
         self.begun = true;
@@ -153,19 +186,23 @@ impl Start {
         let width = screen.width.saturating_sub(2);
         let line = if self.begun {
             words(Role::Bright, "The run is being made …")
-        } else if self.page.blocks.is_empty() {
-            words(Role::Bright, "Type ")
-                .and(Role::GateCode, self.page.plan.target.as_str())
-                .and(Role::Bright, " to start. ")
-                .and(Role::Dim, "Until then nothing is touched.")
         } else {
-            words(Role::Caution, "It cannot start yet: mend what stands above first.")
+            match self.page.stands() {
+                Stands::Ready => words(Role::Bright, "Type ")
+                    .and(Role::GateCode, self.page.plan.target.as_str())
+                    .and(Role::Bright, " to start. ")
+                    .and(Role::Dim, "Until then nothing is touched."),
+                Stands::Blocked | Stands::NotProved(_) => {
+                    words(Role::Caution, "It cannot start: mend what is marked, then run it again.")
+                }
+                Stands::Asking(id) => words(Role::Bright, format!("Wait: {id} is being asked what it is.")),
+            }
         };
         canvas.line(1, y, width, &line.0);
         if !self.begun {
             self.field.draw(canvas, Rect { x: 1, y: y + 1, width: 30, height: 1 }, "");
         }
-        if let Some(wrong) = self.wrong {
+        if let Some(wrong) = &self.wrong {
             canvas.text(34, y + 1, width.saturating_sub(34), wrong, Role::Caution);
         }
     }

@@ -4,9 +4,10 @@
 //! also another endpoint of the plan is never what it should be.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::endpoint::{Lane, unmeasured};
-use super::look::Look;
+use super::look::{Context, Look};
 use super::words::line;
 use crate::databases::{Identity, Value};
 use crate::engine::reading::{Facts, Measure, Unmeasured};
@@ -37,6 +38,30 @@ pub(super) async fn look(look: &mut Look<'_>, endpoint: &EndpointId) -> Result<M
     let twin = twin(look, endpoint, &found).await;
     let (pass, text) = judge(wanted.as_ref(), &found.system, said.as_deref(), twin.as_ref());
     Ok(Measure { pass, text, facts: Facts::Identity { system: found.system, row: said } })
+}
+
+/// What a system says it is before a run begins, or why nothing may begin against it: it is another, it does not
+/// answer, or it has no log of changes though the plan `follows` it. Ends within `timeout`.
+pub async fn ready(
+    ctx: &Context,
+    endpoint: &EndpointId,
+    follows: bool,
+    timeout: Duration,
+) -> Result<String, String> {
+    let mut asked = Look::new(ctx, timeout, None);
+    let answers = async {
+        let measure = look(&mut asked, endpoint).await?;
+        if measure.pass && follows {
+            asked.database(endpoint)?.position().await.map_err(unmeasured)?;
+        }
+        Ok(measure)
+    };
+    let result = tokio::time::timeout(timeout, answers).await;
+    match asked.finish(result.unwrap_or_else(|_| Err(super::timed_out(timeout)))).result {
+        Ok(measure) if measure.pass => Ok(measure.text),
+        Ok(measure) => Err(measure.text),
+        Err(why) => Err(why.to_string()),
+    }
 }
 
 /// Another endpoint that is this very system. One that does not answer cannot be told: it has a probe of

@@ -22,6 +22,7 @@ fn before_the_start() -> Hands {
     hands.cockpit = Cockpit::new(Seat::Operator("maria".into()), Keymap::default());
     let mut page = crate::start_page(&hands.night);
     page.blocks.clear();
+    page.endpoints[1].1 = Some(Ok("production-azure".into()));
     hands.cockpit.on_start(page);
     hands
 }
@@ -54,6 +55,29 @@ fn what_has_to_be_mended_keeps_a_run_from_starting() {
     hands.press("enter");
     assert!(hands.asked.is_empty(), "{:?}", hands.asked);
     assert!(hands.reads().contains("something has to be mended first"), "{}", hands.reads());
+}
+
+#[test]
+fn a_system_that_is_another_or_has_not_answered_keeps_a_run_from_starting() {
+    let mut hands = before_the_start();
+    let mut page = crate::start_page(&hands.night);
+    page.blocks.clear();
+    hands.cockpit.on_start(page.clone());
+    assert!(hands.reads().contains("It cannot start"), "{}", hands.reads());
+    hands.types("azure");
+    hands.press("enter");
+    assert!(hands.asked.is_empty(), "{:?}", hands.asked);
+    assert!(hands.reads().contains("target has not proved what it is"), "{}", hands.reads());
+    page.endpoints[1].1 = None;
+    hands.cockpit.on_start(page.clone());
+    assert!(hands.reads().contains("Wait: target is being asked"), "{}", hands.reads());
+    hands.press("enter");
+    assert!(hands.asked.is_empty(), "{:?}", hands.asked);
+    page.endpoints[1].1 = Some(Ok("production-azure".into()));
+    hands.cockpit.on_start(page);
+    assert!(hands.reads().contains("Type azure to start"), "{}", hands.reads());
+    hands.press("enter");
+    assert_eq!(hands.asked, [Request::Start { typed: "azure".into() }], "the word that stands there counts");
 }
 
 #[test]

@@ -75,9 +75,12 @@ impl Host {
         match opening.begin {
             Begin::Start(page, make) => {
                 host.cockpit.on_start((*page).clone());
-                for (endpoint, probe) in identities::asked(&page.plan) {
+                for endpoint in page.plan.endpoints.iter().map(|e| e.id.clone()) {
                     let (plan, file) = (page.plan.clone(), PathBuf::from(&page.path));
-                    host.aside(move || Wake::Identity(endpoint, identities::ask(&plan, &file, &probe)));
+                    host.aside(move || {
+                        let said = identities::ask(&plan, &file, &endpoint);
+                        Wake::Identity(endpoint, said)
+                    });
                 }
                 host.page = Some(page);
                 host.make = Some(make);

@@ -1,31 +1,88 @@
 //! What the systems of a plan say that they are, before anything has begun.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::plan::model::{Probe, ProbeKind};
+use crate::plan::model::{ProbeKind, StepKind};
 use crate::plan::{EndpointId, Plan};
-use crate::probes::{Context, measure};
+use crate::probes::{Context, ready};
 
-/// The systems that can be asked, and how.
-pub(super) fn asked(plan: &Plan) -> impl Iterator<Item = (EndpointId, Probe)> {
-    plan.probes.iter().filter_map(|probe| match &probe.kind {
-        ProbeKind::Identity { endpoint } => Some((endpoint.clone(), probe.clone())),
-        _ => None,
-    })
-}
+/// A system that takes longer does not answer.
+const WITHIN: Duration = Duration::from_secs(10);
 
-/// Asks one. Ends within the probe's timeout.
-pub(super) fn ask(plan: &Plan, file: &Path, probe: &Probe) -> Result<String, String> {
+/// Asks one: what it is, or why nothing may begin against it.
+pub(super) fn ask(plan: &Plan, file: &Path, endpoint: &EndpointId) -> Result<String, String> {
     let root = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
     // Such a look puts nothing down and asks no link.
     let context =
         Context::new(root, std::env::temp_dir(), plan.endpoints.clone(), Vec::new(), Clock::system());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("it cannot be asked: {error}"))?;
-    match runtime.block_on(measure(&context, probe, None)).result {
-        Ok(measure) if measure.pass => Ok(measure.text),
-        Ok(measure) => Err(measure.text),
-        Err(why) => Err(why.to_string()),
+    runtime.block_on(ready(&context, endpoint, is_followed(plan, endpoint), WITHIN))
+}
+
+/// Whether something of the plan rests on the endpoint's log of changes: its fence, a link, a marker, a monitor.
+fn is_followed(plan: &Plan, endpoint: &EndpointId) -> bool {
+    let measured = plan.probes.iter().any(|probe| match &probe.kind {
+        ProbeKind::Fence(fence) => fence.endpoint == *endpoint,
+        ProbeKind::Link(link) => link.from == *endpoint || link.to == *endpoint,
+        ProbeKind::Marker { from, to } => from == endpoint || to == endpoint,
+        ProbeKind::Writes { endpoint: watched } => watched == endpoint,
+        _ => false,
+    });
+    let mut steps = plan.steps.iter().chain(plan.rollback_steps());
+    measured
+        || steps.any(|step| matches!(&step.kind, StepKind::Open { endpoint: opened } if opened == endpoint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::databases::sqlite::convention;
+    use crate::plan::{Environment, Overrides, load};
+
+    /// A plan of two files, the source behind a fence.
+    fn plan(folder: &Path) -> Plan {
+        for side in ["dc", "cloud"] {
+            let db = rusqlite::Connection::open(folder.join(format!("{side}.db"))).unwrap();
+            db.execute_batch(&format!(
+                "create table who (name text primary key); insert into who values ('{side}'); create table t (id integer primary key)"
+            ))
+            .unwrap();
+        }
+        let text =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/plans/right/more.toml"))
+                .unwrap();
+        let endpoint = |id: &str, file: &str, is: &str| {
+            format!(
+                "\n[endpoints.{id}]\nsqlite = {{ path = \"{file}.db\" }}\nidentity.row = {{ sql = \"select name from who\", is = \"{is}\" }}\n"
+            )
+        };
+        let step = "[[phase.step]]\nid = \"shut\"\ntitle = \"Shut\"\nfence = { endpoint = \"source\" }\n";
+        let text = text.replace("[alarms]", &format!("{step}\n[alarms]"))
+            + &endpoint("source", "dc", "dc")
+            + &endpoint("target", "cloud", "elsewhere")
+            + "\n[endpoints.beside]\nsqlite = { path = \"none.db\" }\n";
+        let path = folder.join("plan.toml");
+        std::fs::write(&path, text).unwrap();
+        let loaded = load(&path, &Overrides::default(), &Environment::default());
+        loaded.unwrap_or_else(|wrong| panic!("{}", wrong.render(crate::plan::Style::default()))).plan
+    }
+
+    #[test]
+    fn a_system_is_refused_that_is_another_or_has_no_log_or_does_not_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let plan = plan(dir.path());
+        let ask = |id: &str| ask(&plan, &dir.path().join("plan.toml"), &id.into());
+        let file = dir.path().join("dc.db");
+        let wrong = ask("source").unwrap_err();
+        assert!(wrong.contains("no change log"), "{wrong}");
+        assert!(wrong.contains(&format!("cutover convention {}", file.display())), "{wrong}");
+        assert_eq!(ask("target").unwrap_err(), "says it is cloud, not elsewhere");
+        let wrong = ask("beside").unwrap_err();
+        assert!(wrong.contains("not reachable"), "{wrong}");
+        convention::install(&convention::open(&file).unwrap(), &["t"]).unwrap();
+        assert_eq!(ask("source").unwrap(), "is dc");
     }
 }

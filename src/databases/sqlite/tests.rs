@@ -126,7 +126,8 @@ async fn a_database_without_the_convention_says_so() {
     db.reachable().await.unwrap();
     assert_eq!(db.tables().await.unwrap().len(), 1);
     let error = db.fence(&everybody()).await.unwrap_err();
-    assert!(error.to_string().contains("install the convention"), "{error}");
+    let mend = format!("`cutover convention {}` installs one", path.display());
+    assert!(error.to_string().contains(&mend), "{error}");
 }
 
 #[tokio::test]

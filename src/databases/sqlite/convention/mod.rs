@@ -21,7 +21,7 @@ mod session;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::connection::{BUSY, explain, literal, name_of, quoted};
-use crate::databases::Error;
+use crate::databases::{Error, Table};
 
 pub use super::connection::open;
 pub(super) use replicate::at;
@@ -137,6 +137,19 @@ pub fn installed(conn: &Connection) -> Result<bool, Error> {
         .map_err(|e| explain(&what_of(conn), "looking for the convention", BUSY, &e))
 }
 
+/// The tables whose changes the convention can follow, and those that have no primary key to follow them by.
+///
+/// # Errors
+/// As every question to a database: see [`Error`].
+pub fn followable(conn: &Connection) -> Result<(Vec<String>, Vec<String>), Error> {
+    let tables =
+        super::look::tables(conn).map_err(|e| explain(&what_of(conn), "listing the tables", BUSY, &e))?;
+    let (keyed, keyless): (Vec<Table>, Vec<Table>) =
+        tables.tables.into_iter().partition(|t| !t.key.is_empty());
+    let names = |tables: Vec<Table>| tables.into_iter().map(|t| t.name).collect();
+    Ok((names(keyed), names(keyless)))
+}
+
 /// That the convention is installed.
 ///
 /// # Errors
@@ -145,8 +158,9 @@ pub(super) fn required(conn: &Connection) -> Result<(), Error> {
     if installed(conn)? {
         return Ok(());
     }
-    let why = "it has no cutover_* tables, so it knows no sessions, no fence and no log of changes";
-    Err(Error::broken(what_of(conn), why, "install the convention there"))
+    let file = conn.path().unwrap_or("FILE");
+    let next = format!("`cutover convention {file}` installs one");
+    Err(Error::broken(what_of(conn), "has no change log, so no fence and no sessions either", next))
 }
 
 /// The primary key's columns in order; empty when there is none, `None` when there is no such table.
