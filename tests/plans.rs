@@ -91,6 +91,13 @@ fn unwise_plans_are_accepted_with_a_warning_for_each_folly() {
 }
 
 #[test]
+fn the_plans_that_come_along_are_wise() {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-plans/demo.toml");
+    let found = found(&demo);
+    assert_eq!(found.count(Level::Warning), 0, "{}", found.render(Style::default()));
+}
+
+#[test]
 fn findings_are_drawn_in_unicode_and_colour_where_asked_for() {
     let found = found(&folder("wrong/window-closes-first.toml"));
     insta::assert_snapshot!(found.render(Style { ascii: false, colour: false, width: 100 }));
@@ -153,6 +160,9 @@ fn what_is_no_plan_is_refused_in_words() {
     };
     let large = dir.path().join("large");
     std::fs::File::create(&large).unwrap().set_len(50 * 1024 * 1024).unwrap();
+    let pipe = dir.path().join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+        .unwrap();
     let deep = format!("a = {}{}", "[".repeat(50_000), "]".repeat(50_000));
     let keys = format!("{} = 1", vec!["a"; 50_000].join("."));
     let garbage = "]][[ = \" ' {{ \n".repeat(20_000);
@@ -165,7 +175,9 @@ fn what_is_no_plan_is_refused_in_words() {
         ("device", PathBuf::from("/dev/null"), "not a regular file"),
         ("large", large, "at most 8388608"),
         ("binary", file("binary", b"\x7fELF\x00\xff\xfe"), "not UTF-8"),
-        ("empty", file("empty", b""), "needs `plan`"),
+        ("pipe", pipe, "is a pipe, not a regular file"),
+        ("empty", file("empty", b""), "`cutover new DIR --strategy near-zero-downtime` writes a plan"),
+        ("blank", file("blank", b"# nothing\n\n"), "says nothing"),
         ("nul", file("nul", &[0; 4096]), "error"),
         ("deep", file("deep", deep.as_bytes()), "max recursion depth"),
         ("dotted", file("dotted", keys.as_bytes()), "recursion limit"),

@@ -145,8 +145,8 @@ pub(super) fn probe(kind: &ProbeKind) -> Facts {
             if !tables.include.is_empty() {
                 facts.push(fact("only", tables.include.join(", ")));
             }
-            if !tables.exclude.is_empty() {
-                facts.push(fact("without", tables.exclude.join(", ")));
+            if !tables.except.is_empty() {
+                facts.push(fact("without", tables.except.join(", ")));
             }
             facts
         }

@@ -37,6 +37,8 @@ pub struct Diagnostic {
     pub related: Vec<(Place, String)>,
     /// The mend.
     pub help: String,
+    /// What could be read in spite of it may mean another thing than was meant (see `doubt`).
+    pub(super) unclear: bool,
 }
 
 /// Findings, with the texts that they point into.
@@ -75,6 +77,7 @@ impl Diagnostic {
             label: String::new(),
             related: Vec::new(),
             help: String::new(),
+            unclear: false,
         }
     }
 
@@ -102,6 +105,12 @@ impl Diagnostic {
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help = help.into();
+        self
+    }
+
+    /// Marks it as one after which the rest of the plan may mean another thing.
+    pub(super) fn unclear(mut self, unclear: bool) -> Diagnostic {
+        self.unclear = unclear;
         self
     }
 
@@ -151,6 +160,11 @@ impl Findings {
 
     pub(super) fn has_errors(&self) -> bool {
         self.list.iter().any(|d| d.level == Level::Error)
+    }
+
+    /// The errors so far.
+    pub(super) fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter().filter(|d| d.level == Level::Error)
     }
 
     /// Whether there are more findings than that.

@@ -1,12 +1,14 @@
 //! From files to a [`Loaded`] plan: read, lay overlays over, replace variables, check, put together, lint.
 //!
 //! Owns the order of these and what is given up when: a file that cannot be read ends it, syntax errors end it
-//! after the shape of what is there, anything else is found all at once.
+//! after the shape of what is there, anything else is found all at once. What the lint finds in a plan with errors
+//! is said as far as it does not follow from them (`doubt`).
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Diagnostics, Findings};
+use super::doubt::Doubt;
 use super::grammar;
 use super::model::Plan;
 use super::secret::{Missing, Part};
@@ -105,6 +107,14 @@ fn read(
         present(&mut root, start, &sources, &mut findings);
         return Err(Diagnostics { list: findings.finish(), sources });
     }
+    if root.entries.is_empty() {
+        findings.push(
+            Diagnostic::error("empty", start, format!("{} says nothing", path.display()))
+                .label("an empty plan")
+                .help(format!("{} writes a plan to start from", source::NEW)),
+        );
+        return Err(Diagnostics { list: findings.finish(), sources });
+    }
     for table in over {
         overlay::lay(&mut root, table, &mut findings);
     }
@@ -113,9 +123,11 @@ fn read(
     let built = build::build(&root, start, &mut findings);
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let missing = missing(&used, &folder, environment, &mut findings);
-    if !findings.has_errors() {
-        lint::check(&built.plan, &built.atlas, environment, &folder, &mut findings);
-    }
+    let doubt = Doubt::of(&root, &findings);
+    let mut linted = Findings::default();
+    lint::check(&built.plan, &built.atlas, environment, &folder, &mut linted);
+    linted.retain(|found| doubt.allows(found));
+    findings.append(linted);
     if findings.has_errors() {
         return Err(Diagnostics { list: findings.finish(), sources });
     }
@@ -161,8 +173,8 @@ fn missing(used: &[Used], folder: &Path, environment: &Environment, findings: &m
     for Used { part, at } in used {
         let missing = match part {
             Part::Env(name) if !environment.has(name) => Missing::Env(name.clone()),
-            Part::File(path) => match std::fs::File::open(folder.join(path)) {
-                Ok(_) => continue,
+            Part::File(path) => match readable(&folder.join(path)) {
+                Ok(()) => continue,
                 Err(why) => Missing::File(path.clone(), why.to_string()),
             },
             Part::Env(_) | Part::Text(_) => continue,
@@ -178,6 +190,14 @@ fn missing(used: &[Used], folder: &Path, environment: &Environment, findings: &m
         out.push(missing);
     }
     out
+}
+
+/// Whether a file can be read again and again. A pipe cannot, and opening one waits for its writer.
+fn readable(path: &Path) -> std::io::Result<()> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is not a regular file"));
+    }
+    std::fs::File::open(path).map(drop)
 }
 
 #[cfg(test)]

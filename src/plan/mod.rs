@@ -11,6 +11,8 @@
 
 mod build;
 pub mod diagnostic;
+mod doubt;
+mod examples;
 mod grammar;
 pub mod guide;
 pub mod ids;

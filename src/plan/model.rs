@@ -435,7 +435,7 @@ pub struct TablesProbe {
     /// Patterns with `*`; everything where empty.
     pub include: Vec<String>,
     /// Patterns with `*`, left out by name.
-    pub exclude: Vec<String>,
+    pub except: Vec<String>,
 }
 
 /// Something that keeps other people's changes out.

@@ -6,6 +6,7 @@
 use std::cell::OnceCell;
 
 use super::diagnostic::{Diagnostic, Findings};
+use super::examples;
 use super::grammar::{Key, Kind, Names, Spec};
 use super::names;
 use super::source::Place;
@@ -21,14 +22,19 @@ pub(super) enum Rigour {
     Present,
 }
 
+/// Words that are written for a key of the same meaning.
+const SYNONYMS: &[(&str, &str)] = &[("exclude", "except")];
+
 struct Shape<'f> {
     rigour: Rigour,
+    /// The keys that lead to the table that is looked at.
+    path: Vec<String>,
     findings: &'f mut Findings,
 }
 
 /// Checks a whole file. `at` is where something is missed that no table could hold.
 pub(super) fn check(root: &Table, at: Place, spec: &'static Spec, rigour: Rigour, findings: &mut Findings) {
-    Shape { rigour, findings }.table(root, at, spec);
+    Shape { rigour, path: Vec::new(), findings }.table(root, at, spec);
 }
 
 /// A table as people know it: its id where it has one.
@@ -51,7 +57,7 @@ impl Shape<'_> {
             match spec.key(&entry.key) {
                 None => {
                     let unused = unused.get_or_insert_with(|| unused_keys(table, spec));
-                    self.unknown(&entry.key, entry.key_at, name(), unused);
+                    self.unknown(&entry.key, entry.key_at, name(), spec, unused);
                 }
                 Some(Key { kind: Kind::Needs(what, instead), name, .. }) => self.findings.push(
                     Diagnostic::error(
@@ -60,17 +66,17 @@ impl Shape<'_> {
                         format!("`{name}` needs {what}, which this version does not have"),
                     )
                     .label("cannot be enforced")
-                    .help(*instead),
+                    .help(*instead)
+                    .unclear(true),
                 ),
-                Some(key) => {
-                    self.beside(key, entry.key_at, table, spec);
-                    self.value(&entry.node, key.name, key.kind);
-                }
+                // What has to go needs no mending first.
+                Some(key) if self.is_misplaced(key, entry.key_at, table, spec) => {}
+                Some(key) => self.value(&entry.node, key.name, key.kind),
             }
         }
         if self.rigour == Rigour::Whole {
             for key in spec.keys.iter().filter(|k| k.required && table.get(k.name).is_none()) {
-                let example = example(key.kind);
+                let example = examples::line(&self.path, key.name, key.kind);
                 self.findings.push(
                     Diagnostic::error(
                         "missing-key",
@@ -78,34 +84,52 @@ impl Shape<'_> {
                         format!("{} needs `{}`", called(spec, table), key.name),
                     )
                     .label(format!("`{}` is missing", key.name))
-                    .help(format!("add {}", example.replace("KEY", key.name))),
+                    .help(format!("add {example}"))
+                    .unclear(key.kind.is_structure()),
                 );
             }
         }
         self.one_of(table, at, spec);
     }
 
-    fn unknown(&mut self, key: &str, at: Place, of: &str, unused: &[&str]) {
-        let help =
-            names::suggest(key, "key", unused.iter().copied()).replace("there is:", "the keys here are:");
+    fn unknown(&mut self, key: &str, at: Place, of: &str, spec: &Spec, unused: &[&'static str]) {
+        let meant = SYNONYMS.iter().find(|(word, _)| *word == key).map(|(_, meant)| *meant);
+        let meant = meant.filter(|meant| unused.contains(meant));
+        let meant = meant.or_else(|| names::nearest(key, unused.iter().copied()));
+        let help = match (meant, spec.expected_of(key)) {
+            (Some(meant), _) => format!("did you mean `{meant}`?"),
+            (None, Some(of)) => format!("`{key}` belongs to the `expect` of `{of}`: take it out"),
+            (None, None) if unused.is_empty() => "take it out: there is no other key here".to_owned(),
+            (None, None) => {
+                names::suggest(key, "key", unused.iter().copied()).replace("there is:", "other keys here:")
+            }
+        };
+        let structure = |meant: &str| spec.key(meant).is_some_and(|k| k.kind.is_structure());
         self.findings.push(
             Diagnostic::error("unknown-key", at, format!("`{key}` is not a key of {of}"))
                 .label("unknown key")
-                .help(help),
+                .help(help)
+                .unclear(self.path.is_empty() || meant.is_some_and(structure)),
         );
     }
 
-    fn beside(&mut self, key: &Key, at: Place, table: &Table, spec: &Spec) {
+    /// Whether a key stands where it means nothing; reported if so.
+    fn is_misplaced(&mut self, key: &Key, at: Place, table: &Table, spec: &Spec) -> bool {
         if key.beside.is_empty() || key.beside.iter().any(|k| table.get(k).is_some()) {
-            return;
+            return false;
         }
         let other = spec.one_of.iter().find(|k| table.get(k).is_some());
+        if other.is_none() && !spec.one_of.is_empty() {
+            // What it should stand beside is what is missing, and that is said.
+            return false;
+        }
         let with = other.map_or_else(String::new, |k| format!(" beside `{k}`"));
         self.findings.push(
             Diagnostic::error("misplaced-key", at, format!("`{}` means nothing{with}", key.name))
                 .label("nothing to go with")
                 .help(format!("it goes with {}: take it out", either(key.beside))),
         );
+        true
     }
 
     fn one_of(&mut self, table: &Table, at: Place, spec: &Spec) {
@@ -124,7 +148,8 @@ impl Shape<'_> {
                     format!("{} does not say what it is", called(spec, table)),
                 )
                 .label(format!("needs {}", either(spec.one_of)))
-                .help(format!("add exactly one of {}", list(spec.one_of))),
+                .help(format!("add exactly one of {}", list(spec.one_of)))
+                .unclear(true),
             ),
             [first, more @ ..] => {
                 for second in more {
@@ -136,11 +161,19 @@ impl Shape<'_> {
                         )
                         .label(format!("`{}` too", second.key))
                         .related(first.key_at, format!("`{}` already", first.key))
-                        .help("keep one of the two, or write a second one"),
+                        .help("keep one of the two, or write a second one")
+                        .unclear(true),
                     );
                 }
             }
         }
+    }
+
+    /// Looks at what stands behind a key.
+    fn inside(&mut self, key: &str, look: impl FnOnce(&mut Self)) {
+        self.path.push(key.to_owned());
+        look(self);
+        self.path.pop();
     }
 
     fn value(&mut self, node: &Node, key: &str, kind: Kind) {
@@ -161,14 +194,16 @@ impl Shape<'_> {
             return;
         }
         match (kind, &node.value) {
-            (Kind::Table(spec) | Kind::ArgvOr(spec), Value::Table(table)) => self.table(table, node.at, spec),
+            (Kind::Table(spec) | Kind::ArgvOr(spec), Value::Table(table)) => {
+                self.inside(key, |shape| shape.table(table, node.at, spec));
+            }
             (Kind::Tables(spec), Value::List(list)) => {
                 if list.is_empty() {
                     self.wrong(node, key, kind);
                 }
                 for item in list {
                     match &item.value {
-                        Value::Table(table) => self.table(table, item.at, spec),
+                        Value::Table(table) => self.inside(key, |shape| shape.table(table, item.at, spec)),
                         Value::Text(_)
                         | Value::Tainted(_)
                         | Value::Whole(_)
@@ -179,7 +214,9 @@ impl Shape<'_> {
                     }
                 }
             }
-            (Kind::Map(inner, names), Value::Table(table)) => self.map(table, key, *inner, names),
+            (Kind::Map(inner, names), Value::Table(table)) => {
+                self.inside(key, |shape| shape.map(table, key, *inner, names));
+            }
             (Kind::Argv | Kind::ArgvOr(_), Value::List(list)) => {
                 self.texts(list, key);
                 match list.first() {
@@ -212,7 +249,7 @@ impl Shape<'_> {
                     );
                 }
             }
-            (Kind::Count, Value::Whole(n)) if *n >= 0 => {}
+            (Kind::Count | Kind::Changes, Value::Whole(n)) if *n >= 0 => {}
             (Kind::Time | Kind::TimeOrStart, Value::Time(time)) => {
                 self.wrong_value(node, key, units::time(time).map(|_| ()));
             }
@@ -236,6 +273,7 @@ impl Shape<'_> {
             Kind::Id => self.wrong_value(node, key, units::id(text)),
             Kind::Duration => self.wrong_value(node, key, units::duration(text).map(|_| ())),
             Kind::Count => self.wrong_value(node, key, units::count(text).map(|_| ())),
+            Kind::Changes => self.wrong_value(node, key, units::changes(text).map(|_| ())),
             Kind::Offset => self.wrong_value(node, key, units::offset(text).map(|_| ())),
             Kind::Address => self.wrong_value(node, key, units::address(text)),
             Kind::SshHost => self.wrong_value(node, key, units::ssh_host(text)),
@@ -247,7 +285,8 @@ impl Shape<'_> {
                     .help(names::nearest(text, words.iter().copied()).map_or_else(
                         || format!("it is one of {}", list(words)),
                         |near| format!("did you mean `{near}`?"),
-                    )),
+                    ))
+                    .unclear(true),
             ),
             _ => self.wrong(node, key, kind),
         }
@@ -313,18 +352,20 @@ impl Shape<'_> {
                 format!("`{key}` is a list of texts, and this is {}", node.what()),
             )
             .label("expected a text")
-            .help("put it in double quotes"),
+            .help("put it in double quotes")
+            .unclear(true),
         );
     }
 
     fn wrong(&mut self, node: &Node, key: &str, kind: Kind) {
-        let noun = expected(kind).0;
+        let noun = expected(kind);
         let empty = node.list().is_some_and(<[Node]>::is_empty);
         let here = if empty { "an empty list" } else { node.what() };
         self.findings.push(
             Diagnostic::error("wrong-type", node.at, format!("`{key}` is {noun}, not {here}"))
                 .label(format!("expected {noun}"))
-                .help(format!("write {}", example(kind).replace("KEY", key))),
+                .help(format!("write {}", examples::line(&self.path, key, kind)))
+                .unclear(kind.is_structure()),
         );
     }
 }
@@ -335,50 +376,31 @@ fn unused_keys(table: &Table, spec: &Spec) -> Vec<&'static str> {
     known.map(|k| k.name).filter(|k| table.get(k).is_none()).collect()
 }
 
-/// A line that shows a value of a kind, `KEY` standing for the key.
-fn example(kind: Kind) -> String {
+/// What a kind is called.
+fn expected(kind: Kind) -> &'static str {
     match kind {
-        Kind::Choice(words) => {
-            words.iter().map(|w| format!("KEY = \"{w}\"")).collect::<Vec<_>>().join(" or ")
-        }
-        Kind::Table(spec) if spec.name.starts_with('[') => spec.name.to_owned(),
-        Kind::Table(spec) => {
-            let one = spec.one_of.first().and_then(|k| spec.key(k));
-            let keys = spec.keys.iter().filter(|k| k.required).chain(one);
-            format!("KEY = {{ {} }}", keys.map(|k| format!("{} = …", k.name)).collect::<Vec<_>>().join(", "))
-        }
-        _ => expected(kind).1.to_owned(),
-    }
-}
-
-/// What a kind is called, and a line that shows one, `KEY` standing for the key.
-fn expected(kind: Kind) -> (&'static str, &'static str) {
-    match kind {
-        Kind::Text | Kind::Secret => ("a text", "KEY = \"…\""),
-        Kind::Word => ("a word", "KEY = \"azure\""),
-        Kind::Id => ("an id", "KEY = \"some-name\""),
-        Kind::Ref(_) => ("an id", "KEY = \"the-id\""),
-        Kind::Refs(_) | Kind::RefsOrNone(_) => ("an id or a list of ids", "KEY = [\"the-id\"]"),
-        Kind::Texts => ("a text or a list of texts", "KEY = [\"…\"]"),
-        Kind::Argv => ("a list of a program and its arguments", "KEY = [\"./program\", \"argument\"]"),
-        Kind::Duration => ("a duration", "KEY = \"5m30s\""),
-        Kind::Count => ("a count or a size", "KEY = 1000, or KEY = \"64MiB\""),
-        Kind::Offset => ("an offset from UTC", "KEY = \"+01:00\""),
-        Kind::Time => ("a time with its offset", "KEY = 2026-12-05T22:00:00+01:00"),
-        Kind::TimeOrStart => ("a time or \"start\"", "KEY = 2026-12-05T22:00:00+01:00, or KEY = \"start\""),
-        Kind::Flag => ("true or false", "KEY = true"),
-        Kind::Whole(..) => ("a whole number", "KEY = 3"),
-        Kind::Number => ("a number", "KEY = 3"),
-        Kind::Json => ("a value that JSON can hold", "KEY = \"…\""),
-        Kind::Choice(_) => ("a word", "KEY = \"…\""),
-        Kind::Address => ("a host and port", "KEY = \"10.0.0.5:5432\""),
-        Kind::SshHost => ("a host", "KEY = \"ops@host\""),
-        Kind::Table(_) | Kind::Map(..) => ("a table", "KEY = { … }"),
-        Kind::Tables(_) => ("a list of at least one table", "[[KEY]]"),
-        Kind::ArgvOr(_) => {
-            ("a list of a program and its arguments, or a table", "KEY = [\"./program\", \"--check\"]")
-        }
-        Kind::Needs(..) => ("not in this version", "nothing"),
+        Kind::Text | Kind::Secret => "a text",
+        Kind::Word | Kind::Choice(_) => "a word",
+        Kind::Id | Kind::Ref(_) => "an id",
+        Kind::Refs(_) | Kind::RefsOrNone(_) => "an id or a list of ids",
+        Kind::Texts => "a text or a list of texts",
+        Kind::Argv => "a list of a program and its arguments",
+        Kind::Duration => "a duration",
+        Kind::Count => "a count or a size",
+        Kind::Changes => "a number of changes",
+        Kind::Offset => "an offset from UTC",
+        Kind::Time => "a time with its offset",
+        Kind::TimeOrStart => "a time or \"start\"",
+        Kind::Flag => "true or false",
+        Kind::Whole(..) => "a whole number",
+        Kind::Number => "a number",
+        Kind::Json => "a value that JSON can hold",
+        Kind::Address => "a host and port",
+        Kind::SshHost => "a host",
+        Kind::Table(_) | Kind::Map(..) => "a table",
+        Kind::Tables(_) => "a list of at least one table",
+        Kind::ArgvOr(_) => "a list of a program and its arguments, or a table",
+        Kind::Needs(..) => "not in this version",
     }
 }
 

@@ -3,12 +3,16 @@
 //! Owns the reading of files with their limits (size, UTF-8) and the arithmetic of lines and columns.
 //! Refuses to know TOML. What is found wrong at a place is a [`Diagnostic`](super::diagnostic::Diagnostic).
 
-use std::fs::File;
+use std::fs::{File, FileType};
 use std::io::Read as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 /// A plan larger than this is not read: it is not a plan.
 pub const LARGEST: u64 = 8 * 1024 * 1024;
+
+/// The command that writes a plan to start from.
+pub(super) const NEW: &str = "`cutover new DIR --strategy near-zero-downtime`";
 
 /// One of the texts of [`Sources`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,7 +140,7 @@ pub(super) fn read(path: &Path) -> Result<String, Unreadable> {
         message: format!("{shown} cannot be read: {why}"),
         help: match why.kind() {
             std::io::ErrorKind::NotFound => {
-                "check the path, or write a plan to start from with `cutover new DIR`".to_owned()
+                format!("check the path, or write a plan to start from with {NEW}")
             }
             std::io::ErrorKind::PermissionDenied => {
                 "make it readable for the account that runs cutover".to_owned()
@@ -144,8 +148,8 @@ pub(super) fn read(path: &Path) -> Result<String, Unreadable> {
             _ => "check the path and the file system it is on".to_owned(),
         },
     };
-    let file = File::open(path).map_err(broken)?;
-    let about = file.metadata().map_err(broken)?;
+    // Before it is opened: opening a named pipe waits until somebody writes to it.
+    let about = std::fs::metadata(path).map_err(broken)?;
     if about.is_dir() {
         return Err(Unreadable {
             code: "unreadable",
@@ -156,10 +160,11 @@ pub(super) fn read(path: &Path) -> Result<String, Unreadable> {
     if !about.is_file() {
         return Err(Unreadable {
             code: "unreadable",
-            message: format!("{shown} is not a regular file"),
+            message: format!("{shown} is {}, not a regular file", kind_of(about.file_type())),
             help: "a plan is hashed and read again, so it has to be a file on disk".to_owned(),
         });
     }
+    let file = File::open(path).map_err(broken)?;
     let mut bytes = Vec::new();
     file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(broken)?;
     if bytes.len() as u64 > LARGEST {
@@ -178,6 +183,17 @@ pub(super) fn read(path: &Path) -> Result<String, Unreadable> {
             help: "save it as UTF-8; if it is not a text file, name another".to_owned(),
         }
     })
+}
+
+/// What is no regular file and no folder, in a word.
+fn kind_of(kind: FileType) -> &'static str {
+    if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
 }
 
 #[cfg(test)]
@@ -202,7 +218,14 @@ mod tests {
         let message = |path: &Path| read(path).unwrap_err().message;
         assert!(message(dir.path()).contains("is a folder"));
         assert!(message(&dir.path().join("no.toml")).contains("No such file"));
-        assert!(message(Path::new("/dev/null")).contains("not a regular file"));
+        assert!(message(Path::new("/dev/null")).contains("is a device, not a regular file"));
+        let socket = dir.path().join("socket");
+        let _listens = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(message(&socket).contains("is a socket"));
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+            .unwrap();
+        assert!(message(&pipe).contains("is a pipe"), "and is not waited for");
         let path = dir.path().join("bytes");
         std::fs::write(&path, b"a = 1\n\xff").unwrap();
         assert!(message(&path).contains("byte 6, in line 2"), "{}", message(&path));

@@ -80,7 +80,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
             .and_then(|n| n.checked_mul(size))
             .and_then(|n| total.checked_add(n))
             .filter(|&n| n <= LONGEST_MS)
-            .ok_or_else(|| wrong(format!("`{text}` is longer than a year")))?;
+            .ok_or_else(|| Wrong::new(format!("`{text}` is longer than a year"), "write 365d or less"))?;
         rest = next;
     }
     Ok(Duration::from_millis(total))
@@ -100,16 +100,8 @@ pub(super) fn write_duration(d: Duration) -> String {
     if out.is_empty() { "0s".to_owned() } else { out }
 }
 
-/// A number of changes or bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Count {
-    pub(super) number: u64,
-    /// It was written with a unit of size, so that it means bytes.
-    pub(super) bytes: bool,
-}
-
 /// `64MiB`, `1_000`.
-pub(super) fn count(text: &str) -> Result<Count, Wrong> {
+pub(super) fn count(text: &str) -> Result<u64, Wrong> {
     let wrong = |why: String| Wrong::new(why, "write a count as 1000 or 1_000, a size as 64MiB or 2GB");
     let (digits, unit) = split(text, |c| c.is_ascii_digit() || c == '_');
     let digits: String = digits.chars().filter(|&c| c != '_').collect();
@@ -124,12 +116,32 @@ pub(super) fn count(text: &str) -> Result<Count, Wrong> {
             None => return Err(wrong(format!("`{unit}` is no unit of size"))),
         },
     };
-    let number = digits
+    digits
         .parse::<u64>()
         .ok()
         .and_then(|n| n.checked_mul(size))
-        .ok_or_else(|| wrong(format!("`{text}` is too large")))?;
-    Ok(Count { number, bytes: !unit.is_empty() })
+        .ok_or_else(|| wrong(format!("`{text}` is too large")))
+}
+
+/// `1_000`: what is counted, never a size.
+pub(super) fn changes(text: &str) -> Result<u64, Wrong> {
+    let digits: String = text.chars().filter(|&c| c != '_').collect();
+    let right = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
+    right.then(|| digits.parse().ok()).flatten().ok_or_else(|| {
+        Wrong::new(
+            format!("`{text}` is no number of changes"),
+            "a link is measured in changes, not in bytes: write 1000 or 1_000",
+        )
+    })
+}
+
+/// A JSON pointer for what was written in its place: `/a/b` for `$.a.b`.
+pub(super) fn pointer(text: &str) -> String {
+    if text.starts_with('/') {
+        text.to_owned()
+    } else {
+        format!("/{}", text.trim_start_matches("$.").replace('.', "/"))
+    }
 }
 
 /// `+01:00`, in seconds east of UTC.
@@ -264,9 +276,13 @@ mod tests {
 
     #[test]
     fn counts_and_sizes_as_people_write_them() {
-        assert_eq!(count("64MiB"), Ok(Count { number: 64 << 20, bytes: true }));
-        assert_eq!(count("1_000"), Ok(Count { number: 1000, bytes: false }));
-        assert_eq!(count("2 GB"), Ok(Count { number: 2_000_000_000, bytes: true }));
+        assert_eq!(count("64MiB"), Ok(64 << 20));
+        assert_eq!(count("1_000"), Ok(1000));
+        assert_eq!(count("2 GB"), Ok(2_000_000_000));
+        assert_eq!((changes("1_000"), changes("5000")), (Ok(1000), Ok(5000)));
+        for size in ["64MiB", "64 mb", "", "_", "99999999999999999999"] {
+            assert!(changes(size).is_err(), "{size}");
+        }
         for wrong in ["", "_", "MiB", "64Mib", "-1", "1e3", "99999999999999TiB"] {
             assert!(count(wrong).is_err(), "{wrong}");
         }

@@ -36,7 +36,7 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &TablesProbe) -> Result<Mea
     let sides = Sides { source, target, link };
     let request = Request {
         include: probe.include.clone(),
-        exclude: probe.exclude.clone(),
+        except: probe.except.clone(),
         listed: LISTED,
         ..Request::default()
     };
@@ -57,7 +57,7 @@ fn asked(probe: &TablesProbe) -> String {
         [] => String::new(),
         some => format!(", {word} {}", some.join(", ")),
     };
-    let (only, without) = (part("only", &probe.include), part("without", &probe.exclude));
+    let (only, without) = (part("only", &probe.include), part("without", &probe.except));
     format!("every row of {} and {}{only}{without}", probe.from, probe.to)
 }
 

@@ -317,7 +317,7 @@ fn tables() -> ProbeKind {
         from: "source".into(),
         to: "target".into(),
         include: Vec::new(),
-        exclude: vec!["environment".to_owned()],
+        except: vec!["environment".to_owned()],
     })
 }
 

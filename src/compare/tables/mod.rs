@@ -50,7 +50,7 @@ pub struct Request {
     /// Patterns of table names (`*` and `?`); empty means every table.
     pub include: Vec<String>,
     /// Patterns of tables that are left out.
-    pub exclude: Vec<String>,
+    pub except: Vec<String>,
     /// How many differing rows are listed with their values, for each table. All are counted.
     pub listed: usize,
     /// How long rows that are in flight are looked at again until they count as not proved.
@@ -59,7 +59,7 @@ pub struct Request {
 
 impl Default for Request {
     fn default() -> Request {
-        Request { include: Vec::new(), exclude: Vec::new(), listed: 1_000, patience: Duration::from_secs(10) }
+        Request { include: Vec::new(), except: Vec::new(), listed: 1_000, patience: Duration::from_secs(10) }
     }
 }
 

@@ -63,7 +63,7 @@ impl Pair {
 pub(super) fn pair(source: &Tables, target: &Tables, request: &Request) -> Result<Paired, Error> {
     let (on_source, on_target) = (by_name(source), by_name(target));
     let names: BTreeSet<&str> = on_source.keys().chain(on_target.keys()).copied().collect();
-    for pattern in request.include.iter().chain(&request.exclude) {
+    for pattern in request.include.iter().chain(&request.except) {
         if !names.iter().any(|name| matches(pattern, name)) {
             let why = format!("the pattern {pattern:?} matches no table of either side");
             return Err(Error::broken("the comparison", why, "mend the pattern, or take it out"));
@@ -73,7 +73,7 @@ pub(super) fn pair(source: &Tables, target: &Tables, request: &Request) -> Resul
     let any = |patterns: &[String], name: &str| patterns.iter().any(|p| matches(p, name));
     let mut paired = Paired { pairs: Vec::new(), left_out: Vec::new() };
     for name in names {
-        if any(&request.exclude, name) || !(request.include.is_empty() || any(&request.include, name)) {
+        if any(&request.except, name) || !(request.include.is_empty() || any(&request.include, name)) {
             paired.left_out.push((name.to_owned(), "not asked for".to_owned()));
         } else {
             paired.pairs.push(pair_of(name, on_source.get(name).copied(), on_target.get(name).copied()));

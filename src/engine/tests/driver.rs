@@ -362,7 +362,7 @@ fn fence_probe(endpoint: &str) -> Probe {
 
 fn tables(id: &str) -> Probe {
     let kind =
-        TablesProbe { from: "source".into(), to: "target".into(), include: Vec::new(), exclude: Vec::new() };
+        TablesProbe { from: "source".into(), to: "target".into(), include: Vec::new(), except: Vec::new() };
     probe(id, ProbeKind::Tables(kind), Schedule::OnDemand)
 }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::super::diagnostic::Diagnostic;
-use super::super::grammar::Named;
 use super::{Builder, View};
 use crate::plan::ids::{EndpointId, PersonId};
 use crate::plan::model::{
@@ -125,18 +124,7 @@ impl<'t> Builder<'t, '_> {
     pub(super) fn people(&mut self) -> Vec<Person> {
         let mut people = Vec::new();
         for (name, _, view) in self.atlas.root.named("people") {
-            let backup = self.known.one(view, "backup", Named::Person, self.findings);
-            if backup.as_deref() == Some(name) {
-                self.findings.push(
-                    Diagnostic::error(
-                        "bad-reference",
-                        view.at("backup"),
-                        format!("`{name}` cannot stand in for themselves"),
-                    )
-                    .label("the same person")
-                    .help("name somebody else, or take it out"),
-                );
-            }
+            let backup = self.known.other(name, view, "backup", self.findings);
             self.atlas.people.insert(PersonId::from(name), view);
             people.push(Person {
                 id: PersonId::from(name),

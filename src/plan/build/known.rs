@@ -117,7 +117,8 @@ impl Known {
                     findings.push(
                         Diagnostic::error("duplicate-id", at, "`rollback` is the name of the rollback phase")
                             .label("taken")
-                            .help("give this phase another id"),
+                            .help("give this phase another id")
+                            .unclear(true),
                     );
                 }
                 twice("a phase", &id, at, known.phases.give(&id, at), findings);
@@ -219,6 +220,37 @@ impl Known {
             .then(|| name.to_owned())
     }
 
+    /// A person other than this one.
+    pub(super) fn other(
+        &self,
+        than: &str,
+        view: View<'_>,
+        key: &str,
+        findings: &mut Findings,
+    ) -> Option<String> {
+        let name = view.get(key)?.text()?;
+        let others = || self.people.order.iter().map(String::as_str).filter(|id| *id != than);
+        let help = match others().next() {
+            None => "add another person, as [people.NAME], or take it out".to_owned(),
+            Some(_) => names::suggest(name, "person", others().collect::<Vec<_>>()),
+        };
+        let wrong = if name == than {
+            Diagnostic::error(
+                "bad-reference",
+                view.at(key),
+                format!("`{name}` cannot stand in for themselves"),
+            )
+            .label("the same person")
+        } else if name.is_empty() || self.people.at.contains_key(name) {
+            return (!name.is_empty()).then(|| name.to_owned());
+        } else {
+            Diagnostic::error("bad-reference", view.at(key), format!("there is no person `{name}`"))
+                .label("leads nowhere")
+        };
+        findings.push(wrong.help(help));
+        None
+    }
+
     pub(super) fn find(&self, name: &str, at: Place, named: Named, findings: &mut Findings) -> bool {
         let given = self.given(named);
         if given.at.contains_key(name) || name.is_empty() {
@@ -240,7 +272,9 @@ impl Known {
         };
         let mut diagnostic = Diagnostic::error("bad-reference", at, format!("there is no {word} `{name}`"))
             .label("leads nowhere")
-            .help(help);
+            .help(help)
+            // Who answers for a step changes nothing of what it does.
+            .unclear(!matches!(named, Named::Person | Named::Owner));
         if let Some((place, what)) = elsewhere {
             diagnostic = diagnostic.related(place, format!("this is {what}"));
         }
@@ -255,7 +289,8 @@ fn twice(what: &str, id: &str, at: Place, before: Option<Place>, findings: &mut 
             Diagnostic::error("duplicate-id", at, format!("{what} with the id `{id}` is there already"))
                 .label("the second")
                 .related(before, "the first")
-                .help("give one of them another id"),
+                .help("give one of them another id")
+                .unclear(true),
         );
     }
 }

@@ -79,7 +79,8 @@ struct Builder<'t, 'f> {
     of_steps: Vec<Probe>,
 }
 
-/// Puts a plan together. With errors among the findings it is of no use except for finding more of them.
+/// Puts a plan together. With errors among the findings it is of no use except for finding more of them: what is
+/// broken is left out of it, or stands there with a default.
 pub(super) fn build<'t>(root: &'t Table, start: Place, findings: &mut Findings) -> Built<'t> {
     let root = View { table: root, at: start };
     let known = Known::of(root, findings);

@@ -167,7 +167,8 @@ fn report(round: &[usize], steps: &[Step], tables: &HashMap<StepId, View<'_>>, f
     let mut diagnostic =
         Diagnostic::error("cycle", view.at("after"), format!("steps wait for each other: {shown}"))
             .label("leads back to itself")
-            .help("a step without `after` follows the one before it: change an `after`, or move a step");
+            .help("a step without `after` follows the one before it: change an `after`, or move a step")
+            .unclear(true);
     for other in round.iter().filter_map(|&i| steps.get(i)).filter_map(|s| tables.get(&s.id)).take(4) {
         if other.at != view.at {
             diagnostic = diagnostic.related(other.at("id"), "in the round");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::grammar::Named;
+use super::super::units;
 use super::{Builder, View};
 use crate::plan::ids::{EndpointId, ProbeId, StepId};
 use crate::plan::model::{
@@ -212,7 +213,7 @@ impl<'t> Builder<'t, '_> {
             path: files.must("path"),
             at_least: files.whole("at_least").unwrap_or(1),
             younger_than: self.positive(files, "younger_than"),
-            bytes_at_least: files.count("bytes_at_least").map(|c| c.number),
+            bytes_at_least: files.count("bytes_at_least"),
         }))
     }
 
@@ -281,7 +282,7 @@ impl<'t> Builder<'t, '_> {
                 self.findings.push(
                     Diagnostic::error("wrong-value", at, format!("`{pointer}` is no JSON pointer"))
                         .label("does not start with `/`")
-                        .help(format!("write /{}", pointer.trim_start_matches("$.").replace('.', "/"))),
+                        .help(format!("write {}", units::pointer(pointer))),
                 );
             }
         }
@@ -291,23 +292,11 @@ impl<'t> Builder<'t, '_> {
     fn link(&mut self, view: View<'t>) -> Option<Link> {
         let direction = view.view("sqlite")?;
         let (from, to) = self.direction(direction)?;
-        let warn = view.count("warn");
-        if warn.is_some_and(|w| w.bytes) {
-            self.findings.push(
-                Diagnostic::error(
-                    "wrong-value",
-                    view.at("warn"),
-                    "a SQLite link is measured in changes, not in bytes",
-                )
-                .label("a size")
-                .help("write warn = 1000"),
-            );
-        }
         Some(Link {
             from,
             to,
             marker: view.maybe_flag("marker").unwrap_or(true),
-            warn: warn.map_or(WARN_CHANGES, |w| w.number),
+            warn: view.count("warn").unwrap_or(WARN_CHANGES),
             zero_for: view.duration("zero_for").unwrap_or_default(),
             except: view.strings("except"),
             reverse: view.flag("reverse"),
@@ -332,8 +321,8 @@ impl<'t> Builder<'t, '_> {
 
     fn tables(&mut self, view: View<'t>) -> Option<ProbeKind> {
         let (from, to) = self.direction(view)?;
-        let (include, exclude) = (view.strings("include"), view.strings("exclude"));
-        Some(ProbeKind::Tables(TablesProbe { from, to, include, exclude }))
+        let (include, except) = (view.strings("include"), view.strings("except"));
+        Some(ProbeKind::Tables(TablesProbe { from, to, include, except }))
     }
 
     /// From one endpoint to another one.

@@ -121,6 +121,8 @@ impl<'t> Builder<'t, '_> {
         let proof = self.proof(view, "proof", &id);
         let preflight = self.proof(view, "preflight", &id);
         let after = self.after(view, rollback);
+        // Where such a mark means nothing it is to be taken out, and marks nothing until then.
+        let acts = matches!(kind, StepKind::Manual { .. } | StepKind::Command(_) | StepKind::Sql { .. });
 
         Step {
             id: StepId::from(id),
@@ -139,7 +141,7 @@ impl<'t> Builder<'t, '_> {
             proof,
             preflight,
             holds_until: self.holds_until(view),
-            switch: view.flag("switch"),
+            switch: acts && view.flag("switch"),
             point_of_no_return: view.flag("point_of_no_return"),
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::super::secret::Template;
 use super::super::source::Place;
 use super::super::tree::{Node, Table, Value};
-use super::super::units::{self, Count};
+use super::super::units;
 use crate::clock::Timestamp;
 use crate::plan::model::CommandLine;
 
@@ -60,9 +60,9 @@ impl<'t> View<'t> {
         units::duration(self.get(key)?.text()?).ok()
     }
 
-    pub(in crate::plan) fn count(self, key: &str) -> Option<Count> {
+    pub(in crate::plan) fn count(self, key: &str) -> Option<u64> {
         match &self.get(key)?.value {
-            Value::Whole(n) => Some(Count { number: u64::try_from(*n).ok()?, bytes: false }),
+            Value::Whole(n) => u64::try_from(*n).ok(),
             Value::Text(text) => units::count(text).ok(),
             Value::Tainted(_)
             | Value::Real(_)

@@ -62,7 +62,7 @@ pub(super) static REPLICATION: Spec = Spec {
         ESTIMATE,
         may("sqlite", Kind::Table(&DIRECTION), "A link between two SQLite endpoints."),
         may("marker", Kind::Flag, "A row of ours travels it end to end; true unless said otherwise."),
-        may("warn", Kind::Count, "Alarm above this, in the link's own unit."),
+        may("warn", Kind::Changes, "Alarm above so many changes."),
         may("zero_for", Kind::Duration, "Caught up means zero for this long."),
         may("except", Kind::Texts, "Tables that need not travel it, by name."),
         may(
@@ -206,7 +206,7 @@ static TABLES: Spec = Spec {
         must("from", Kind::Ref(Named::Endpoint), "Held to be right."),
         must("to", Kind::Ref(Named::Endpoint), "Must be the same."),
         may("include", Kind::Texts, "Tables by name, with `*`; all where it is not given."),
-        may("exclude", Kind::Texts, "Tables left out, by name, with `*`."),
+        may("except", Kind::Texts, "Tables left out, by name, with `*`."),
         needs("strength", "a choice of strength", "every row is compared exactly; take it out"),
     ],
 };
@@ -280,6 +280,10 @@ static FILES: Spec = Spec {
         may("bytes_at_least", Kind::Count, "All together at least this large."),
     ],
 };
+
+/// What each kind of thing that is measured may be held to. Their keys are mixed up easily.
+pub(super) const EXPECTS: [(&str, &Spec); 3] =
+    [("command", &COMMAND_EXPECT), ("http", &HTTP_EXPECT), ("sql", &SQL_EXPECT)];
 
 static COMMAND_EXPECT: Spec = Spec {
     name: "`expect`",

@@ -57,6 +57,8 @@ pub(super) enum Kind {
     Duration,
     /// `1_000` or `64MiB`.
     Count,
+    /// `1_000`, never a size.
+    Changes,
     /// `+01:00`.
     Offset,
     /// A date and time with its offset.
@@ -120,6 +122,48 @@ pub(super) enum Names {
 impl Spec {
     pub(super) fn key(&self, name: &str) -> Option<&Key> {
         self.keys.iter().find(|k| k.name == name)
+    }
+
+    /// What a key belongs to that is an expectation, but none of what stands here.
+    pub(super) fn expected_of(&self, key: &str) -> Option<&'static str> {
+        let here = measured::EXPECTS.iter().any(|(_, spec)| std::ptr::eq(*spec, self));
+        measured::EXPECTS.iter().find(|(_, spec)| here && spec.key(key).is_some()).map(|(of, _)| *of)
+    }
+}
+
+impl Kind {
+    /// Whether a plan that is read without such a value may mean another thing: who follows whom, what is done to
+    /// which side. Without any other it means the same with a default.
+    pub(super) fn is_structure(self) -> bool {
+        match self {
+            Kind::Id
+            | Kind::Ref(_)
+            | Kind::Refs(_)
+            | Kind::RefsOrNone(_)
+            | Kind::Argv
+            | Kind::ArgvOr(_)
+            | Kind::Flag
+            | Kind::Choice(_)
+            | Kind::Table(_)
+            | Kind::Tables(_)
+            | Kind::Map(..)
+            | Kind::Needs(..) => true,
+            Kind::Text
+            | Kind::Secret
+            | Kind::Word
+            | Kind::Texts
+            | Kind::Duration
+            | Kind::Count
+            | Kind::Changes
+            | Kind::Offset
+            | Kind::Time
+            | Kind::TimeOrStart
+            | Kind::Whole(..)
+            | Kind::Number
+            | Kind::Json
+            | Kind::Address
+            | Kind::SshHost => false,
+        }
     }
 }
 

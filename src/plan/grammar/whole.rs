@@ -122,11 +122,18 @@ static IDENTITY: Spec = Spec {
     name: "an identity",
     one_of: &[],
     keys: &[
-        may("system", Kind::Text, "The system identifier that the server itself gives."),
+        may(
+            "system",
+            Kind::Text,
+            "The identifier that the system itself gives, as the start page shows it. SQLite: the id in its table \
+             cutover_identity (see `cutover convention`), device:inode of the file where it has none. Copies may \
+             share it: `row` is surer.",
+        ),
         may(
             "row",
             Kind::Table(&IDENTITY_ROW),
-            "A query and the one value that it must give: clones share identifiers.",
+            "A query and the one value that it must give, such as the name of the environment. Clones share \
+             identifiers; keep its table out of replication and comparisons with `except`.",
         ),
     ],
 };

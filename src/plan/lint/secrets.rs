@@ -16,13 +16,36 @@ const KEYS: &[&str] = &["authorization", "proxy-authorization", "cookie", "x-api
 const SECRET_WORDS: &[&str] =
     &["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "ACCESS_KEY", "PRIVATE_KEY"];
 
+/// Keys whose values may hold references.
+const TAKES_REFERENCES: &[&str] = &["get", "head", "post", "webhook", "path", "body"];
+
+const OF_A_VALUE: &str = "write ${env:NAME} or ${file:/run/secrets/name} in its place";
+const OF_A_COMMAND: &str = "take it out of the arguments, which everybody on the host can see: put `env = { NAME = \"${env:NAME}\" }` \
+                            beside the command, and let the program read NAME";
+const OF_A_VARIABLE: &str = "write ${env:NAME} or ${file:/run/secrets/name} in its place, and use the variable only in urls, headers, \
+                             bodies, paths and `env`: never among a command's arguments";
+const OF_A_TEXT: &str = "take it out: what stands here is shown and recorded; a program that needs it gets it in \
+                         `env = { NAME = \"${env:NAME}\" }`";
+
 /// Programs that use the agent's keys.
 const SSH: &[&str] = &["ssh", "scp", "sftp", "rsync"];
 
 impl Lint<'_> {
     pub(super) fn secrets(&mut self) {
         let mut found = Vec::new();
-        plain_secrets(self.atlas.root.table, &mut found);
+        for entry in &self.atlas.root.table.entries {
+            let table = entry.node.table();
+            match (entry.key.as_str(), table) {
+                ("vars", Some(vars)) => {
+                    vars.entries.iter().for_each(|e| plain_secret(&e.node, OF_A_VARIABLE, &mut found))
+                }
+                (_, Some(table)) => plain_secrets(table, &mut found),
+                (_, None) => {
+                    let items = entry.node.list().unwrap_or_default().iter();
+                    items.filter_map(Node::table).for_each(|table| plain_secrets(table, &mut found));
+                }
+            }
+        }
         for diagnostic in found {
             self.found(diagnostic);
         }
@@ -149,6 +172,7 @@ fn plain_secrets(table: &Table, found: &mut Vec<Diagnostic>) {
                         found.push(in_the_plan(
                             header.node.at,
                             &format!("the header `{}` stands in the plan", header.key),
+                            OF_A_VALUE,
                         ));
                     }
                 }
@@ -163,6 +187,7 @@ fn plain_secrets(table: &Table, found: &mut Vec<Diagnostic>) {
                         found.push(in_the_plan(
                             variable.node.at,
                             &format!("the value of `{}` stands in the plan", variable.key),
+                            OF_A_VALUE,
                         ));
                     }
                 }
@@ -172,16 +197,19 @@ fn plain_secrets(table: &Table, found: &mut Vec<Diagnostic>) {
                 for item in list {
                     match item.table() {
                         Some(inner) => plain_secrets(inner, found),
-                        None => plain_secret(item, found),
+                        None => plain_secret(item, OF_A_COMMAND, found),
                     }
                 }
             }
-            (_, _) => plain_secret(&entry.node, found),
+            (key, _) => {
+                let mend = if TAKES_REFERENCES.contains(&key) { OF_A_VALUE } else { OF_A_TEXT };
+                plain_secret(&entry.node, mend, found);
+            }
         }
     }
 }
 
-fn plain_secret(node: &Node, found: &mut Vec<Diagnostic>) {
+fn plain_secret(node: &Node, mend: &str, found: &mut Vec<Diagnostic>) {
     agent_socket(node, found);
     let written;
     let text = match &node.value {
@@ -198,12 +226,12 @@ fn plain_secret(node: &Node, found: &mut Vec<Diagnostic>) {
         | Value::Table(_) => return,
     };
     if password_in_url(text) {
-        found.push(in_the_plan(node.at, "a password stands in this address"));
+        found.push(in_the_plan(node.at, "a password stands in this address", mend));
     }
     let Some((name, value)) = text.strip_prefix("--").and_then(|t| t.split_once('=')) else { return };
     let name = name.to_ascii_uppercase().replace('-', "_");
     if !value.is_empty() && SECRET_WORDS.iter().any(|w| name.ends_with(w)) {
-        found.push(in_the_plan(node.at, "a secret stands among the arguments of a command"));
+        found.push(in_the_plan(node.at, "a secret stands among the arguments of a command", mend));
     }
 }
 
@@ -232,10 +260,10 @@ fn agent_socket(node: &Node, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn in_the_plan(at: Place, what: &str) -> Diagnostic {
+fn in_the_plan(at: Place, what: &str, mend: &str) -> Diagnostic {
     Diagnostic::error("plain-secret", at, format!("{what}, and a plan is shown, hashed and kept"))
         .label("a secret")
-        .help("write ${env:NAME} or ${file:/run/secrets/name} in its place, in a url, header, body or `env`")
+        .help(mend)
 }
 
 #[cfg(test)]

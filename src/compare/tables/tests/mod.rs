@@ -341,7 +341,7 @@ async fn tables_of_ours_and_those_not_asked_for_are_left_out_and_listed() {
          create virtual table search using fts5(body)",
     );
     pair.on_target("insert into cutover_marker values ('m', 1); insert into audit values (1)");
-    let request = Request { exclude: vec!["aud*".to_owned()], ..Request::default() };
+    let request = Request { except: vec!["aud*".to_owned()], ..Request::default() };
     let outcome = pair.compare_with(&request).await;
     assert_eq!(outcome.verdict(), Verdict::Same, "{outcome:?}");
     assert_eq!(outcome.tables.len(), 1);
@@ -362,11 +362,11 @@ async fn nothing_compared_is_never_the_same() {
     pair.on_source("create table t (a)").on_target("create table t (a)");
     for request in [
         Request { include: vec!["ordres".to_owned()], ..Request::default() },
-        Request { exclude: vec!["ordres".to_owned()], ..Request::default() },
+        Request { except: vec!["ordres".to_owned()], ..Request::default() },
     ] {
         assert!(not_proved(&pair.compare_with(&request).await).contains("\"ordres\" matches no table"));
     }
-    let request = Request { exclude: vec!["*".to_owned()], ..Request::default() };
+    let request = Request { except: vec!["*".to_owned()], ..Request::default() };
     assert_eq!(not_proved(&pair.compare_with(&request).await), "there is no table to compare");
     assert_eq!(pair.compare().await.verdict(), Verdict::Same, "an empty table is a table");
 }
