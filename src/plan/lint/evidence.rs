@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::diagnostic::Diagnostic;
 use super::Lint;
 use crate::plan::ids::{ProbeId, StepId};
-use crate::plan::model::{Probe, ProbeKind, Schedule, Step, StepKind, Strategy, WaitFor};
+use crate::plan::model::{Probe, ProbeKind, Schedule, Step, StepKind, Strategy, Undo, WaitFor};
 
 impl Lint<'_> {
     pub(super) fn evidence(&mut self) {
@@ -148,9 +148,12 @@ impl Lint<'_> {
                 );
                 continue;
             }
-            for (steps, whole) in
-                [(self.plan.steps.as_slice(), "the checklist"), (self.plan.rollback_steps(), "the way back")]
-            {
+            // The way back ends by lifting what was enforced before the switch.
+            let lifted =
+                |s: &Step| matches!(&s.undo, Some(Undo::Lift { controls }) if controls.contains(&control.id));
+            let by_itself = self.plan.steps.iter().any(lifted);
+            let back = if by_itself { &[] } else { self.plan.rollback_steps() };
+            for (steps, whole) in [(self.plan.steps.as_slice(), "the checklist"), (back, "the way back")] {
                 if !steps.is_empty() && !does(steps, false) {
                     self.found(
                         Diagnostic::warning(

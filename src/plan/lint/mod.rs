@@ -5,6 +5,7 @@
 //! reads the [`Plan`], and the atlas for places.
 
 mod evidence;
+mod identity;
 mod people;
 mod secrets;
 mod switch;
@@ -42,6 +43,7 @@ pub(super) fn check(
     let mut lint = Lint { plan, atlas, environment, folder, links, findings };
     lint.switch();
     lint.evidence();
+    lint.identity();
     lint.times();
     lint.people();
     lint.secrets();
