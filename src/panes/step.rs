@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
+use crate::engine::refusal::Refusal;
 use crate::engine::rules::{people, steps};
 use crate::engine::state::{Stage, Status, StepState, UndoStatus};
 use crate::plan::model::{Start, Step, StepKind, Undo};
@@ -220,10 +221,23 @@ fn below<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, slot: usize) 
                     "start it",
                 )));
             }
+            lines.extend(waits_to_begin(scene, step, slot));
         }
-        Status::Pending | Status::Done | Status::Skipped => {}
+        Status::Pending => lines.extend(waits_to_begin(scene, step, slot)),
+        Status::Done | Status::Skipped => {}
     }
     lines
+}
+
+/// What keeps a step from beginning whose turn it is: a system that has not proved what it is.
+fn waits_to_begin(scene: &Scene<'_>, step: &Step, slot: usize) -> Option<Words<'static>> {
+    people::may_start(scene.state).ok()?;
+    match steps::may_begin(scene.plan, scene.state, scene.readings, step, slot, scene.now) {
+        Err(Refusal::IdentityNotProved(which)) => {
+            Some(words(Role::Normal, "waits: ").and(Role::Warning, format!("{which} is not proved")))
+        }
+        Ok(()) | Err(_) => None,
+    }
 }
 
 fn running<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, lines: &mut Vec<Words<'a>>) {

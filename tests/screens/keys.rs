@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cutover::engine::reading::Facts;
 use cutover::panes::{Cockpit, Extra, Request, Seat};
 use cutover::ui::actions::Context;
 use cutover::ui::input::Event;
@@ -78,6 +79,22 @@ fn a_system_that_is_another_or_has_not_answered_keeps_a_run_from_starting() {
     assert!(hands.reads().contains("Type azure to start"), "{}", hands.reads());
     hands.press("enter");
     assert_eq!(hands.asked, [Request::Start { typed: "azure".into() }], "the word that stands there counts");
+}
+
+#[test]
+fn a_step_whose_turn_it_is_says_that_it_waits_for_an_identity() {
+    let mut night = Night::live();
+    let facts = Facts::Identity { system: "1".into(), row: Some("staging".into()) };
+    let text = "says it is staging, not production-dc1".into();
+    night.sees("identity:source", World::Says { pass: false, text, facts });
+    night.begin();
+    night.confirm("roll-call").pass(5);
+    let mut hands = Hands::on(night, LARGE);
+    let screen = hands.reads();
+    assert_eq!(screen.matches("waits: identity of source is not proved").count(), 1, "{screen}");
+    hands.night.sees("identity:source", night::same(0)).pass(60);
+    hands.feed();
+    assert!(!hands.reads().contains("is not proved"), "{}", hands.reads());
 }
 
 #[test]
