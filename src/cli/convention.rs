@@ -52,21 +52,19 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     };
     let before = installed(&conn).map_err(failed)?;
     install(&conn, &tables.iter().map(String::as_str).collect::<Vec<_>>()).map_err(failed)?;
-    let mut said = if before {
+    let head = if before {
         format!("{file} had the convention already; its tables and triggers are as they should be")
     } else {
         format!(
             "{file} has the convention now: the tables cutover_change, _identity, _marker, _session and _state"
         )
     };
-    for table in &tables {
-        said.push_str(&format!("\n  {table}: its changes are logged, and refused once a fence is sealed"));
-    }
-    for table in &keyless {
-        said.push_str(&format!(
-            "\n  {table}: left out, it has no primary key; a fence does not hold its writes"
-        ));
-    }
-    print::out(&said)?;
+    let followed =
+        tables.iter().map(|t| format!("  {t}: its changes are logged, and refused once a fence is sealed"));
+    let left_out = keyless
+        .iter()
+        .map(|t| format!("  {t}: left out, it has no primary key; a fence does not hold its writes"));
+    let said: Vec<String> = std::iter::once(head).chain(followed).chain(left_out).collect();
+    print::out(&said.join("\n"))?;
     Ok(Exit::Done)
 }

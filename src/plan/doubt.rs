@@ -116,7 +116,9 @@ impl Things {
             }
             Value::List(list) => {
                 self.places.push((node.at, thing));
-                list.iter().for_each(|item| self.parts(table, item, thing, depth + 1));
+                for item in list {
+                    self.parts(table, item, thing, depth + 1);
+                }
             }
             Value::Table(inner) => {
                 self.places.push((node.at, thing));

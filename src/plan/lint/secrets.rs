@@ -37,7 +37,9 @@ impl Lint<'_> {
             let table = entry.node.table();
             match (entry.key.as_str(), table) {
                 ("vars", Some(vars)) => {
-                    vars.entries.iter().for_each(|e| plain_secret(&e.node, OF_A_VARIABLE, &mut found))
+                    for variable in &vars.entries {
+                        plain_secret(&variable.node, OF_A_VARIABLE, &mut found);
+                    }
                 }
                 (_, Some(table)) => plain_secrets(table, &mut found),
                 (_, None) => {
