@@ -133,6 +133,10 @@ pub fn proof(
 }
 
 /// A step that this one follows, at any distance, and that was true and is not: nothing is proved on top of it.
+///
+/// On the way back a step may make untrue what had to hold until it has finished, as one does that turns a drained
+/// link round. After a resume in its middle that has not been measured and never can be: its own proof does not
+/// wait for it.
 fn not_true_before<'p>(plan: &'p Plan, state: &State, step: &Step) -> Option<&'p Step> {
     if state.reopened.is_empty() {
         return None;
@@ -143,8 +147,13 @@ fn not_true_before<'p>(plan: &'p Plan, state: &State, step: &Step) -> Option<&'p
         if !seen.insert(id) {
             continue;
         }
-        if let Some(before) = plan.slot(id).filter(|slot| state.reopened.contains(slot)) {
-            return plan.at_slot(before);
+        let goes_on_from =
+            |before: &Step| plan.is_rollback_step(&step.id) && before.holds_until.as_ref() == Some(&step.id);
+        let untrue = plan.slot(id).filter(|slot| state.reopened.contains(slot));
+        if let Some(before) =
+            untrue.and_then(|slot| plan.at_slot(slot)).filter(|before| !goes_on_from(before))
+        {
+            return Some(before);
         }
         open.extend(plan.step(id).into_iter().flat_map(|step| &step.after));
     }

@@ -1,14 +1,15 @@
 //! The way back and giving up, tested like the way forward.
 
-use super::driver::{Driver, at_switch_gate, command, fenced, plan};
+use super::driver::{Driver, at_switch_gate, command, fenced, good, good_seconds, plan, step, tcp};
 use crate::engine::effect::Effect;
 use crate::engine::event::{Ending, HoldCause, Leg, Outcome};
-use crate::engine::input::Intent;
+use crate::engine::input::{Input, Intent};
 use crate::engine::reading::FenceState;
+use crate::engine::readings::Readings;
 use crate::engine::refusal::Refusal;
 use crate::engine::rules::wayback::{Cost, way_back};
 use crate::engine::state::{Stage, Status, UndoStatus};
-use crate::plan::model::{CommandLine, Undo};
+use crate::plan::model::{CommandLine, StepKind, Undo, WaitFor};
 
 fn undoable(id: &str) -> crate::plan::model::Step {
     let mut it = command(id);
@@ -132,6 +133,40 @@ fn after_the_switch_the_rollback_phase_runs_and_the_source_opens_last() {
     d.intent(settle).unwrap();
     d.intent(Intent::Release).unwrap();
     assert_eq!(d.state.stage, Stage::Over(Ending::RolledBack));
+}
+
+#[test]
+fn after_a_resume_the_step_that_turns_a_drained_link_round_is_proved_and_lets_the_wait_go() {
+    let mut d = at_switch_gate();
+    let mut changed = d.plan.clone();
+    changed.probes.push(tcp("turned"));
+    let mut drained = step("drained", StepKind::Wait(WaitFor::CaughtUp(vec!["orders".into()])));
+    drained.holds_until = Some("turn".into());
+    let mut turn = command("turn");
+    (turn.after, turn.proof) = (vec!["drained".into()], Some("turned".into()));
+    for it in [&mut drained, &mut turn] {
+        it.phase = "rollback".into();
+    }
+    changed.rollback.as_mut().unwrap().steps = vec![drained, turn];
+    d.plan = changed.indexed();
+    d.read("turned", good());
+    d.go("go").unwrap();
+    d.end("switch", Outcome::Done).unwrap();
+    ask(&mut d);
+    d.go("rollback").unwrap();
+    d.end("open", Outcome::Failed { code: None }).unwrap();
+    good_seconds(&mut d, 4);
+    assert_eq!((d.status("drained"), d.status("turn")), (Status::Done, Status::Running));
+
+    d.readings = Readings::new(false);
+    d.input(Input::Resume { boot_id: "b2".into(), torn_bytes: 0 }).unwrap();
+    assert_eq!(d.status("drained"), Status::Proving);
+    d.input(Input::OperatorArrived { name: "maria".into(), account: "maria".into(), take: false }).unwrap();
+    d.intent(Intent::Release).unwrap();
+    d.end("turn", Outcome::Done).unwrap();
+    d.pass(1);
+    d.read("turned", good());
+    assert_eq!((d.status("turn"), d.status("drained")), (Status::Done, Status::Done));
 }
 
 #[test]
