@@ -20,14 +20,9 @@ const FORWARD: [(Class, usize); 6] = [
 ];
 const BACK: [(Class, usize); 3] = [(Class::Rollback, 4), (Class::Between, 1), (Class::Both, 1)];
 /// … and in the one move of the short tier.
-const FEW_FORWARD: [(Class, usize); 6] = [
-    (Class::Running, 2),
-    (Class::Append, 2),
-    (Class::Between, 1),
-    (Class::Both, 1),
-    (Class::Resume, 1),
-    (Class::Random, 1),
-];
+const FEW_FIRST: [(Class, usize); 2] = [(Class::Between, 1), (Class::Append, 2)];
+const FEW_FORWARD: [(Class, usize); 4] =
+    [(Class::Running, 2), (Class::Both, 1), (Class::Resume, 1), (Class::Random, 1)];
 const FEW_BACK: [(Class, usize); 2] = [(Class::Rollback, 1), (Class::Resume, 1)];
 /// The long tier has its numbers after so many moves, or it does not get them.
 const MOST_MOVES: u64 = 45;
@@ -59,12 +54,20 @@ fn killed_at_any_moment_a_move_loses_nothing_and_does_nothing_twice() {
     match (seed(), long()) {
         (Some(seed), _) => night(seed, turns_back(seed), bag(seed), each),
         (None, false) => {
-            // Back before the switch: the shortest move that goes both ways.
-            night(1, turns_back(1), Bag::new(&mut Seeded(1), &[], &FEW_FORWARD, &FEW_BACK), each);
-            let histogram = histogram.lock().unwrap();
-            for (class, _) in WANTED {
-                assert!(histogram.of(class) > 0, "{class:?} was never hit\n{}", histogram.text());
+            let missing = || {
+                let histogram = histogram.lock().unwrap();
+                WANTED.map(|(class, _)| class).into_iter().find(|class| histogram.of(*class) == 0)
+            };
+            // Back before the switch: the shortest move that goes both ways. One is enough, unless the machine is so
+            // busy that a moment of milliseconds is missed whenever it is aimed at.
+            for seed in [1, 4, 7] {
+                let bag = Bag::new(&mut Seeded(seed), &FEW_FIRST, &FEW_FORWARD, &FEW_BACK);
+                night(seed, turns_back(seed), bag, each);
+                if missing().is_none() {
+                    break;
+                }
             }
+            assert_eq!(missing(), None, "{}", histogram.lock().unwrap().text());
         }
         (None, true) => {
             let next = AtomicU64::new(0);

@@ -201,11 +201,13 @@ impl Prey<'_> {
         let mut before = Instant::now();
         self.until(|| {
             let now = tail.length();
-            if now > length && skip == 0 {
+            // Seen too late to be sure of it: the next one.
+            let certain = before.elapsed() < AT_APPEND / 2;
+            if now > length && skip == 0 && certain {
                 return Some(());
             }
             if now > length {
-                (length, skip) = (now, skip - 1);
+                (length, skip) = (now, skip.saturating_sub(1));
             }
             before = Instant::now();
             None
