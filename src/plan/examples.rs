@@ -1,4 +1,5 @@
-//! Lines that can be copied into a plan: what is written behind a key, for a key that is missing or wrong.
+//! Lines that can be copied into a plan: what is written behind a key that is missing or wrong, and what such a
+//! value is called.
 //!
 //! Owns one promise, which a test keeps for every key of the grammar: what is shown reads as TOML, and passes.
 
@@ -21,6 +22,34 @@ pub(super) fn line(path: &[String], key: &str, kind: Kind) -> String {
         }
         Kind::Json => format!("{} = {}", bare(&units::pointer(key)), value(key, kind)),
         _ => format!("{} = {}", bare(key), value(key, kind)),
+    }
+}
+
+/// What a kind is called.
+pub(super) fn noun(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text | Kind::Secret => "a text",
+        Kind::Word | Kind::Choice(_) => "a word",
+        Kind::Id | Kind::Ref(_) => "an id",
+        Kind::Refs(_) | Kind::RefsOrNone(_) => "an id or a list of ids",
+        Kind::Texts => "a text or a list of texts",
+        Kind::Argv => "a list of a program and its arguments",
+        Kind::Duration => "a duration",
+        Kind::Count => "a count or a size",
+        Kind::Changes => "a number of changes",
+        Kind::Offset => "an offset from UTC",
+        Kind::Time => "a time with its offset",
+        Kind::TimeOrStart => "a time or \"start\"",
+        Kind::Flag => "true or false",
+        Kind::Whole(..) => "a whole number",
+        Kind::Number => "a number",
+        Kind::Json => "a value that JSON can hold",
+        Kind::Address => "a host and port",
+        Kind::SshHost => "a host",
+        Kind::Table(_) | Kind::Map(..) => "a table",
+        Kind::Tables(_) => "a list of at least one table",
+        Kind::ArgvOr(_) => "a list of a program and its arguments, or a table",
+        Kind::Needs(..) => "not in this version",
     }
 }
 

@@ -358,7 +358,7 @@ impl Shape<'_> {
     }
 
     fn wrong(&mut self, node: &Node, key: &str, kind: Kind) {
-        let noun = expected(kind);
+        let noun = examples::noun(kind);
         let empty = node.list().is_some_and(<[Node]>::is_empty);
         let here = if empty { "an empty list" } else { node.what() };
         self.findings.push(
@@ -374,34 +374,6 @@ impl Shape<'_> {
 fn unused_keys(table: &Table, spec: &Spec) -> Vec<&'static str> {
     let known = spec.keys.iter().filter(|k| !matches!(k.kind, Kind::Needs(..)));
     known.map(|k| k.name).filter(|k| table.get(k).is_none()).collect()
-}
-
-/// What a kind is called.
-fn expected(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Text | Kind::Secret => "a text",
-        Kind::Word | Kind::Choice(_) => "a word",
-        Kind::Id | Kind::Ref(_) => "an id",
-        Kind::Refs(_) | Kind::RefsOrNone(_) => "an id or a list of ids",
-        Kind::Texts => "a text or a list of texts",
-        Kind::Argv => "a list of a program and its arguments",
-        Kind::Duration => "a duration",
-        Kind::Count => "a count or a size",
-        Kind::Changes => "a number of changes",
-        Kind::Offset => "an offset from UTC",
-        Kind::Time => "a time with its offset",
-        Kind::TimeOrStart => "a time or \"start\"",
-        Kind::Flag => "true or false",
-        Kind::Whole(..) => "a whole number",
-        Kind::Number => "a number",
-        Kind::Json => "a value that JSON can hold",
-        Kind::Address => "a host and port",
-        Kind::SshHost => "a host",
-        Kind::Table(_) | Kind::Map(..) => "a table",
-        Kind::Tables(_) => "a list of at least one table",
-        Kind::ArgvOr(_) => "a list of a program and its arguments, or a table",
-        Kind::Needs(..) => "not in this version",
-    }
 }
 
 fn list(words: &[&str]) -> String {
