@@ -81,7 +81,6 @@ fn a_row_altered_on_the_target_blocks_go_and_is_named() {
     assert_eq!(demo.users_are_on(), Side::Source);
     // Mended, it is compared again by itself, and the checklist ticks again.
     demo.does("mend", "Mend the target's rows");
-    demo.terminal.gone("row differs");
     demo.answers_alarms();
     demo.go();
     demo.terminal.shows("GO / NO-GO   Announce success");

@@ -24,7 +24,7 @@ pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
 }
 
 /// Those to answer first, raised before clear; then what is answered or clear.
-fn seen<'a>(scene: &Scene<'a>) -> Vec<(&'a AlarmId, &'a Alarm)> {
+pub(super) fn seen<'a>(scene: &Scene<'a>) -> Vec<(&'a AlarmId, &'a Alarm)> {
     let mut all: Vec<_> = scene.state.alarms.iter().collect();
     all.sort_by_key(|(_, alarm)| {
         (

@@ -7,7 +7,7 @@ use crate::plan::StepId;
 use crate::plan::model::Step;
 use crate::ui::actions::{Action, Context};
 
-use super::alarms::wants_answer;
+use super::alarms::{self, wants_answer};
 use super::cockpit::{Cockpit, Over, Seat, drives, mode_of, scene};
 use super::detail::Detail;
 use super::feed::Pulse;
@@ -199,12 +199,7 @@ impl Cockpit {
         if let Some(Item::Alarm(id)) = self.main.chosen() {
             return Some(id.clone());
         }
-        scene
-            .state
-            .raised_alarms()
-            .into_iter()
-            .find(|(_, alarm)| wants_answer(alarm))
-            .map(|(id, _)| id.clone())
+        alarms::seen(scene).into_iter().find(|(_, alarm)| wants_answer(alarm)).map(|(id, _)| id.clone())
     }
 
     /// The session that is selected, or the only one there is.

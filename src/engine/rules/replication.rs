@@ -39,8 +39,11 @@ pub fn caught_up(
     };
     let last = track.last.as_ref().map_or(since, |r| r.boot);
     let held = last.since(since);
-    if held < wanted || track.zero_held(probe, now.boot).is_none() {
+    if held < wanted {
         return Err(format!("at zero for {} of {}", seconds(held), seconds(wanted)));
+    }
+    if track.zero_held(probe, now.boot).is_none() {
+        return Err(format!("at zero for {}, and not looked at often enough", seconds(held)));
     }
     if link.marker {
         marker_came(lag.marker.as_ref(), side.map(|s| s.since))?;
