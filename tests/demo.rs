@@ -112,6 +112,7 @@ fn a_target_that_is_away_is_unknown_and_refuses_go() {
     demo.prepare();
     demo.does("take the", "Take the target away");
     demo.terminal.shows("? orders");
+    demo.terminal.shows("unknown: orders is");
     demo.go_is_refused();
     demo.terminal.shows("orders is unknown");
     demo.does("bring", "Bring the target back");

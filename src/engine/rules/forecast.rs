@@ -98,8 +98,9 @@ fn remaining(
         Status::Unknown => Err(format!("{} is unknown", step.id)),
         Status::Pending | Status::RetryAt(_) => {
             for link in links(step) {
-                let trend = readings.track(link).map(Track::trend);
-                if let (Some(probe), Some(Trend::Growing(_))) = (plan.probe(link), trend) {
+                let (Some(probe), Some(track)) = (plan.probe(link), readings.track(link)) else { continue };
+                let dark = matches!(track.verdict(probe, now.boot), Verdict::Unknown | Verdict::Stale);
+                if dark || matches!(track.trend(), Trend::Growing(_)) {
                     return Err(probe.title.clone());
                 }
             }
