@@ -2,7 +2,7 @@
 
 use crate::engine::event::AlarmId;
 use crate::engine::input::Intent;
-use crate::engine::state::{Status, StepState};
+use crate::engine::state::{Status, StepState, UndoStatus};
 use crate::plan::StepId;
 use crate::plan::model::Step;
 use crate::ui::actions::{Action, Context};
@@ -49,12 +49,19 @@ impl Cockpit {
             Action::Rollback => self.ask(Ask::Rollback),
             Action::Abort => self.ask(Ask::Abort),
             Action::Note => self.ask(Ask::Note),
-            Action::Skip | Action::Fail | Action::Stop | Action::Settle => {
+            Action::Settle => match self.step_for(&scene, Wants::Settle) {
+                Some((step, at)) => {
+                    let undo = at.undo == UndoStatus::Unknown;
+                    let ask = Ask::Settle { step: step.id.clone(), undo, happened: None };
+                    self.ask(ask);
+                }
+                None => self.refuse(action),
+            },
+            Action::Skip | Action::Fail | Action::Stop => {
                 let (wants, ask): (Wants, fn(StepId) -> Ask) = match action {
                     Action::Skip => (Wants::Skip, Ask::Skip),
                     Action::Fail => (Wants::Fail, Ask::Fail),
-                    Action::Stop => (Wants::Stop, Ask::Stop),
-                    _ => (Wants::Settle, |step| Ask::Settle { step, happened: None }),
+                    _ => (Wants::Stop, Ask::Stop),
                 };
                 match self.step_for(&scene, wants) {
                     Some((step, _)) => self.ask(ask(step.id.clone())),

@@ -28,8 +28,8 @@ pub(super) enum Ask {
     Fail(StepId),
     /// Why to leave it out.
     Skip(StepId),
-    /// How one knows that it happened, or that it did not.
-    Settle { step: StepId, happened: Option<bool> },
+    /// Whether it happened, or with `undo` whether it was taken back; then, how one knows.
+    Settle { step: StepId, undo: bool, happened: Option<bool> },
     /// The step's id, to stop it.
     Stop(StepId),
     /// Why to go back.
@@ -117,10 +117,10 @@ impl Prompt {
             Ask::Confirm(step) => Request::Intent(Intent::ConfirmStep { step, note: text }),
             Ask::Fail(step) => Request::Intent(Intent::FailStep { step, reason: text }),
             Ask::Skip(step) => Request::Intent(Intent::SkipStep { step, reason: text }),
-            Ask::Settle { step, happened: Some(happened) } => {
+            Ask::Settle { step, happened: Some(happened), .. } => {
                 Request::Intent(Intent::SettleStep { step, happened, reason: text })
             }
-            Ask::Settle { step, happened: None } => {
+            Ask::Settle { step, undo, happened: None } => {
                 let happened = match text.as_str() {
                     "yes" => true,
                     "no" => false,
@@ -129,7 +129,7 @@ impl Prompt {
                         return None;
                     }
                 };
-                *self = Prompt::new(Ask::Settle { step, happened: Some(happened) });
+                *self = Prompt::new(Ask::Settle { step, undo, happened: Some(happened) });
                 return None;
             }
             Ask::Stop(step) => Request::Intent(Intent::StopStep { step }),
@@ -155,14 +155,18 @@ impl Prompt {
             Ask::Confirm(step) => (format!("{step} is done. A note?"), "may stay empty"),
             Ask::Fail(step) => (format!("{step} could not be done: why?"), "goes on the record"),
             Ask::Skip(step) => (format!("Skip {step}: why?"), "goes on the record"),
-            Ask::Settle { step, happened: None } => {
-                (format!("Did {step} happen? yes or no"), "look first; nobody else knows")
-            }
-            Ask::Settle { step, happened: Some(true) } => {
-                (format!("{step} happened: how do you know?"), "goes on the record")
-            }
-            Ask::Settle { step, happened: Some(false) } => {
-                (format!("{step} did not happen: how do you know?"), "goes on the record")
+            Ask::Settle { step, undo, happened } => {
+                let sentence = match (undo, happened) {
+                    (false, None) => format!("Did {step} happen? yes or no"),
+                    (false, Some(true)) => format!("{step} happened: how do you know?"),
+                    (false, Some(false)) => format!("{step} did not happen: how do you know?"),
+                    (true, None) => format!("Was {step} taken back, or never there? yes or no"),
+                    (true, Some(true)) => format!("{step} is taken back: how do you know?"),
+                    (true, Some(false)) => format!("{step} is still in force: how do you know?"),
+                };
+                let hint =
+                    if happened.is_none() { "look first; nobody else knows" } else { "goes on the record" };
+                (sentence, hint)
             }
             Ask::Stop(step) => (format!("Type {step} to stop it"), "what it has changed stays changed"),
             Ask::Rollback => ("Go back: why?".to_owned(), "its own gate opens; nothing is done before GO"),
@@ -196,5 +200,22 @@ impl Prompt {
             Rect { x: area.x + 2, y: area.y + 1, width: area.width.saturating_sub(4), height: 1 },
             hint,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_settled_by_whether_it_happened_and_its_undo_by_whether_it_is_taken_back() {
+        let asks = |undo, happened| {
+            let ask = Ask::Settle { step: "fence".into(), undo, happened };
+            Prompt::new(ask).question().0
+        };
+        assert_eq!(asks(false, None), "Did fence happen? yes or no");
+        assert_eq!(asks(true, None), "Was fence taken back, or never there? yes or no");
+        assert_eq!(asks(true, Some(true)), "fence is taken back: how do you know?");
+        assert_eq!(asks(true, Some(false)), "fence is still in force: how do you know?");
     }
 }
