@@ -106,7 +106,7 @@ const TABLES: [(&str, &str); 3] = [
 ];
 
 /// Files that have grown too long. They may get shorter, not longer; the line goes when the file fits.
-const TOO_LONG: [(&str, usize); 2] = [("engine/rules/evidence.rs", 460), ("engine/state.rs", 460)];
+const TOO_LONG: [(&str, usize); 1] = [("engine/state.rs", 460)];
 
 /// What may lie at the top of the repository, besides files that begin with a dot.
 const TOP: [&str; 11] = [

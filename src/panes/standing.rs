@@ -9,8 +9,8 @@ use crate::clock::Now;
 use crate::engine::State;
 use crate::engine::reading::Verdict;
 use crate::engine::readings::Readings;
-use crate::engine::rules::evidence::{self, Evidence};
-use crate::engine::rules::validation;
+use crate::engine::rules::evidence::Evidence;
+use crate::engine::rules::{span, validation, worth};
 use crate::engine::state::{Status, UndoStatus};
 use crate::plan::model::{Probe, ProbeKind, Schedule, Severity, StepKind, WaitFor};
 use crate::plan::{Plan, ProbeId};
@@ -143,7 +143,7 @@ pub(crate) fn all(plan: &Plan, state: &State, readings: &Readings, now: Now) -> 
         .iter()
         .enumerate()
         .map(|(at, probe)| {
-            let mut evidence = evidence::of_probe(state, readings, probe, now.boot);
+            let mut evidence = worth::of_probe(state, readings, probe, now.boot);
             never_its_last_value(&mut evidence);
             let mut standing = standing(plan, state, readings, probe, &evidence);
             // What was compared and whose ground has moved is stale, whatever it said.
@@ -181,7 +181,7 @@ fn standing(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, seen
         };
     }
     // What a step waits for is looked at, whatever span it has otherwise.
-    if !evidence::in_span(plan, state, probe) && !is_waited_for(plan, state, &probe.id) {
+    if !span::is_wanted(plan, state, probe) {
         return Standing::Out;
     }
     if readings.track(&probe.id).is_none() || !is_due(plan, state, probe) {

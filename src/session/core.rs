@@ -20,7 +20,7 @@ use crate::engine::input::Input;
 use crate::engine::reading::Reading;
 use crate::engine::readings::Readings;
 use crate::engine::refusal::Refusal;
-use crate::engine::rules::evidence;
+use crate::engine::rules::span;
 use crate::engine::state::At;
 use crate::engine::{State, decide};
 use crate::journal::record::{self, RecordError};
@@ -174,7 +174,7 @@ impl Core {
     /// Which probes count now or are waited for. What was measured of the others is forgotten.
     pub fn wanted(&mut self) -> HashSet<ProbeId> {
         let (wanted, others): (Vec<_>, Vec<_>) =
-            self.plan.probes.iter().partition(|probe| evidence::is_wanted(&self.plan, &self.state, probe));
+            self.plan.probes.iter().partition(|probe| span::is_wanted(&self.plan, &self.state, probe));
         for probe in others {
             self.readings.forget(&probe.id);
         }

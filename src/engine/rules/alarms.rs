@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{countdown, evidence, forecast};
+use super::{countdown, forecast, span, worth};
 use crate::clock::Now;
 use crate::engine::State;
 use crate::engine::event::{AlarmId, Event};
@@ -55,7 +55,7 @@ fn wanted(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<(Ala
     let mut all: Vec<(AlarmId, Severity, String)> = plan
         .probes
         .iter()
-        .filter(|p| evidence::in_span(plan, state, p))
+        .filter(|p| span::in_span(plan, state, p))
         .filter_map(|p| of_probe(state, readings, p, now))
         .collect();
     for (slot, at) in state.steps.iter().enumerate() {
@@ -104,7 +104,7 @@ fn of_probe(
         let set = state.sides.get(&fence.endpoint).map(|side| side.since);
         track.last.as_ref().filter(|last| set.is_none_or(|set| last.at > set))?;
     }
-    let seen = evidence::of_probe(state, readings, probe, now.boot);
+    let seen = worth::of_probe(state, readings, probe, now.boot);
     let text = match seen.verdict {
         Verdict::Pass => {
             track.growing_since().filter(|since| now.boot.since(*since) >= GROWING_FOR)?;
@@ -131,5 +131,5 @@ fn looks(probe: &Probe, track: &Track) -> u32 {
 fn is_clear(plan: &Plan, state: &State, readings: &Readings, alarm: &AlarmId, now: Now) -> bool {
     let AlarmId::Probe(id) = alarm else { return true };
     plan.probe(id)
-        .is_none_or(|p| !evidence::in_span(plan, state, p) || readings.verdict(p, now.boot) == Verdict::Pass)
+        .is_none_or(|p| !span::in_span(plan, state, p) || readings.verdict(p, now.boot) == Verdict::Pass)
 }

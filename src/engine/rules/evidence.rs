@@ -2,20 +2,22 @@
 //!
 //! [`lines`] gathers it afresh; the sheet that a person decides on is drawn from it (`rules::gates`). A line's
 //! digest covers what it is worth, what is asked of it and the position at which it holds; never values and
-//! ages, which move by themselves.
+//! ages, which move by themselves. What a probe is worth by itself: `worth`; when it counts: `span`.
 
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::span::in_span;
+use super::worth::of_probe;
 use super::{replication, validation};
-use crate::clock::{Boot, Now};
+use crate::clock::Now;
 use crate::engine::State;
 use crate::engine::event::{AlarmId, FrozenLine, SheetLine};
-use crate::engine::reading::{Facts, FenceFacts, FenceState, Still, Verdict};
+use crate::engine::reading::Verdict;
 use crate::engine::readings::Readings;
-use crate::engine::state::{ROLLBACK_GATE, Side, Status};
-use crate::plan::model::{Gate, Probe, ProbeKind, Schedule, Section, Severity, StepKind, WaitFor};
+use crate::engine::state::{ROLLBACK_GATE, Status};
+use crate::plan::model::{Gate, Probe, ProbeKind, Schedule, Severity, StepKind, WaitFor};
 use crate::plan::{Plan, ProbeId, StepId};
 
 /// One thing that a gate rests on, as it is now.
@@ -313,128 +315,6 @@ pub fn alarm_name(id: &AlarmId) -> String {
         AlarmId::OutageBudget => "alarm:outage-budget".to_owned(),
         AlarmId::Window => "alarm:window".to_owned(),
         AlarmId::NoOperator => "alarm:no-operator".to_owned(),
-    }
-}
-
-/// Whether a probe counts now: the step that it counts since has finished, the one until which it counts has
-/// not. A preflight counts until its step begins.
-pub fn in_span(plan: &Plan, state: &State, probe: &Probe) -> bool {
-    // What has been true once and is not any more still counts.
-    let finished =
-        |id: &StepId| state.step(plan, id).is_some_and(|at| at.is_settled() || at.reopened.is_some());
-    if let ProbeKind::Fence(fence) = &probe.kind {
-        // From the moment it is set until the side is opened again, proved or not.
-        return state.sides.get(&fence.endpoint).is_some_and(|side| side.state != FenceState::Open);
-    }
-    probe.since.as_ref().is_none_or(finished) && !probe.until.as_ref().is_some_and(finished)
-}
-
-/// Whether a probe has to be looked at now: it counts, or a step waits for it. Everything else is left alone,
-/// since every look costs somebody's database something.
-pub fn is_wanted(plan: &Plan, state: &State, probe: &Probe) -> bool {
-    in_span(plan, state, probe)
-        || state
-            .running
-            .iter()
-            .filter(|&&slot| state.at_slot(slot).is_some_and(crate::engine::state::StepState::is_proving))
-            .filter_map(|&slot| plan.at_slot(slot))
-            .any(|step| step.proofs().any(|id| *id == probe.id))
-}
-
-/// What a probe is worth by itself, whoever asks.
-pub fn of_probe(state: &State, readings: &Readings, probe: &Probe, now: Boot) -> Evidence {
-    let track = readings.track(&probe.id);
-    let verdict = readings.verdict(probe, now);
-    let last = track.and_then(|t| t.last.as_ref());
-    let text = match last.map(|r| &r.result) {
-        None => "not measured yet".to_owned(),
-        Some(Ok(measure)) => measure.text.clone(),
-        Some(Err(why)) => why.to_string(),
-    };
-    let wrong = (verdict != Verdict::Pass).then(|| {
-        let what = match last.map(|r| &r.result) {
-            Some(Ok(m)) if verdict == Verdict::Fail => what_is_wrong(&m.facts, &m.text),
-            Some(Ok(_) | Err(_)) | None => verdict.word().to_owned(),
-        };
-        finding(probe.id.as_str(), &what)
-    });
-    let position = match last.map(|r| &r.result) {
-        Some(Ok(m)) => match &m.facts {
-            Facts::Fence(_) => fence_position(state, probe),
-            // What is compared again and again holds at another position each time, and that is no news.
-            Facts::Compared(c) => (probe.schedule == Schedule::OnDemand).then(|| c.positions.0.clone()),
-            Facts::Still(Still { baseline, .. }) => Some(baseline.chars().take(12).collect()),
-            Facts::Identity { system, .. } => Some(system.clone()),
-            Facts::Plain | Facts::Number { .. } | Facts::Lag(_) => None,
-        },
-        Some(Err(_)) | None => None,
-    };
-    Evidence {
-        id: probe.id.to_string(),
-        title: probe.title.clone(),
-        verdict,
-        bound: bound(probe),
-        position,
-        text,
-        age: track.and_then(|t| t.age(now)),
-        finding: wrong,
-        waived: None,
-    }
-}
-
-fn fence_position(state: &State, probe: &Probe) -> Option<String> {
-    let ProbeKind::Fence(target) = &probe.kind else { return None };
-    state.sides.get(&target.endpoint).and_then(|side: &Side| side.position.clone())
-}
-
-/// What exactly is wrong: what a waiver covers. Figures that go on moving are left out where the kind of wrong
-/// is the same; what names new objects is a new finding.
-fn what_is_wrong(facts: &Facts, text: &str) -> String {
-    match facts {
-        Facts::Still(still) => {
-            let mut all: Vec<String> =
-                still.findings.iter().map(|f| format!("{}\u{1f}{}", f.what, f.change)).collect();
-            all.sort();
-            all.join("\u{1e}")
-        }
-        Facts::Fence(FenceFacts { state, older, moved: rows, refused, .. }) => {
-            let sessions: Vec<&str> = older.iter().map(|s| s.id.as_str()).collect();
-            format!("{state:?} {sessions:?} {} {refused:?}", *rows > 0)
-        }
-        Facts::Compared(c) => {
-            let rows: Vec<String> =
-                c.named.iter().map(|d| format!("{} {} {}", d.table, d.key, d.kind)).collect();
-            format!("{} {rows:?}", c.differences)
-        }
-        Facts::Identity { system, row } => format!("{system} {row:?}"),
-        Facts::Lag(_) | Facts::Number { .. } => "over its bound".to_owned(),
-        Facts::Plain => text.to_owned(),
-    }
-}
-
-fn bound(probe: &Probe) -> String {
-    match &probe.kind {
-        ProbeKind::Link(link) => format!("behind by at most {}", link.warn),
-        ProbeKind::Fence(_) => "no write gets through".to_owned(),
-        ProbeKind::Tables(_) => "every row the same".to_owned(),
-        ProbeKind::Schema { .. }
-        | ProbeKind::Writes { .. }
-        | ProbeKind::Tree { .. }
-        | ProbeKind::Git { .. }
-        | ProbeKind::Unchanged(_) => "unchanged".to_owned(),
-        ProbeKind::Control(_) => "refuses".to_owned(),
-        ProbeKind::Identity { .. } => "is what it should be".to_owned(),
-        ProbeKind::Marker { .. } => "arrives".to_owned(),
-        ProbeKind::Command(_)
-        | ProbeKind::Http(_)
-        | ProbeKind::Tcp { .. }
-        | ProbeKind::Tls(_)
-        | ProbeKind::Dns(_)
-        | ProbeKind::Sql { .. }
-        | ProbeKind::Files(_) => match probe.section {
-            Section::Validation => "as expected".to_owned(),
-            Section::Replication | Section::Freeze | Section::Environment => "well".to_owned(),
-        },
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{evidence, replication, validation};
+use super::{replication, validation, worth};
 use crate::clock::{Boot, Now};
 use crate::engine::State;
 use crate::engine::event::{Event, Leg, Outcome};
@@ -213,7 +213,7 @@ fn broken(plan: &Plan, state: &State, readings: &Readings, step: &Step, now: Now
 fn bad_for_good(plan: &Plan, state: &State, readings: &Readings, id: &ProbeId, now: Now) -> Option<String> {
     let probe = plan.probe(id)?;
     let track = readings.track(id)?;
-    let seen = evidence::of_probe(state, readings, probe, now.boot);
+    let seen = worth::of_probe(state, readings, probe, now.boot);
     let definite = match seen.verdict {
         Verdict::Pass => false,
         Verdict::Stale => true,

@@ -4,7 +4,7 @@ use crate::clock::Boot;
 use crate::engine::State;
 use crate::engine::reading::{Facts, FenceState};
 use crate::engine::readings::Readings;
-use crate::engine::rules::evidence::in_span;
+use crate::engine::rules::span::in_span;
 use crate::plan::Plan;
 use crate::plan::model::{Probe, ProbeKind, TablesProbe};
 

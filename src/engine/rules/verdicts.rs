@@ -1,6 +1,6 @@
 //! Readings that cross a line become facts: good, bad, unknown; at zero for the whole window, or not any more.
 
-use super::{evidence, replication};
+use super::{replication, span, worth};
 use crate::clock::Now;
 use crate::engine::State;
 use crate::engine::event::Event;
@@ -13,9 +13,9 @@ use crate::plan::model::ProbeKind;
 pub(crate) fn changed(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<Event> {
     plan.probes
         .iter()
-        .filter(|probe| readings.track(&probe.id).is_some() && evidence::in_span(plan, state, probe))
+        .filter(|probe| readings.track(&probe.id).is_some() && span::in_span(plan, state, probe))
         .filter_map(|probe| {
-            let seen = evidence::of_probe(state, readings, probe, now.boot);
+            let seen = worth::of_probe(state, readings, probe, now.boot);
             let known = state.verdicts.get(&probe.id);
             let same = known.is_some_and(|k| k.verdict == seen.verdict && k.finding == seen.finding);
             (!same).then(|| Event::VerdictChanged {
