@@ -21,7 +21,7 @@ use std::time::Instant;
 use common::table::Table;
 use common::{cpu, median, ms, night, run, written};
 use cutover::clock::{Clock, boot_id};
-use cutover::engine::event::{Event, Leg, Mode, Outcome, RunStarted};
+use cutover::engine::event::{Event, Leg, Outcome};
 use cutover::journal::{Expected, Lock, RunFolder, Writer, record, verify};
 use cutover::plan::{Plan, StepId};
 use cutover::session::core::Core;
@@ -85,17 +85,7 @@ fn timed(what: impl FnOnce()) -> (f64, f64) {
 fn core(run: &Path, plan: Plan, start: &Start) -> Core {
     let folder = RunFolder::open(run).unwrap();
     let lock = Lock::take(&folder, Clock::system().now()).unwrap();
-    let started = RunStarted {
-        run: start.run.to_string(),
-        mode: Mode::Live,
-        plan: start.plan.clone(),
-        pins: start.pins.clone(),
-        operator: start.operator.clone(),
-        account: start.account.clone(),
-        host: "here".into(),
-        boot_id: boot_id().unwrap(),
-        version: env!("CARGO_PKG_VERSION").into(),
-    };
+    let started = start.begun("here".into(), boot_id().unwrap());
     Core::open(folder, lock, plan, &started, &start.run, |_, _| Clock::system()).unwrap()
 }
 

@@ -27,11 +27,7 @@ fn keys_alone_bring_the_demo_to_its_end() {
     demo.go();
     demo.terminal.shows("GO / NO-GO   Announce success");
     demo.go();
-    demo.terminal.shows("orders missing");
-    demo.ends(0);
-    demo.oracle().every_order_stands_once(Side::Target);
-    assert_eq!(demo.oracle().turns(), ["source", "target"]);
-    demo.oracle().both_the_same();
+    demo.is_over_on(Side::Target, &["source", "target"], 0);
     let said = demo.oracle().direct_write(Side::Source).unwrap_err();
     assert!(said.contains("fenced"), "{said}");
 }
@@ -43,11 +39,7 @@ fn turned_back_before_the_switch_nothing_has_moved() {
     demo.go();
     demo.end_the_price_job();
     demo.turn_back();
-    demo.terminal.shows("orders missing");
-    demo.ends(1);
-    demo.oracle().every_order_stands_once(Side::Source);
-    assert_eq!(demo.oracle().turns(), ["source"]);
-    demo.oracle().both_the_same();
+    demo.is_over_on(Side::Source, &["source"], 1);
 }
 
 #[test]
@@ -59,11 +51,7 @@ fn turned_back_after_the_switch_every_order_comes_back() {
     demo.go();
     demo.terminal.shows("GO / NO-GO   Announce success");
     demo.turn_back();
-    demo.terminal.shows("orders missing");
-    demo.ends(1);
-    demo.oracle().every_order_stands_once(Side::Source);
-    assert_eq!(demo.oracle().turns(), ["source", "target", "source"]);
-    demo.oracle().both_the_same();
+    demo.is_over_on(Side::Source, &["source", "target", "source"], 1);
 }
 
 #[test]
@@ -85,10 +73,7 @@ fn a_row_altered_on_the_target_blocks_go_and_is_named() {
     demo.go();
     demo.terminal.shows("GO / NO-GO   Announce success");
     demo.go();
-    demo.terminal.shows("orders missing");
-    demo.ends(0);
-    demo.oracle().every_order_stands_once(Side::Target);
-    demo.oracle().both_the_same();
+    demo.is_over_on(Side::Target, &["source", "target"], 0);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use cutover::clock::Clock;
 use cutover::engine::event::Mode;
 use cutover::plan::{Environment, Loaded, Overrides, load};
 use cutover::process::Detached;
-use cutover::session::folder::{self, PlanCopy, Start};
+use cutover::session::folder;
 use cutover::session::launch;
 
 /// Nothing here takes nearly so long; what does is broken.
@@ -122,20 +122,7 @@ pub fn read(plan: &Path) -> Loaded {
 pub fn run(dir: &Path, plan: &Path) -> PathBuf {
     let loaded = read(plan);
     let at = Clock::system().now().wall;
-    let start = Start {
-        run: folder::new_id(&Mode::Live, at, &loaded.plan.name).unwrap(),
-        mode: Mode::Live,
-        at,
-        operator: "maria".into(),
-        account: account(),
-        plan: loaded.plan.name.clone(),
-        pins: loaded.plan.pins.clone(),
-        root: loaded.root.clone(),
-        set: Vec::new(),
-    };
-    let base = std::fs::read_to_string(plan).unwrap();
-    let copy = PlanCopy { base: &base, overlays: Vec::new(), resolved: &loaded.resolved };
-    folder::create(&dir.join("runs"), &start, &copy).unwrap()
+    folder::make(&dir.join("runs"), &loaded, &[], Mode::Live, at, ("maria", &account())).unwrap()
 }
 
 /// Whom the machine takes us for: whoever began a run gets its keys without asking.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::cockpit::{Launched, Make};
 use super::exit::{Exit, Failure};
-use super::{plans, who};
+use super::who;
 use crate::clock::Clock;
 use crate::engine::event::Mode;
 use crate::plan::Loaded;
-use crate::session::folder::{self, Start};
+use crate::session::folder;
 use crate::session::launch::{self, LaunchError};
 use crate::session::runs;
 
@@ -38,20 +38,12 @@ pub(super) fn create(
     operator: &str,
 ) -> Result<PathBuf, Failure> {
     let at = Clock::system().now().wall;
-    let run = folder::new_id(&mode, at, &loaded.plan.name)
-        .map_err(|error| Failure::new(Exit::NotProved, format!("a run cannot be named: {error}")))?;
-    let start = Start {
-        run,
-        mode,
-        at,
-        operator: operator.to_owned(),
-        account: who::account(),
-        plan: loaded.plan.name.clone(),
-        pins: loaded.plan.pins.clone(),
-        root: loaded.root.clone(),
-        set: set.to_vec(),
-    };
-    Ok(folder::create(place, &start, &plans::copy(loaded))?)
+    Ok(folder::make(place, loaded, set, mode, at, (operator, &who::account()))?)
+}
+
+/// What is said of a place of runs that cannot be read.
+pub(super) fn unreadable(place: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
+    move |error| Failure::new(Exit::Journal, format!("{} cannot be read: {error}", place.display()))
 }
 
 /// This very program, wherever its file is by now.

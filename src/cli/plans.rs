@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use super::exit::{Exit, Failure};
 use super::print;
 use crate::plan::{Environment, Loaded, Overrides, load};
-use crate::session::folder::PlanCopy;
 
 /// A plan and what is changed in it.
 #[derive(Clone, Debug, clap::Args)]
@@ -45,15 +44,5 @@ impl PlanArgs {
     pub(super) fn read(&self) -> Result<Loaded, (Failure, String)> {
         load(&self.plan, &self.overrides(), &Environment::of_process())
             .map_err(|wrong| (Failure::new(Exit::Usage, ""), wrong.render(print::style())))
-    }
-}
-
-/// The texts of a plan as they are kept in a run: exactly what was read, not what stands in the files by now.
-pub(super) fn copy(loaded: &Loaded) -> PlanCopy<'_> {
-    let mut files = loaded.notes.sources.iter().filter(|source| source.path.is_some());
-    PlanCopy {
-        base: files.next().map_or("", |source| source.text.as_str()),
-        overlays: files.map(|source| source.text.as_str()).collect(),
-        resolved: &loaded.resolved,
     }
 }

@@ -74,9 +74,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
 /// What makes the next rehearsal of a plan.
 fn maker(args: &Args, loaded: Loaded, name: &str) -> Result<Make, Failure> {
     let place = open::place(args.place.as_ref())?;
-    let (number, _) = runs::rehearsals(&place, &loaded.plan.name, &loaded.plan.pins).map_err(|error| {
-        Failure::new(Exit::Journal, format!("{} cannot be read: {error}", place.display()))
-    })?;
+    let (number, _) =
+        runs::rehearsals(&place, &loaded.plan.name, &loaded.plan.pins).map_err(open::unreadable(&place))?;
     let mode = Mode::Rehearsal { number, speed: args.speed, grade: Grade::Simulated };
     Ok(open::maker(place, loaded, args.plan.set.clone(), mode, name.to_owned(), |_| Ok(())))
 }

@@ -78,7 +78,7 @@ fn open_runs(plan: &Plan) -> Result<Vec<String>, Failure> {
     let same = |run: &Summary| {
         run.started.as_ref().is_some_and(|it| it.plan == plan.name && it.mode == RunMode::Live)
     };
-    let all = runs::list(&place).unwrap_or_default();
+    let all = runs::list(&place).map_err(open::unreadable(&place))?;
     let open = all.iter().filter(|run| run.is_open() && same(run)).map(|run| {
         format!(
             "{} of a plan of this name is {}: go on with it (cutover run --resume {0}), or give it up there",
@@ -93,9 +93,7 @@ fn open_runs(plan: &Plan) -> Result<Vec<String>, Failure> {
 pub(super) fn page(loaded: &Loaded, path: &str, name: &str) -> Result<StartPage, Failure> {
     let plan = &loaded.plan;
     let place = open::place(None)?;
-    let (_, last) = runs::rehearsals(&place, &plan.name, &plan.pins).map_err(|error| {
-        Failure::new(Exit::Journal, format!("{} cannot be read: {error}", place.display()))
-    })?;
+    let (_, last) = runs::rehearsals(&place, &plan.name, &plan.pins).map_err(open::unreadable(&place))?;
     let blocks = not_live(loaded);
     let notes = loaded.notes.list.iter().filter(|note| note.level == Level::Warning);
     let mut cautions: Vec<String> = notes.map(|note| note.message.clone()).collect();

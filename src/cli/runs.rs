@@ -25,9 +25,7 @@ pub(super) struct Args {
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let place = open::place(args.place.as_ref())?;
-    let all = list(&place).map_err(|error| {
-        Failure::new(Exit::Journal, format!("{} cannot be read: {error}", place.display()))
-    })?;
+    let all = list(&place).map_err(open::unreadable(&place))?;
     if args.json {
         print::json(&all.iter().map(document).collect())?;
     } else if all.is_empty() {

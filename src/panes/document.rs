@@ -144,8 +144,8 @@ fn progress(scene: &Scene<'_>, step: &Step, at: &StepState, doc: &mut Doc) {
     }
     doc.plain("by", at.by.clone().unwrap_or_default());
     doc.plain("said", at.detail.clone());
-    let slot = scene.plan.slot(&step.id).unwrap_or_default();
-    let says = super::step::says(scene, step, at, slot);
+    let slot = scene.plan.slot(&step.id);
+    let says = slot.map_or_else(Vec::new, |slot| super::step::says(scene, step, at, slot));
     match &at.reopened {
         Some(why) if says.is_empty() => doc.fact("reopened", words(Role::Warning, why.clone())),
         Some(_) | None => {}

@@ -341,17 +341,8 @@ fn prepare(performer: &Performer, effects: &[Effect]) {
 }
 
 fn started(start: &Start) -> std::io::Result<RunStarted> {
-    Ok(RunStarted {
-        run: start.run.to_string(),
-        mode: start.mode,
-        plan: start.plan.clone(),
-        pins: start.pins.clone(),
-        operator: start.operator.clone(),
-        account: start.account.clone(),
-        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        boot_id: crate::clock::boot_id()?,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    })
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Ok(start.begun(host, crate::clock::boot_id()?))
 }
 
 /// When a rehearsal begins by its own clock: where its last record stands; a new one now, or when the plan's

@@ -22,10 +22,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::engine::event::Mode;
+use crate::engine::event::{Mode, RunStarted};
 use crate::journal::{FolderError, RunFolder, RunId};
+use crate::plan::Loaded;
 use crate::plan::model::Pins;
 
+const RANDOM: &str = "/dev/urandom";
 const START: &str = "start.json";
 const PLAN: &str = "plan";
 /// The plan's first file, as it was written.
@@ -58,15 +60,43 @@ pub struct Start {
     pub set: Vec<(String, String)>,
 }
 
-/// A plan as it is copied into a run.
+impl Start {
+    /// The run's first record, as the engine writes it that begins it on this host, in this boot.
+    pub fn begun(&self, host: String, boot_id: String) -> RunStarted {
+        RunStarted {
+            run: self.run.to_string(),
+            mode: self.mode,
+            plan: self.plan.clone(),
+            pins: self.pins.clone(),
+            operator: self.operator.clone(),
+            account: self.account.clone(),
+            host,
+            boot_id,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+/// A plan as it is copied into a run: exactly what was read, not what stands in the files by now.
 #[derive(Clone, Debug)]
-pub struct PlanCopy<'a> {
+struct PlanCopy<'a> {
     /// The text of its first file.
-    pub base: &'a str,
+    base: &'a str,
     /// The texts of its overlays, in order.
-    pub overlays: Vec<&'a str>,
+    overlays: Vec<&'a str>,
     /// What they resolve to.
-    pub resolved: &'a str,
+    resolved: &'a str,
+}
+
+impl<'a> PlanCopy<'a> {
+    fn of(loaded: &'a Loaded) -> PlanCopy<'a> {
+        let mut files = loaded.notes.sources.iter().filter(|source| source.path.is_some());
+        PlanCopy {
+            base: files.next().map_or("", |source| source.text.as_str()),
+            overlays: files.map(|source| source.text.as_str()).collect(),
+            resolved: &loaded.resolved,
+        }
+    }
 }
 
 /// Why a run's folder could not be made or used.
@@ -124,14 +154,43 @@ impl From<FolderError> for RunError {
     }
 }
 
+/// Makes the folder of a new run of a plan below `runs`, not begun: who starts it (`operator` as they say, `account`
+/// as the machine says), with what was given by `--set`.
+pub fn make(
+    runs: &Path,
+    loaded: &Loaded,
+    set: &[(String, String)],
+    mode: Mode,
+    at: Timestamp,
+    (operator, account): (&str, &str),
+) -> Result<PathBuf, RunError> {
+    let run = new_id(&mode, at, &loaded.plan.name).map_err(|error| RunError::File {
+        doing: "name a run with",
+        path: RANDOM.into(),
+        error,
+    })?;
+    let start = Start {
+        run,
+        mode,
+        at,
+        operator: operator.to_owned(),
+        account: account.to_owned(),
+        plan: loaded.plan.name.clone(),
+        pins: loaded.plan.pins.clone(),
+        root: loaded.root.clone(),
+        set: set.to_vec(),
+    };
+    create(runs, &start, &PlanCopy::of(loaded))
+}
+
 /// A name for a new run: its mode, when it starts, what it is about, and four letters.
-pub fn new_id(mode: &Mode, at: Timestamp, plan: &str) -> io::Result<RunId> {
+fn new_id(mode: &Mode, at: Timestamp, plan: &str) -> io::Result<RunId> {
     let letter = match mode {
         Mode::Live => 'L',
         Mode::Rehearsal { .. } => 'R',
     };
     let mut random = [0; 4];
-    File::open("/dev/urandom")?.read_exact(&mut random)?;
+    File::open(RANDOM)?.read_exact(&mut random)?;
     let tail: String =
         random.iter().filter_map(|b| LETTERS.get(usize::from(b % 31))).map(|b| char::from(*b)).collect();
     format!("{letter}-{}-{}-{tail}", at.compact(), slug(plan)).parse().map_err(io::Error::other)
@@ -155,7 +214,7 @@ fn slug(name: &str) -> String {
 }
 
 /// Makes the folder of a new run below `runs`, with its start and its copy of the plan, all synced.
-pub fn create(runs: &Path, start: &Start, plan: &PlanCopy<'_>) -> Result<PathBuf, RunError> {
+fn create(runs: &Path, start: &Start, plan: &PlanCopy<'_>) -> Result<PathBuf, RunError> {
     private_folder(runs)?;
     let path = runs.join(start.run.as_str());
     RunFolder::create(&path)?;

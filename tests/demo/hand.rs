@@ -137,6 +137,16 @@ impl Demo {
         self.answers_alarms();
     }
 
+    /// The run is over, and the shop is closed: every order stands once on this side, the sides took orders in these
+    /// turns, and both hold the same.
+    pub(crate) fn is_over_on(&mut self, side: Side, turns: &[&str], exit: u32) {
+        self.terminal.shows("orders missing");
+        self.ends(exit);
+        self.oracle().every_order_stands_once(side);
+        assert_eq!(self.oracle().turns(), turns);
+        self.oracle().both_the_same();
+    }
+
     /// Ends the shop, so that nothing moves any more.
     pub(crate) fn ends(&mut self, exit: u32) {
         self.terminal.pump(Duration::from_secs(1));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cutover::clock::{Boot, Clock, Timestamp};
 use cutover::engine::State;
 use cutover::engine::effect::Effect;
-use cutover::engine::event::{Decision, Event as Happened, Leg, Mode, Outcome, RunStarted};
+use cutover::engine::event::{Decision, Event as Happened, Leg, Mode, Outcome};
 use cutover::engine::input::{GateAnswer, Input, Intent, Report};
 use cutover::engine::reading::{
     Compared, Facts, FenceFacts, FenceState, Lag, LagUnit, MarkerSeen, Measure, Origin, Reading, SessionSeen,
@@ -24,7 +24,7 @@ use cutover::session::control::Message;
 use cutover::session::core::Core;
 use cutover::session::desk::Desk;
 use cutover::session::feed::{Feed, plan_of};
-use cutover::session::folder::{self, PlanCopy, Start};
+use cutover::session::folder;
 use cutover::session::helm::ConnectionId;
 use cutover::session::protocol::{Answer, Ask};
 use cutover::session::samples;
@@ -661,26 +661,14 @@ fn memory() -> TempDir {
 
 /// The folder of a run that nobody has taken up, and its plan.
 fn begun(runs: &Path) -> (PathBuf, Plan) {
-    static LOADED: OnceLock<(String, Loaded)> = OnceLock::new();
-    let (base, loaded) = LOADED.get_or_init(|| {
+    static LOADED: OnceLock<Loaded> = OnceLock::new();
+    let loaded = LOADED.get_or_init(|| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gates/plan.toml");
         let loaded = load(&path, &Overrides::default(), &Environment::of_process());
-        let loaded = loaded.unwrap_or_else(|wrong| panic!("{}", wrong.render(Style::default())));
-        (std::fs::read_to_string(&path).unwrap(), loaded)
+        loaded.unwrap_or_else(|wrong| panic!("{}", wrong.render(Style::default())))
     });
-    let start = Start {
-        run: folder::new_id(&Mode::Live, START, &loaded.plan.name).unwrap(),
-        mode: Mode::Live,
-        at: START,
-        operator: "maria".into(),
-        account: "ops".into(),
-        plan: loaded.plan.name.clone(),
-        pins: loaded.plan.pins.clone(),
-        root: loaded.root.clone(),
-        set: Vec::new(),
-    };
-    let copy = PlanCopy { base, overlays: Vec::new(), resolved: &loaded.resolved };
-    (folder::create(runs, &start, &copy).unwrap(), loaded.plan.clone())
+    let run = folder::make(runs, loaded, &[], Mode::Live, START, ("maria", "ops")).unwrap();
+    (run, loaded.plan.clone())
 }
 
 /// An engine that takes a run up as its process does, and what it sets going first.
@@ -689,17 +677,7 @@ fn engine(run: &Path, clock: &Clock) -> (Engine, Vec<Effect>) {
     let folder = RunFolder::open(run).unwrap();
     let lock = Lock::take(&folder, clock.now()).unwrap();
     let plan = plan_of(run, &start).unwrap().0;
-    let started = RunStarted {
-        run: start.run.to_string(),
-        mode: start.mode,
-        plan: start.plan.clone(),
-        pins: start.pins.clone(),
-        operator: start.operator.clone(),
-        account: start.account.clone(),
-        host: "here".into(),
-        boot_id: "boot".into(),
-        version: env!("CARGO_PKG_VERSION").into(),
-    };
+    let started = start.begun("here".into(), "boot".into());
     let mut core = Core::open(folder, lock, plan, &started, &start.run, |_, _| clock.clone()).unwrap();
     core.settle().unwrap();
     let first = core.commit().unwrap();

@@ -13,7 +13,7 @@ use cutover::engine::state::Status;
 use cutover::plan::{Environment, Overrides, load};
 use cutover::session::client::{Client, FromEngine, Hello};
 use cutover::session::feed::{Feed, Snapshot};
-use cutover::session::folder::{self, PlanCopy, Start};
+use cutover::session::folder;
 use cutover::session::launch;
 use cutover::session::protocol::Answer;
 
@@ -66,19 +66,8 @@ impl Small {
         let loaded = load(&file, &Overrides::default(), &Environment::of_process())
             .unwrap_or_else(|wrong| panic!("{}", wrong.summary()));
         let at = Clock::system().now().wall;
-        let start = Start {
-            run: folder::new_id(&Mode::Live, at, &loaded.plan.name).unwrap(),
-            mode: Mode::Live,
-            at,
-            operator: "you".into(),
-            account: "test".into(),
-            plan: loaded.plan.name.clone(),
-            pins: loaded.plan.pins.clone(),
-            root: loaded.root.clone(),
-            set: Vec::new(),
-        };
-        let copy = PlanCopy { base: &text, overlays: Vec::new(), resolved: &loaded.resolved };
-        let run = folder::create(&home.path().join("runs"), &start, &copy).unwrap();
+        let run =
+            folder::make(&home.path().join("runs"), &loaded, &[], Mode::Live, at, ("you", "test")).unwrap();
         Small { home, run, accepted: Arc::default(), refused: Arc::default() }
     }
 

@@ -12,7 +12,7 @@ use cutover::plan::{Environment, Overrides, load};
 use cutover::process::Detached;
 use cutover::session::client::{Client, ConnectError, FromEngine, Hello};
 use cutover::session::feed::{Feed, Snapshot};
-use cutover::session::folder::{self, PlanCopy, Start};
+use cutover::session::folder;
 use cutover::session::launch;
 use cutover::session::protocol::{Answer, Ask};
 
@@ -51,20 +51,7 @@ impl Run {
         let loaded = load(&plan, &Overrides::default(), &Environment::of_process())
             .unwrap_or_else(|wrong| panic!("{}", wrong.render(cutover::plan::Style::default())));
         let at = Clock::system().now().wall;
-        let start = Start {
-            run: folder::new_id(&mode, at, &loaded.plan.name).unwrap(),
-            mode,
-            at,
-            operator: "maria".into(),
-            account: "ops".into(),
-            plan: loaded.plan.name.clone(),
-            pins: loaded.plan.pins.clone(),
-            root: loaded.root.clone(),
-            set: Vec::new(),
-        };
-        let base = std::fs::read_to_string(&plan).unwrap();
-        let copy = PlanCopy { base: &base, overlays: Vec::new(), resolved: &loaded.resolved };
-        let path = folder::create(&tmp.path().join("runs"), &start, &copy).unwrap();
+        let path = folder::make(&tmp.path().join("runs"), &loaded, &[], mode, at, ("maria", "ops")).unwrap();
         Run { tmp, path }
     }
 

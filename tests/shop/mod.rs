@@ -38,7 +38,7 @@ use cutover::plan::{Environment, Overrides, StepId, load};
 use cutover::process::Detached;
 use cutover::session::client::{Client, FromEngine, Hello};
 use cutover::session::feed::{Following, Snapshot};
-use cutover::session::folder::{self, PlanCopy, Start};
+use cutover::session::folder;
 use cutover::session::launch;
 use cutover::session::protocol::{Answer, Ask};
 
@@ -123,19 +123,7 @@ impl Shop {
         let loaded = load(plan, &overrides, &Environment::of_process())
             .unwrap_or_else(|wrong| panic!("{}", wrong.summary()));
         let at = Clock::system().now().wall;
-        let start = Start {
-            run: folder::new_id(&Mode::Live, at, &loaded.plan.name).unwrap(),
-            mode: Mode::Live,
-            at,
-            operator: "you".into(),
-            account: "test".into(),
-            plan: loaded.plan.name.clone(),
-            pins: loaded.plan.pins.clone(),
-            root: loaded.root.clone(),
-            set,
-        };
-        let copy = PlanCopy { base: "", overlays: Vec::new(), resolved: &loaded.resolved };
-        folder::create(&self.home.path().join("runs"), &start, &copy).unwrap()
+        folder::make(&self.home.path().join("runs"), &loaded, &set, Mode::Live, at, ("you", "test")).unwrap()
     }
 
     /// Where the world, the plan and the runs are.
