@@ -193,6 +193,8 @@ impl Cockpit {
         if feed.state.is_over() && !self.end_shown {
             self.end_shown = true;
             self.page = Page::Ending;
+            // The engine has left because it is over, and the page says so.
+            self.line = None;
         }
         // What was said while nobody vouched for the run is said no more once somebody does.
         let was_gone = self.feed.as_ref().is_some_and(|old| old.contact.gone.is_some());

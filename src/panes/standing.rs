@@ -11,7 +11,7 @@ use crate::engine::reading::Verdict;
 use crate::engine::readings::Readings;
 use crate::engine::rules::evidence::Evidence;
 use crate::engine::rules::{span, validation, worth};
-use crate::engine::state::{Status, UndoStatus};
+use crate::engine::state::{Status, StepState, UndoStatus};
 use crate::plan::model::{Probe, ProbeKind, Schedule, Severity, StepKind, WaitFor};
 use crate::plan::{Plan, ProbeId};
 use crate::ui::format;
@@ -146,6 +146,13 @@ pub(crate) fn all(plan: &Plan, state: &State, readings: &Readings, now: Now) -> 
             let mut evidence = worth::of_probe(state, readings, probe, now.boot);
             never_its_last_value(&mut evidence);
             let mut standing = standing(plan, state, readings, probe, &evidence);
+            // After a restart nobody has looked at it again, and nobody will: what the record says of it stands.
+            if standing == Standing::Past
+                && readings.track(&probe.id).is_none()
+                && let Some(recorded) = asked_for(plan, state, probe).last()
+            {
+                evidence.text.clone_from(&recorded.detail);
+            }
             // What was compared and whose ground has moved is stale, whatever it said.
             if standing == Standing::Well
                 && let Err(why) = validation::still_holds(plan, state, readings, probe)
@@ -184,11 +191,12 @@ fn standing(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, seen
     if !span::is_wanted(plan, state, probe) {
         return Standing::Out;
     }
-    if readings.track(&probe.id).is_none() || !is_due(plan, state, probe) {
-        return Standing::NotYet;
-    }
-    if seen.verdict == Verdict::Pass && is_past(plan, state, probe) {
+    let looked_at = readings.track(&probe.id).is_some();
+    if (seen.verdict == Verdict::Pass || !looked_at) && is_past(plan, state, probe) {
         return Standing::Past;
+    }
+    if !looked_at || !is_due(plan, state, probe) {
+        return Standing::NotYet;
     }
     match seen.verdict {
         Verdict::Pass => Standing::Well,
@@ -225,13 +233,17 @@ fn is_due(plan: &Plan, state: &State, probe: &Probe) -> bool {
 
 /// Every step that asked for it has been relied on to the end.
 fn is_past(plan: &Plan, state: &State, probe: &Probe) -> bool {
-    let mut asked = plan
-        .steps
+    let mut asked = asked_for(plan, state, probe).peekable();
+    probe.schedule == Schedule::OnDemand && asked.peek().is_some() && asked.all(|at| at.latched)
+}
+
+/// The steps that check it.
+fn asked_for<'a>(plan: &'a Plan, state: &'a State, probe: &'a Probe) -> impl Iterator<Item = &'a StepState> {
+    plan.steps
         .iter()
         .zip(&state.steps)
         .filter(|(step, _)| matches!(&step.kind, StepKind::Check(ids) if ids.contains(&probe.id)))
-        .peekable();
-    probe.schedule == Schedule::OnDemand && asked.peek().is_some() && asked.all(|(_, at)| at.latched)
+        .map(|(_, at)| at)
 }
 
 fn is_waived(state: &State, evidence: &Evidence) -> bool {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::engine::reading::Verdict;
-use crate::engine::readings::Trend;
-use crate::engine::rules::replication;
+use crate::engine::readings::{Track, Trend};
+use crate::engine::rules::replication::{self, Missing};
 use crate::engine::rules::sensed::{self, Proof};
 use crate::engine::state::StepState;
 use crate::plan::ProbeId;
@@ -93,27 +93,24 @@ fn zero_wait<'a>(scene: &Scene<'a>, links: &'a [ProbeId]) -> Words<'a> {
             continue;
         };
         let Some(seen) = scene.seen(id) else { continue };
-        let track = scene.readings.track(id);
-        let trend = track.map_or(Trend::Unclear, crate::engine::readings::Track::trend);
-        let held =
-            track.and_then(|t| Some(t.last.as_ref()?.boot.since(t.zero_since?))).unwrap_or(Duration::ZERO);
-        let needs = match (seen.evidence.verdict, trend) {
-            (Verdict::Stale | Verdict::Unknown, _)
-            | (_, Trend::Growing(_) | Trend::Steady | Trend::Unclear) => None,
-            (_, Trend::Zero) if held >= link.zero_for => {
-                // At zero for long enough: something else is missing, and only words tell what.
+        let trend = scene.readings.track(id).map_or(Trend::Unclear, Track::trend);
+        let needs = match why {
+            _ if matches!(seen.evidence.verdict, Verdict::Stale | Verdict::Unknown) => None,
+            Missing::Time { held, wanted } => Some(wanted.saturating_sub(held)),
+            Missing::Behind(_) | Missing::Zero | Missing::Reading => match trend {
+                Trend::Zero => Some(link.zero_for),
+                Trend::Draining(drains) => Some(drains + link.zero_for),
+                Trend::Growing(_) | Trend::Steady | Trend::Unclear => None,
+            },
+            Missing::Fence(_) | Missing::Looks(_) | Missing::Marker(_) => {
+                // Time alone does not bring it, and only words tell what is missing.
                 let why = match seen.evidence.verdict {
                     Verdict::Fail => seen.evidence.text.clone(),
-                    _ if track.is_some_and(|t| t.zero_held(probe, scene.now.boot).is_none()) => {
-                        "more looks at zero".to_owned()
-                    }
-                    _ => why,
+                    Verdict::Pass | Verdict::Stale | Verdict::Unknown => why.to_string(),
                 };
                 other = Some((seen.standing.call(), format!("{}: {why}", probe.title)));
                 None
             }
-            (_, Trend::Zero) => Some(link.zero_for.saturating_sub(held)),
-            (_, Trend::Draining(drains)) => Some(drains + link.zero_for),
         };
         left = left.zip(needs).map(|(a, b)| a.max(b));
         let role = super::replication::call(scene, seen).role(Role::Normal);

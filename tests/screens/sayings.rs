@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use cutover::engine::Event;
 use cutover::engine::event::Outcome;
-use cutover::engine::input::Intent;
+use cutover::engine::input::{Input, Intent};
+use cutover::engine::readings::Readings;
+use cutover::engine::rules::replication::{Missing, caught_up};
 use cutover::engine::state::{Stage, Status};
 use cutover::panes::words;
+use cutover::plan::model::ProbeKind;
 
 use crate::night::hands::Hands;
 use crate::night::{self, Night};
@@ -281,4 +284,31 @@ fn sentences_of_the_journal_stand_by_themselves() {
     let first = night.journal.iter().flat_map(|record| &record.events).next().unwrap();
     assert!(matches!(first, Event::RunStarted(_)));
     assert!(says(first).starts_with("run|started, you drive|"), "{}", says(first));
+}
+
+#[test]
+fn what_was_compared_before_the_freeze_stays_said_when_the_engine_was_restarted() {
+    let mut night = crate::live_quiet();
+    night.readings = Readings::new(false);
+    night.put(Input::Resume { boot_id: "b2".into(), torn_bytes: 0 }).unwrap();
+    let mut hands = Hands::on(night, LARGE);
+    let screen = hands.reads();
+    assert!(screen.contains("1 held before"), "{screen}");
+    assert!(screen.contains("rows, before 128 of 128 tables the same"), "{screen}");
+}
+
+#[test]
+fn a_step_that_waits_for_zero_says_what_is_missing_and_promises_no_time_that_is_not_its_own() {
+    let mut night = crate::live_wrong();
+    let link = night.plan.probes.iter().find(|p| p.id.as_str() == "billing").unwrap().clone();
+    let ProbeKind::Link(asked) = &link.kind else { panic!("billing is a link") };
+    night.sees("billing", night::World::Behind { rows: 0, each_second: 0 });
+    night.pass(1);
+    // At zero for a second only; but its source's fence is not proved, and that is what is missing.
+    let missing = caught_up(&night.plan, &night.state, &night.readings, &link, asked, night.now).unwrap_err();
+    assert_eq!(missing, Missing::Fence("source".into()));
+    let mut hands = Hands::on(night, LARGE);
+    let screen = hands.reads();
+    assert!(screen.contains("billing: source is fenced, and that is not"), "{screen}");
+    assert!(!screen.contains("of zero on"), "{screen}");
 }

@@ -328,6 +328,6 @@ fn caught_up(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, now
     {
         line.verdict = Verdict::Fail;
         line.finding = Some(finding(&line.id, "not caught up"));
-        line.text = why;
+        line.text = why.to_string();
     }
 }

@@ -47,7 +47,8 @@ pub(crate) fn zeros(plan: &Plan, state: &State, readings: &Readings, now: Now) -
                     marker,
                 });
             }
-            (Err(because), true) if is_definite(readings, probe, now) => {
+            (Err(missing), true) if is_definite(readings, probe, now) => {
+                let because = missing.to_string();
                 events.push(Event::ZeroLost { link: probe.id.clone(), because });
             }
             (Ok(_), true) | (Err(_), _) => {}
