@@ -97,7 +97,7 @@ impl Bag {
         self.forward.insert(0, class);
     }
 
-    /// Missed: it is aimed at again, after everything else.
+    /// Missed: it is aimed at again, after everything else on the way that the run is on now.
     pub(super) fn again(&mut self, class: Class, back: bool) {
         if back { &mut self.back } else { &mut self.forward }.insert(0, class);
     }

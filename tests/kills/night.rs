@@ -83,8 +83,9 @@ pub(super) fn night(seed: u64, turns_back: TurnsBack, mut bag: Bag, mut each: im
             aim = bag.draw(back);
             bag.again(Class::Resume, back);
         }
-        let was_back = back;
         let (over, struck) = live(&shop, &mut person, aim, &mut rng);
+        let body = Body::examine(&run, watcher.seen());
+        back = matches!(body.state.stage, Stage::Back(_));
         if let Some(struck) = struck {
             println!(
                 "seed {seed}, engine {life}, aimed at {:?}, hit {}: {}",
@@ -95,13 +96,11 @@ pub(super) fn night(seed: u64, turns_back: TurnsBack, mut bag: Bag, mut each: im
             if let Some(aim) = aim.filter(|aim| *aim != struck.aimed || !struck.hit) {
                 misses += 1;
                 if misses < MOST_MISSES {
-                    bag.again(aim, was_back);
+                    bag.again(aim, back);
                 }
             }
         }
-        let body = Body::examine(&run, watcher.seen());
         assert!(body.verdict.acknowledged >= Some(person.accepted), "{} was accepted", person.accepted);
-        back = matches!(body.state.stage, Stage::Back(_));
         if over || body.state.is_over() {
             break;
         }

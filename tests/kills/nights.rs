@@ -19,10 +19,11 @@ const FORWARD: [(Class, usize); 6] = [
     (Class::Random, 1),
 ];
 const BACK: [(Class, usize); 3] = [(Class::Rollback, 4), (Class::Between, 1), (Class::Both, 1)];
-/// … and in the one move of the short tier.
-const FEW_FIRST: [(Class, usize); 2] = [(Class::Between, 1), (Class::Append, 2)];
+/// … and in the one move of the short tier: what needs a command that runs comes first, while every command is
+/// still to come.
+const FEW_FIRST: [(Class, usize); 2] = [(Class::Between, 1), (Class::Both, 2)];
 const FEW_FORWARD: [(Class, usize); 4] =
-    [(Class::Running, 2), (Class::Both, 1), (Class::Resume, 1), (Class::Random, 1)];
+    [(Class::Running, 2), (Class::Append, 2), (Class::Resume, 1), (Class::Random, 1)];
 const FEW_BACK: [(Class, usize); 2] = [(Class::Rollback, 1), (Class::Resume, 1)];
 /// The long tier has its numbers after so many moves, or it does not get them.
 const MOST_MOVES: u64 = 45;
