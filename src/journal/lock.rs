@@ -17,6 +17,10 @@ use super::folder::{FolderError, RunFolder};
 use crate::clock::{Now, Timestamp};
 
 const LOCK: &str = "lock";
+/// A holder that has died lets go of the lock when its last thread, and any child between fork and exec, has closed
+/// its descriptors. Looked for so often, with a pause between: two seconds in all.
+const LOOKS_AT_THE_DEAD: u32 = 400;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The right to append, given back when dropped.
 #[derive(Debug)]
@@ -91,10 +95,23 @@ impl From<FolderError> for LockError {
     }
 }
 
+impl Holder {
+    /// Whether it runs no more: what is left of its hold ends by itself.
+    fn is_gone(&self) -> bool {
+        // Its state follows its name, which stands in parentheses and may hold anything.
+        let state = |stat: &str| stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
+        match std::fs::read_to_string(format!("/proc/{}/stat", self.pid)) {
+            Ok(stat) => matches!(state(&stat), Some('Z' | 'X')),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+    }
+}
+
 impl Lock {
-    /// Takes the lock, or says at once who has it.
+    /// Takes the lock, or says who has it: at once, unless they have just died.
     pub fn take(folder: &RunFolder, now: Now) -> Result<Lock, LockError> {
         let file = folder.open_ours(LOCK, OFlags::RDWR | OFlags::CREATE)?;
+        Lock::settled(folder)?;
         if !try_lock(folder, &file, FlockOperation::NonBlockingLockExclusive)? {
             let run = folder.path().to_owned();
             return Err(LockError::Held { run, holder: read_holder(&file) });
@@ -113,6 +130,17 @@ impl Lock {
         // Shared, so that two who ask at once do not take each other for the holder.
         let free = try_lock(folder, &file, FlockOperation::NonBlockingLockShared)?;
         Ok(if free { LockState::Free } else { LockState::Held(read_holder(&file)) })
+    }
+
+    /// The same, once a holder that has died has let go.
+    pub fn settled(folder: &RunFolder) -> Result<LockState, FolderError> {
+        for _ in 0..LOOKS_AT_THE_DEAD {
+            match Lock::state(folder)? {
+                LockState::Held(Some(holder)) if holder.is_gone() => thread::sleep(PAUSE),
+                state => return Ok(state),
+            }
+        }
+        Lock::state(folder)
     }
 }
 
@@ -175,6 +203,26 @@ mod tests {
         drop(lock);
         assert_eq!(Lock::state(&folder).unwrap(), LockState::Free);
         Lock::take(&folder, now).unwrap();
+    }
+
+    #[test]
+    fn a_holder_that_has_died_is_waited_for_while_what_it_left_is_closed() {
+        let (_tmp, folder) = folder();
+        let now = Clock::system().now();
+        // The descriptor of a dead process, still open in a child of it that has not got further yet.
+        let mut died = std::process::Command::new("true").spawn().unwrap();
+        let left = folder.open_ours(LOCK, OFlags::RDWR | OFlags::CREATE).unwrap();
+        flock(&left, FlockOperation::NonBlockingLockExclusive).unwrap();
+        died.wait().unwrap();
+        left.write_all_at(format!("{} 1 boot\n", died.id()).as_bytes(), 0).unwrap();
+        assert!(matches!(Lock::state(&folder), Ok(LockState::Held(Some(_)))));
+        let closes = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(100));
+            drop(left);
+        });
+        assert_eq!(Lock::settled(&folder).unwrap(), LockState::Free);
+        Lock::take(&folder, now).unwrap();
+        closes.join().unwrap();
     }
 
     #[test]

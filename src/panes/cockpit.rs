@@ -345,7 +345,7 @@ impl Cockpit {
         let screen = canvas.area();
         self.screen = (screen.width, screen.height);
         let Some(regions) = layout::regions(screen) else { return layout::too_small(canvas) };
-        if let Some(start) = &self.start {
+        if let Some(start) = &mut self.start {
             start.draw(canvas, now);
             notice::keys_only(canvas, &self.keys, regions.last, self.context());
             return;

@@ -193,6 +193,8 @@ impl Cockpit {
                 }
             }
             Some(Action::Back) => return vec![Request::Quit { held: false }],
+            Some(Action::PageUp) => start.turn(false),
+            Some(Action::PageDown) => start.turn(true),
             _ => start.press(press),
         }
         Vec::new()

@@ -86,13 +86,16 @@ pub(super) struct Start {
     pub(super) page: StartPage,
     field: Field,
     wrong: Option<String>,
+    /// The first line that is seen, and how many are.
+    top: usize,
+    shown: usize,
     /// The word was typed; the run is being made.
     pub(super) begun: bool,
 }
 
 impl Start {
     pub(super) fn new(page: StartPage) -> Start {
-        Start { page, field: Field::default(), wrong: None, begun: false }
+        Start { page, field: Field::default(), wrong: None, top: 0, shown: 0, begun: false }
     }
 
     pub(super) fn press(&mut self, press: KeyPress) {
@@ -140,7 +143,7 @@ impl Start {
         self.field.clear();
     }
 
-    pub(super) fn draw(&self, canvas: &mut Canvas<'_>, now: Now) {
+    pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, now: Now) {
         let screen = canvas.area();
         let mode = canvas.mode();
         let glyphs = canvas.glyphs();
@@ -154,31 +157,58 @@ impl Start {
         canvas.line_right(width, 0, 22, &clock.0);
 
         let area = Rect { x: 0, y: 2, width, height: screen.height.saturating_sub(6) };
-        let narrow = screen.height < 24;
-        let room = area.width.saturating_sub(3);
-        let mut y = area.y;
+        let lines = self.lines(glyphs, screen.height < 24, area.width.saturating_sub(3));
+        // Whatever does not fit is said to be there: nobody starts past a warning that was below the edge.
+        let scrolls = lines.len() > usize::from(area.height);
+        let shown = usize::from(area.height.saturating_sub(u16::from(scrolls)));
+        let top = self.top.min(lines.len().saturating_sub(shown));
+        for (y, line) in (area.y..area.bottom()).zip(lines.iter().skip(top).take(shown)) {
+            match line {
+                Line::Head(title) => {
+                    canvas.head(Rect { y, height: 1, ..area }, title, &[], false);
+                }
+                Line::Words(line) => {
+                    canvas.line(area.x + 2, y, area.width.saturating_sub(3), &line.0);
+                }
+                Line::Empty => {}
+            }
+        }
+        if scrolls {
+            let place = format!("{}-{} of {} lines  ", top + 1, (top + shown).min(lines.len()), lines.len());
+            let line = words(Role::Dim, place).and(Role::KeyName, "pgup pgdn").and(Role::Dim, " the others");
+            canvas.line(area.x + 2, area.bottom().saturating_sub(1), area.width.saturating_sub(3), &line.0);
+        }
+        drop(lines);
+        (self.top, self.shown) = (top, shown);
+        self.draw_entry(canvas, screen);
+    }
+
+    /// The page from top to end; where there is little room, only what may stop somebody, without heads.
+    fn lines<'a>(&'a self, glyphs: &Glyphs, narrow: bool, room: u16) -> Vec<Line<'a>> {
+        let mut out = Vec::new();
         for Part { title, lines, weighs } in self.parts(glyphs) {
             if lines.is_empty() || (narrow && !weighs) {
                 continue;
             }
-            // Where there is little room, only what may stop somebody is said, without heads.
-            if !narrow && y < area.bottom() {
-                canvas.head(Rect { y, height: 1, ..area }, title, &[], false);
-                y += 1;
-            }
-            for (label, text) in
-                lines.iter().filter(|(label, _)| !narrow || !SMALL_PRINT.contains(&label.as_str()))
-            {
-                for line in hang(label, LABEL, text, room, if narrow { 1 } else { 2 }) {
-                    if y < area.bottom() {
-                        canvas.line(area.x + 2, y, room, &line.0);
-                        y += 1;
-                    }
+            if !narrow {
+                if !out.is_empty() {
+                    out.push(Line::Empty);
                 }
+                out.push(Line::Head(title));
             }
-            y += u16::from(!narrow);
+            let said =
+                lines.into_iter().filter(|(label, _)| !narrow || !SMALL_PRINT.contains(&label.as_str()));
+            out.extend(
+                said.flat_map(|(label, text)| hang(&label, LABEL, &text, room, MOST_LINES)).map(Line::Words),
+            );
         }
-        self.draw_entry(canvas, screen);
+        out
+    }
+
+    /// Goes through a page that is longer than the screen.
+    pub(super) fn turn(&mut self, down: bool) {
+        let page = self.shown.saturating_sub(1).max(1);
+        self.top = if down { self.top + page } else { self.top.saturating_sub(page) };
     }
 
     fn draw_entry(&self, canvas: &mut Canvas<'_>, screen: Rect) {
@@ -300,6 +330,13 @@ impl Start {
     }
 }
 
+/// A line of the page.
+enum Line<'a> {
+    Head(&'static str),
+    Words(Words<'a>),
+    Empty,
+}
+
 /// A part of the page: its head, its lines by label, and whether it may stop somebody.
 struct Part<'a> {
     title: &'static str,
@@ -307,6 +344,8 @@ struct Part<'a> {
     weighs: bool,
 }
 
+/// A text is cut after so many lines.
+const MOST_LINES: usize = 4;
 /// Columns of a label before its text.
 const LABEL: u16 = 16;
 /// What is left out on a small screen.

@@ -79,7 +79,7 @@ impl std::error::Error for LaunchError {}
 /// Starts the engine of a run and waits until it can be spoken to. `exe` is this program.
 pub fn engine(exe: &Path, run: &Path) -> Result<Detached, LaunchError> {
     let folder = RunFolder::open(run).map_err(LaunchError::Folder)?;
-    if let LockState::Held(holder) = Lock::state(&folder).map_err(LaunchError::Folder)? {
+    if let LockState::Held(holder) = Lock::settled(&folder).map_err(LaunchError::Folder)? {
         return Err(LaunchError::Held(holder));
     }
     let log = run.join(LOG);

@@ -363,8 +363,8 @@ pub const TABLE: &[Binding] = &[
     row("gate.down", A::Down, GATE, &["down", "j"], "To the evidence below."),
     row("gate.top", A::Top, GATE, &["home"], "To the worst evidence."),
     row("gate.bottom", A::Bottom, GATE, &["end"], "To the last evidence."),
-    row("page-up", A::PageUp, READ.and(GATE), &["pgup"], "A page up."),
-    row("page-down", A::PageDown, READ.and(GATE), &["pgdn"], "A page down."),
+    row("page-up", A::PageUp, READ.and(GATE).and(START), &["pgup"], "A page up."),
+    row("page-down", A::PageDown, READ.and(GATE).and(START), &["pgdn"], "A page down."),
     row("focus.next", A::FocusNext, PANES.and(GATE), &["tab"], "To the next pane."),
     row("focus.previous", A::FocusPrevious, PANES.and(GATE), &["shift-tab"], "To the pane before."),
     // The terminal.
