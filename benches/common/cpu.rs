@@ -26,7 +26,7 @@ impl Cpu {
 /// Runs a command to its end.
 pub fn of(command: &mut Command) -> Cpu {
     let name = command.get_program().display().to_string();
-    let child = command.spawn().unwrap_or_else(|why| panic!("{name} cannot be started: {why}"));
+    let child = command.spawn().unwrap_or_else(|why| panic!("{name} cannot be started ({why}): install it"));
     until_end(child)
 }
 

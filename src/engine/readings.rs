@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::reading::{Facts, FenceState, Lag, Measure, Origin, Reading, Verdict};
 use crate::clock::Boot;
-use crate::plan::ProbeId;
 use crate::plan::model::{Probe, ProbeKind, Schedule};
+use crate::plan::{Plan, ProbeId};
 
 /// How many samples of a link are kept for its trend.
 const TREND: usize = 120;
@@ -67,14 +67,22 @@ impl Readings {
         Readings { tracks: HashMap::new(), simulated_counts: rehearsal }
     }
 
-    /// Takes a reading in. One that is older than what is known is left out.
-    pub fn apply(&mut self, reading: Reading) {
+    /// Takes a reading in. One that is older than what is known is left out. What was so before a gap in the looking
+    /// counts for nothing after it: nobody knows what was between.
+    pub fn apply(&mut self, plan: &Plan, reading: Reading) {
         if reading.source == Origin::Simulated && !self.simulated_counts {
             return;
         }
         let track = self.tracks.entry(reading.probe.clone()).or_default();
         if track.last.as_ref().is_some_and(|last| last.boot > reading.boot) {
             return;
+        }
+        let silent = |last: &Reading| {
+            plan.probe(&reading.probe).is_some_and(|probe| Track::is_stale(probe, last.boot, reading.boot))
+        };
+        if track.last.as_ref().is_some_and(silent) {
+            (track.good_since, track.zero_since, track.growing_since) = (None, None, None);
+            track.zero_samples = 0;
         }
         let good = matches!(&reading.result, Ok(m) if m.pass);
         if track.was_open() && !is_open(&reading) {
@@ -93,6 +101,11 @@ impl Readings {
             track.last_measured = Some(reading.clone());
         }
         track.last = Some(reading);
+    }
+
+    /// Whether nothing has been measured yet.
+    pub fn is_empty(&self) -> bool {
+        self.tracks.is_empty()
     }
 
     /// Forgets a probe that nobody needs now: once it counts again, it is unknown until it has been measured.

@@ -45,6 +45,9 @@ pub(super) fn text(scene: &Scene<'_>) -> String {
             Cost::Free => "free".to_owned(),
             Cost::Lossless { .. } => "lossless".to_owned(),
             Cost::Rows { behind, .. } => format!("costs {}", format::counted(*behind, "row", "rows")),
+            Cost::Everything { since } => {
+                format!("costs every row that the target took since {}", scene.hour_minute(*since))
+            }
             Cost::Unknown { because } => format!("unknown: {because}"),
             Cost::Closed { because } => format!("closed: {because}"),
         };

@@ -25,6 +25,7 @@ fn word(scene: &Scene<'_>) -> (Call, String) {
         Cost::Rows { behind, .. } => {
             (Call::Caution, format!("costs {}", format::counted(*behind, "row", "rows")))
         }
+        Cost::Everything { .. } => (Call::Caution, "costs every new row".to_owned()),
         Cost::Unknown { .. } => (Call::Caution, "unknown".to_owned()),
         Cost::Closed { .. } => (Call::None, "closed".to_owned()),
     }
@@ -82,6 +83,10 @@ fn meaning<'a>(scene: &Scene<'a>) -> Words<'a> {
             let rows = format::counted(*behind, "row", "rows");
             words(Role::Caution, format!("{rows} of {} are not on the source", title(link)))
         }
+        Cost::Everything { since } => words(
+            Role::Caution,
+            format!("every row that the target took since {} is lost", scene.hour_minute(*since)),
+        ),
         Cost::Unknown { because } => {
             words(Role::Caution, "nobody knows what it costs: ").and(Role::Caution, because.clone())
         }

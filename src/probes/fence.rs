@@ -200,6 +200,15 @@ fn name(session: &SessionSeen) -> (String, &str) {
     (line(&session.application, 40), &session.id)
 }
 
+/// What is said of a side that a run is to fence and that takes no writes before it does.
+pub(crate) fn fenced_before(since: Option<Timestamp>) -> String {
+    let since = since.map_or_else(String::new, |at| format!(" since {}", at.rfc3339()));
+    format!(
+        "takes no writes{since}, and nothing of this run stopped them: a move may have ended here already \
+         (`cutover runs` lists them). A step `fence = {{ endpoint = \"…\", open = true }}` opens it"
+    )
+}
+
 /// The state of a fence in the words of readings.
 pub(crate) fn state(fence: Fence) -> FenceState {
     match fence {

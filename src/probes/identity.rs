@@ -7,9 +7,10 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::endpoint::{Lane, unmeasured};
+use super::fence::fenced_before;
 use super::look::{Context, Look};
 use super::words::line;
-use crate::databases::{Identity, Value};
+use crate::databases::{Fence, Identity, Value};
 use crate::engine::reading::{Facts, Measure, Unmeasured};
 use crate::plan::EndpointId;
 use crate::plan::model;
@@ -40,19 +41,35 @@ pub(super) async fn look(look: &mut Look<'_>, endpoint: &EndpointId) -> Result<M
     Ok(Measure { pass, text, facts: Facts::Identity { system: found.system, row: said } })
 }
 
+/// What a plan expects of a system before a run of it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Something of the plan rests on its log of changes.
+    pub followed: bool,
+    /// It takes writes: the plan stops them.
+    pub open: bool,
+}
+
 /// What a system says it is before a run begins, or why nothing may begin against it: it is another, it does not
-/// answer, or it has no log of changes though the plan `follows` it. Ends within `timeout`.
+/// answer, or it is not as it is `expected`. Ends within `timeout`.
 pub async fn ready(
     ctx: &Context,
     endpoint: &EndpointId,
-    follows: bool,
+    expected: Expected,
     timeout: Duration,
 ) -> Result<String, String> {
     let mut asked = Look::new(ctx, timeout, None);
     let answers = async {
         let measure = look(&mut asked, endpoint).await?;
-        if measure.pass && follows {
+        if measure.pass && expected.followed {
             asked.database(endpoint)?.position().await.map_err(unmeasured)?;
+        }
+        if measure.pass && expected.open {
+            let stands = asked.database(endpoint)?.fence_state().await.map_err(unmeasured)?;
+            if stands.fence != Fence::Open {
+                let text = format!("{}, and {}", measure.text, fenced_before(stands.since));
+                return Ok(Measure { pass: false, text, ..measure });
+            }
         }
         Ok(measure)
     };

@@ -183,7 +183,7 @@ impl Core {
 
     /// Takes a reading in. What follows from it is decided by the next [`Core::settle`].
     pub fn measured(&mut self, reading: Reading) {
-        self.readings.apply(reading);
+        self.readings.apply(&self.plan, reading);
     }
 
     /// Decides an input. What it leads to is one record, gone into the batch; its number is given back.

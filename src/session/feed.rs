@@ -4,6 +4,7 @@
 //! has; whoever draws takes the newest [`Snapshot`], and what came between is dropped. Writes nothing, so
 //! a watcher costs the operator nothing. Knows no sockets.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -13,14 +14,15 @@ use std::time::Duration;
 
 use super::folder::{self, RunError};
 use super::samples::{self, Sample};
-use crate::clock::Clock;
+use crate::clock::{Boot, Clock};
 use crate::engine::State;
 use crate::engine::event::Mode;
 use crate::engine::readings::Readings;
+use crate::engine::rules::span;
 use crate::journal::record::{self, Entry};
 use crate::journal::{Contact, Follower, Head, Lock, LockState, RunFolder, Verdict};
 use crate::plan::secret::Missing;
-use crate::plan::{Environment, Plan, load_copy};
+use crate::plan::{Environment, Plan, ProbeId, load_copy};
 
 /// How often the files are looked at: the reading of one short line.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -97,6 +99,8 @@ pub struct Feed {
     beyond: Arc<Vec<Arc<Entry>>>,
     follower: Follower,
     samples: samples::Reader,
+    /// The probes that counted, or were waited for, after the last record.
+    wanted: HashSet<ProbeId>,
     rehearsal: bool,
     clock: Clock,
     last: Option<(Head, Contact, bool)>,
@@ -118,6 +122,7 @@ impl Feed {
             beyond: Arc::default(),
             follower,
             samples: samples::Reader::new(run),
+            wanted: HashSet::new(),
             rehearsal: start.mode != Mode::Live,
             clock: Clock::system(),
             last: None,
@@ -171,11 +176,17 @@ impl Feed {
         });
         let came = !new.is_empty();
         if came {
-            let state = Arc::make_mut(&mut self.state);
             for entry in &new {
+                let state = Arc::make_mut(&mut self.state);
                 for event in &entry.events {
                     state.apply(&self.plan, entry.at, event);
                 }
+                if !self.readings.is_empty() {
+                    self.begin_to_count(entry.at.boot);
+                }
+            }
+            if self.readings.is_empty() {
+                self.wanted = self.wanted();
             }
             let entries = Arc::make_mut(&mut self.entries);
             entries.extend(new);
@@ -207,6 +218,26 @@ impl Feed {
         came || changed || self.damage.is_some()
     }
 
+    /// As the engine does, forgets what was measured of a probe before it began to count: until it is looked at
+    /// again, nobody knows. What has stopped counting stays to be read.
+    fn begin_to_count(&mut self, at: Boot) {
+        let wanted = self.wanted();
+        let before = |id: &ProbeId| {
+            self.readings.track(id).and_then(|track| track.last.as_ref()).is_some_and(|last| last.boot < at)
+        };
+        let begun: Vec<&ProbeId> = wanted.difference(&self.wanted).filter(|id| before(id)).collect();
+        if !begun.is_empty() {
+            let readings = Arc::make_mut(&mut self.readings);
+            begun.into_iter().for_each(|id| readings.forget(id));
+        }
+        self.wanted = wanted;
+    }
+
+    fn wanted(&self) -> HashSet<ProbeId> {
+        let wanted = self.plan.probes.iter().filter(|probe| span::is_wanted(&self.plan, &self.state, probe));
+        wanted.map(|probe| probe.id.clone()).collect()
+    }
+
     /// What stands behind the head when no engine is alive any more.
     fn look_beyond(&mut self) {
         let mut found = Vec::new();
@@ -222,7 +253,7 @@ impl Feed {
 
     fn follow_samples(&mut self) -> bool {
         let mut changed = false;
-        let (readings, clock) = (&mut self.readings, &mut self.clock);
+        let (plan, readings, clock) = (&self.plan, &mut self.readings, &mut self.clock);
         let rehearsal = self.rehearsal;
         let polled = self.samples.poll(|sample| {
             changed = true;
@@ -231,7 +262,7 @@ impl Feed {
                     *readings = Arc::new(Readings::new(rehearsal));
                     *clock = clock_of(engine, rehearsal);
                 }
-                Sample::Reading(reading) => Arc::make_mut(readings).apply(reading),
+                Sample::Reading(reading) => Arc::make_mut(readings).apply(plan, reading),
             }
         });
         if let Err(error) = polled {

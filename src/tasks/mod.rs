@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 use self::executor::Executor;
 use self::sampler::Sampler;
 use self::simulator::Simulator;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::databases::Position;
 use crate::engine::State;
 use crate::engine::effect::Effect;
@@ -64,6 +64,8 @@ pub struct Attempt {
 /// What the record already says when a performer begins; nothing in a new run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
+    /// When the run began; `None` while that is not on record.
+    pub began: Option<Timestamp>,
     /// Tries that were set going and have no end on record.
     pub running: Vec<Attempt>,
     /// Digests of baselines.
@@ -85,6 +87,7 @@ impl Known {
             slots.filter_map(|(slot, _)| plan.at_slot(slot)).map(|step| step.id.clone()).collect()
         };
         Known {
+            began: state.started,
             running: state.running(plan).map(|(step, number, leg)| Attempt { step, number, leg }).collect(),
             baselines: state.baselines.clone(),
             sides: state

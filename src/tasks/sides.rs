@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::executor::{Ended, Hand};
+use crate::clock::Timestamp;
 use crate::databases::{
     Census, Database, Error, Fence, FenceSpec, FenceState as Stands, Position, ProbeWrite, SessionId,
     SessionInfo,
@@ -55,7 +56,7 @@ pub(super) async fn fence(hand: &Hand, target: &FenceTarget) -> Ended {
         Ok(database) => database,
         Err(why) => return Ended::failed(why),
     };
-    if let Err(ended) = writable(database.as_ref(), target).await {
+    if let Err(ended) = writable(hand, database.as_ref(), target).await {
         return ended;
     }
     let spec = fence_spec(target);
@@ -84,10 +85,18 @@ pub(super) async fn fence(hand: &Hand, target: &FenceTarget) -> Ended {
     Ended::done(format!("fenced, {} ended{left}", counted(ended, "session")))
 }
 
-/// A probe write that fails before the fence is set would prove nothing after it.
-async fn writable(database: &dyn Database, target: &FenceTarget) -> Result<(), Ended> {
+/// A probe write that fails before the fence is set would prove nothing after it, and neither would one that is never
+/// tried since somebody else has fenced the side before this run.
+async fn writable(hand: &Hand, database: &dyn Database, target: &FenceTarget) -> Result<(), Ended> {
     let stands =
         database.fence_state().await.map_err(|why| Ended::new(Outcome::NotStarted, why.to_string()))?;
+    let before = |since: Timestamp| hand.setup.known.began.is_some_and(|began| since < began);
+    if stands.fence != Fence::Open
+        && hand.setup.plan.begins_open(&target.endpoint)
+        && stands.since.is_none_or(before)
+    {
+        return Err(Ended::new(Outcome::NotStarted, fence::fenced_before(stands.since)));
+    }
     let (Fence::Open, Some(sql)) = (stands.fence, &target.probe_write) else { return Ok(()) };
     match database.probe_write(sql, fence::ACCOUNT).await {
         Ok(ProbeWrite::Succeeded) => Ok(()),

@@ -328,14 +328,17 @@ impl Night {
             World::Says { pass, text, facts } => Ok(Measure { pass, text, facts }),
             World::Behind { rows, .. } => Ok(self.lag(probe, rows.cast_unsigned())),
         };
-        self.readings.apply(Reading {
-            probe: probe.clone(),
-            at: self.now.wall,
-            boot: self.now.boot,
-            took_ms: 40,
-            source: Origin::Measured,
-            result,
-        });
+        self.readings.apply(
+            &self.plan,
+            Reading {
+                probe: probe.clone(),
+                at: self.now.wall,
+                boot: self.now.boot,
+                took_ms: 40,
+                source: Origin::Measured,
+                result,
+            },
+        );
     }
 
     fn lag(&mut self, probe: &ProbeId, behind: u64) -> Measure {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use cutover::clock::Clock;
 use cutover::databases::sqlite::convention;
 use cutover::engine::effect::Effect;
 use cutover::engine::event::{Leg, Outcome};
@@ -211,6 +212,22 @@ async fn a_probe_write_that_fails_before_the_fence_stops_it() {
         .query_row("select fence from cutover_state", [], |r| r.get(0))
         .unwrap();
     assert_eq!(fence, "open");
+}
+
+#[tokio::test]
+async fn a_side_that_somebody_else_has_fenced_before_is_no_fence_of_this_run() {
+    let (folder, _path) = folder();
+    let mut earlier = folder.begin();
+    earlier.perform("stop");
+    assert_eq!(earlier.end().await.outcome, Outcome::Done);
+    drop(earlier);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let began = Some(Clock::system().now().wall);
+    let mut run = folder.resume(Known { began, ..Known::default() });
+    run.perform("stop");
+    let end = run.end().await;
+    assert_eq!(end.outcome, Outcome::NotStarted, "{end:?}");
+    assert!(end.detail.contains("nothing of this run stopped them"), "{end:?}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::plan::model::{ProbeKind, StepKind};
 use crate::plan::{EndpointId, Plan};
-use crate::probes::{Context, ready};
+use crate::probes::{Context, Expected, ready};
 
 /// A system that takes longer does not answer.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -17,9 +17,10 @@ pub(super) fn ask(plan: &Plan, file: &Path, endpoint: &EndpointId) -> Result<Str
     // Such a look puts nothing down and asks no link.
     let context =
         Context::new(root, std::env::temp_dir(), plan.endpoints.clone(), Vec::new(), Clock::system());
+    let expected = Expected { followed: is_followed(plan, endpoint), open: plan.begins_open(endpoint) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("it cannot be asked: {error}"))?;
-    runtime.block_on(ready(&context, endpoint, is_followed(plan, endpoint), WITHIN))
+    runtime.block_on(ready(&context, endpoint, expected, WITHIN))
 }
 
 /// Whether something of the plan rests on the endpoint's log of changes: its fence, a link, a marker, a monitor.
@@ -40,6 +41,7 @@ fn is_followed(plan: &Plan, endpoint: &EndpointId) -> bool {
 mod tests {
     use super::*;
     use crate::databases::sqlite::convention;
+    use crate::databases::{FenceSpec, Settings, connect};
     use crate::plan::{Environment, Overrides, load};
 
     /// A plan of two files, the source behind a fence.
@@ -84,5 +86,21 @@ mod tests {
         assert!(wrong.contains("not reachable"), "{wrong}");
         convention::install(&convention::open(&file).unwrap(), &["t"]).unwrap();
         assert_eq!(ask("source").unwrap(), "is dc");
+    }
+
+    #[test]
+    fn a_side_whose_writes_are_stopped_already_is_no_side_to_begin_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let plan = plan(dir.path());
+        let file = dir.path().join("dc.db");
+        convention::install(&convention::open(&file).unwrap(), &["t"]).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let settings = Settings { address: file.display().to_string(), timeout: WITHIN };
+            let database = connect("sqlite", &settings).unwrap();
+            database.fence(&FenceSpec::default()).await.unwrap();
+        });
+        let wrong = ask(&plan, &dir.path().join("plan.toml"), &"source".into()).unwrap_err();
+        assert!(wrong.starts_with("is dc, and takes no writes since 20"), "{wrong}");
     }
 }

@@ -12,7 +12,8 @@ use crate::plan::Plan;
 pub struct Clocks {
     /// Time since T-0, holds left out; `None` before.
     pub t_plus: Option<Duration>,
-    /// How long users have been without writes, in the span that runs now.
+    /// How long users have been without writes in all, while they are; `None` while they write. A second span does
+    /// not give the budget back.
     pub outage: Option<Duration>,
     /// How long they may be.
     pub budget: Option<Duration>,
@@ -36,7 +37,9 @@ pub fn clocks(plan: &Plan, state: &State, now: Now) -> Clocks {
     let end = if state.is_over() { state.last.map_or(now.wall, |last| last.wall) } else { now.wall };
     Clocks {
         t_plus: state.t0.map(|t0| end.since(t0).saturating_sub(state.held_since_t0 + held_now)),
-        outage: state.outage().map(|o| now.wall.since(o.from)),
+        outage: state
+            .outage()
+            .map(|_| state.outages.iter().map(|o| o.to.unwrap_or(now.wall).since(o.from)).sum::<Duration>()),
         budget: plan.outage_budget,
         closes,
         window_left: closes.map(|c| c.since(now.wall)),

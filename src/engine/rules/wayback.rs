@@ -42,6 +42,11 @@ pub enum Cost {
         /// The link.
         link: ProbeId,
     },
+    /// Users have moved, and the plan carries nothing back: every row that the target took is lost.
+    Everything {
+        /// Since when it takes them.
+        since: Timestamp,
+    },
     /// Users have moved, and nobody knows what would be lost.
     Unknown {
         /// Why.
@@ -96,14 +101,12 @@ fn cost(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Cost {
     if state.no_return.is_some() {
         return Cost::Closed { because: "the point of no return is passed".to_owned() };
     }
-    if state.switched.is_none() {
-        return Cost::Free;
-    }
+    let Some(switched) = state.switched else { return Cost::Free };
     if plan.rollback_steps().is_empty() {
         return Cost::Closed { because: "the plan has no rollback phase".to_owned() };
     }
     let Some(probe) = plan.probes.iter().find(|p| matches!(&p.kind, ProbeKind::Link(l) if l.reverse)) else {
-        return Cost::Unknown { because: "no reverse link is measured".to_owned() };
+        return Cost::Everything { since: switched };
     };
     match readings.verdict(probe, now.boot) {
         // The rollback phase drains a healthy link before anybody writes on the source again.

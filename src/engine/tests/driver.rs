@@ -141,14 +141,17 @@ impl Driver {
 
     pub(super) fn read(&mut self, probe: &str, result: Result<Measure, Unmeasured>) {
         let now = self.clock.now();
-        self.readings.apply(Reading {
-            probe: probe.into(),
-            at: now.wall,
-            boot: now.boot,
-            took_ms: 1,
-            source: Origin::Measured,
-            result,
-        });
+        self.readings.apply(
+            &self.plan,
+            Reading {
+                probe: probe.into(),
+                at: now.wall,
+                boot: now.boot,
+                took_ms: 1,
+                source: Origin::Measured,
+                result,
+            },
+        );
         self.tick();
     }
 

@@ -41,6 +41,23 @@ fn one_row_behind_undoes_zero_only_when_it_lasts_and_then_the_step_reopens() {
     assert_eq!(d.status("caught-up"), Status::Proving);
 }
 
+#[test]
+fn what_was_zero_before_a_gap_in_the_looking_counts_for_nothing_after_it() {
+    let mut d = at_switch_gate();
+    let zero = |d: &Driver| d.readings.track(&"orders".into()).map(|t| (t.zero_since, t.zero_samples));
+    let max_age = d.plan.probe(&"orders".into()).unwrap().max_age;
+    let before = zero(&d).unwrap();
+    assert!(before.1 > 1);
+    d.pass(max_age.as_secs());
+    let now = d.clock.now().wall;
+    d.read("orders", lag(0, now));
+    assert_eq!(zero(&d).unwrap(), (before.0, before.1 + 1), "as long as it may be");
+    d.pass(max_age.as_secs() + 1);
+    let now = d.clock.now();
+    d.read("orders", lag(0, now.wall));
+    assert_eq!(zero(&d).unwrap(), (Some(now.boot), 1));
+}
+
 /// Seconds in which the link is at zero and the fence says this.
 fn seconds(d: &mut Driver, count: u64, older: &[&str], moved: u64) {
     for _ in 0..count {

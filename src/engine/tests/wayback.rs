@@ -1,5 +1,7 @@
 //! The way back and giving up, tested like the way forward.
 
+use std::time::Duration;
+
 use super::driver::{Driver, at_switch_gate, command, fenced, good, good_seconds, plan, step, tcp};
 use crate::engine::effect::Effect;
 use crate::engine::event::{Ending, HoldCause, Leg, Outcome};
@@ -7,6 +9,7 @@ use crate::engine::input::{Input, Intent};
 use crate::engine::reading::FenceState;
 use crate::engine::readings::Readings;
 use crate::engine::refusal::Refusal;
+use crate::engine::rules::countdown::clocks;
 use crate::engine::rules::wayback::{Cost, way_back};
 use crate::engine::state::{Stage, Status, UndoStatus};
 use crate::plan::model::{CommandLine, StepKind, Undo, WaitFor};
@@ -133,6 +136,32 @@ fn after_the_switch_the_rollback_phase_runs_and_the_source_opens_last() {
     d.intent(settle).unwrap();
     d.intent(Intent::Release).unwrap();
     assert_eq!(d.state.stage, Stage::Over(Ending::RolledBack));
+}
+
+#[test]
+fn without_a_reverse_link_going_back_costs_every_row_since_the_switch() {
+    let mut d = at_switch_gate();
+    let cost = |d: &Driver| way_back(&d.plan, &d.state, &d.readings, d.clock.now()).cost;
+    assert_eq!(cost(&d), Cost::Free);
+    d.go("go").unwrap();
+    d.end("switch", Outcome::Done).unwrap();
+    let since = d.state.switched.unwrap();
+    d.pass(60);
+    assert_eq!(cost(&d), Cost::Everything { since });
+}
+
+#[test]
+fn a_second_time_without_writes_does_not_give_the_budget_back() {
+    let mut d = at_switch_gate();
+    let outage = |d: &Driver| clocks(&d.plan, &d.state, d.clock.now()).outage;
+    let first = outage(&d).unwrap();
+    assert!(first > Duration::ZERO);
+    d.fence("target", FenceState::Open);
+    assert_eq!(outage(&d), None);
+    d.pass(100);
+    d.fence("target", FenceState::Fenced);
+    d.pass(2);
+    assert_eq!(outage(&d), Some(first + Duration::from_secs(2)));
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn facts<'a>(scene: &Scene<'a>, gate: &StepId) -> Vec<(&'static str, Words<'a>)>
             if scene.state.switched.is_some() { "by the rollback phase" } else { "by undoing, last first" };
         let after = words(Role::Bright, format!("users are on {}, and it takes writes", plan.source));
         let line = takes(words(Role::Normal, format!("{steps} {how}")), way.takes);
-        return vec![("After this", after), ("How", line), ("Costs", costs(&way.cost))];
+        return vec![("After this", after), ("How", line), ("Costs", costs(scene, &way.cost))];
     }
     let Some(asked) = plan.step(gate).and_then(|step| step.gate()) else { return Vec::new() };
     let after = match &asked.after {
@@ -155,18 +155,25 @@ fn facts<'a>(scene: &Scene<'a>, gate: &StepId) -> Vec<(&'static str, Words<'a>)>
             (None, _) => words(Role::Caution, "closed: the plan has no rollback phase"),
         }
     } else {
-        takes(costs(&way.cost), way.takes)
+        takes(costs(scene, &way.cost), way.takes)
     };
     vec![("After this", after), ("Way back", back)]
 }
 
-fn costs<'a>(cost: &Cost) -> Words<'a> {
+fn costs<'a>(scene: &Scene<'_>, cost: &Cost) -> Words<'a> {
     match cost {
         Cost::Free => words(Role::Normal, "free: nothing has moved"),
         Cost::Lossless { .. } => words(Role::Normal, "lossless: every row is carried back"),
         Cost::Rows { behind, .. } => {
             words(Role::Caution, format!("{} are not on the source", format::counted(*behind, "row", "rows")))
         }
+        Cost::Everything { since } => words(
+            Role::Caution,
+            format!(
+                "every row that the target took since {}: no link carries it back",
+                scene.hour_minute(*since)
+            ),
+        ),
         Cost::Unknown { because } => words(Role::Caution, format!("unknown: {because}")),
         Cost::Closed { because } => words(Role::Caution, format!("closed: {because}")),
     }

@@ -104,7 +104,7 @@ impl Rehearsal {
                 match happened {
                     Happened::Reading(reading) => {
                         self.simulated &= reading.source == Origin::Simulated;
-                        self.readings.apply(reading);
+                        self.readings.apply(&self.plan, reading);
                     }
                     // A report of something that was stopped meanwhile is refused as stale.
                     Happened::Report(report) => drop(self.input(Input::Report(report))),
@@ -246,7 +246,7 @@ fn the_way_back_rehearses_too() {
         }
         for happened in rehearsal.world.due(rehearsal.clock.now()) {
             match happened {
-                Happened::Reading(reading) => rehearsal.readings.apply(reading),
+                Happened::Reading(reading) => rehearsal.readings.apply(&rehearsal.plan, reading),
                 Happened::Report(report) => drop(rehearsal.input(Input::Report(report))),
             }
         }
