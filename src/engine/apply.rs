@@ -507,8 +507,8 @@ impl State {
             acknowledged: None,
             count: 0,
         });
-        // Raised anew after it was clear, or louder than what was acknowledged: it asks again.
-        if alarm.cleared.take().is_some() || severity > alarm.severity {
+        // Raised anew after it was clear, louder than what was acknowledged, or of another change: it asks again.
+        if alarm.cleared.take().is_some() || severity > alarm.severity || alarm.acknowledged.is_some() {
             alarm.raised = at.wall;
             alarm.acknowledged = None;
         }

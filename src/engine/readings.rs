@@ -195,8 +195,10 @@ impl Track {
         }
         let (slope, error) = slope_and_error(&recent);
         // Less than a hundredth of what is behind in a second is neither one nor the other, and so is what goes
-        // up and down as the load does.
-        if slope.abs() < (now / 100.0).max(0.5) || slope.abs() < SIGNIFICANT * error {
+        // up and down as the load does. Of a large backlog that is a lot: what goes one way without any doubt goes
+        // that way, unless it takes more than an hour.
+        let clear = slope.abs() > CLEAR * error && slope.abs() > now / 3600.0;
+        if slope.abs() < 0.5 || (!clear && (slope.abs() < now / 100.0 || slope.abs() < SIGNIFICANT * error)) {
             Trend::Steady
         } else if slope > 0.0 {
             Trend::Growing(slope)
@@ -268,6 +270,8 @@ fn is_open(reading: &Reading) -> bool {
 
 /// How many of its own standard errors a slope must have to be told from noise.
 const SIGNIFICANT: f64 = 3.0;
+/// … and how many where the line itself is beyond doubt: of fifteen looks it explains 97 % of what they differ by.
+const CLEAR: f64 = 20.0;
 
 /// The slope of the line of least squares and its standard error (simple linear regression, as in Draper and
 /// Smith, *Applied Regression Analysis*, 1.3 and 1.4): the root of what is left over, by n - 2, and by the spread.

@@ -16,7 +16,7 @@ use super::scene::Scene;
 impl Cockpit {
     pub(super) fn at_gate(&mut self, press: KeyPress, action: Option<Action>) -> Vec<Request> {
         let Some(action) = action else { return Vec::new() };
-        if !self.desk.could_see(press.at) || press.burst {
+        if self.desk.goes_on_unseen(press) {
             self.desk.notice = Some("keys that came before this could be read were dropped".to_owned());
             return Vec::new();
         }

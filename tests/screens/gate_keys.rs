@@ -183,6 +183,42 @@ fn a_sheet_that_worsens_clears_what_was_typed_and_says_what_changed() {
 }
 
 #[test]
+fn who_types_on_past_a_sheet_that_worsens_asks_for_nothing() {
+    let mut hands = hands();
+    hands.press("g");
+    hands.types("azure 7k");
+    hands.night.sees(
+        "backup",
+        World::Says { pass: false, text: "no file".into(), facts: cutover::engine::reading::Facts::Plain },
+    );
+    hands.night.pass(11);
+    hands.feed();
+    hands.reads();
+    // Each of these is a key of the gate: HOLD, NO-GO, a waiver.
+    hands.types("hnw");
+    assert!(hands.night.state.hold.is_none(), "{}", hands.reads());
+    hands.press("enter");
+    assert!(decisions(&hands).is_empty() && hands.night.state.hold.is_none(), "{}", hands.reads());
+}
+
+#[test]
+fn of_words_whose_beginning_was_dropped_the_rest_is_dropped_too() {
+    let mut hands = hands();
+    hands.press("esc");
+    hands.press("b");
+    // At once, and at a person's pace: the gate cannot have been read when it begins.
+    for key in [":", "h", "n", "o", "h"] {
+        hands.at += Duration::from_millis(90);
+        hands.key(key, false, false);
+    }
+    assert!(hands.night.state.hold.is_none(), "{}", hands.reads());
+    assert!(hands.reads().contains("dropped"), "{}", hands.reads());
+    hands.wait(Duration::from_secs(1));
+    hands.press("h");
+    assert!(hands.night.state.hold.is_some(), "after a pause a key is a key: {}", hands.reads());
+}
+
+#[test]
 fn a_sheet_that_only_improves_keeps_what_was_typed() {
     let mut night = night::at_the_gate(Night::live());
     night.sees("backup", World::Fails(cutover::engine::reading::Unmeasured::TimedOut(5_000)));

@@ -10,7 +10,7 @@ use crate::engine::event::{AlarmId, Event};
 use crate::engine::reading::{Facts, Verdict};
 use crate::engine::readings::{BAD_IN_A_ROW, Readings, Track};
 use crate::engine::refusal::Refusal;
-use crate::engine::state::{Status, UndoStatus};
+use crate::engine::state::{Alarm, Status, UndoStatus};
 use crate::plan::Plan;
 use crate::plan::model::{Probe, ProbeKind, Schedule, Severity};
 
@@ -23,7 +23,9 @@ pub(crate) fn raised(plan: &Plan, state: &State, readings: &Readings, now: Now) 
     let mut events = Vec::new();
     for (alarm, severity, text) in &wanted {
         let known = state.alarms.get(alarm).filter(|a| a.cleared.is_none());
-        if known.is_none_or(|a| *severity > a.severity) {
+        let another =
+            |a: &Alarm| a.acknowledged.is_some() && a.text != *text && names_a_change(readings, alarm);
+        if known.is_none_or(|a| *severity > a.severity || another(a)) {
             events.push(Event::AlarmRaised { alarm: alarm.clone(), severity: *severity, text: text.clone() });
         }
     }
@@ -118,6 +120,12 @@ fn of_probe(
         Verdict::Fail | Verdict::Unknown => return None,
     };
     Some((AlarmId::Probe(probe.id.clone()), severity, text.chars().take(300).collect()))
+}
+
+/// Whether what an alarm is about is a change by name: whoever answered for one has not answered for the next.
+fn names_a_change(readings: &Readings, alarm: &AlarmId) -> bool {
+    let AlarmId::Probe(id) = alarm else { return false };
+    readings.measure(id).is_some_and(|m| !m.pass && matches!(m.facts, Facts::Still(_)))
 }
 
 /// What names a change is definite at the first look; what is a figure is not.

@@ -104,7 +104,7 @@ fn remaining(
                     return Err(probe.title.clone());
                 }
             }
-            Ok(estimate)
+            Ok(estimate.max(draining(readings, links(step))))
         }
         Status::Running | Status::Proving => {
             converges(plan, readings, links(step), now)?;
@@ -112,7 +112,7 @@ fn remaining(
                 return Err(because.clone());
             }
             let spent = at.started.map_or(Duration::ZERO, |s| elapsed(s, now));
-            Ok(estimate.saturating_sub(spent))
+            Ok(estimate.saturating_sub(spent).max(draining(readings, links(step))))
         }
     }
 }
@@ -123,6 +123,15 @@ fn links(step: &Step) -> &[ProbeId] {
         StepKind::Wait(WaitFor::CaughtUp(links)) => links,
         _ => &[],
     }
+}
+
+/// How long the slowest of these links takes to zero at its pace: no estimate of the plan knows what is behind tonight.
+fn draining(readings: &Readings, links: &[ProbeId]) -> Duration {
+    let left = |id| match readings.track(id).map(Track::trend) {
+        Some(Trend::Draining(left)) => left,
+        Some(Trend::Unclear | Trend::Zero | Trend::Steady | Trend::Growing(_)) | None => Duration::ZERO,
+    };
+    links.iter().map(left).max().unwrap_or_default()
 }
 
 fn converges(plan: &Plan, readings: &Readings, links: &[ProbeId], now: Now) -> Result<(), String> {

@@ -9,7 +9,7 @@ use super::driver::{
 use crate::engine::effect::{Effect, effects};
 use crate::engine::event::{AlarmId, Event, Outcome};
 use crate::engine::input::{Input, Intent, Report};
-use crate::engine::reading::{Facts, FenceState, Measure, Verdict};
+use crate::engine::reading::{Facts, FenceState, Finding, Measure, Still, Verdict};
 use crate::engine::readings::Readings;
 use crate::engine::rules::{countdown::clocks, forecast, forecast::Forecast};
 use crate::engine::state::Status;
@@ -206,6 +206,56 @@ fn an_alarm_needs_three_bad_looks_clears_by_itself_and_is_one_a_cause() {
         d.read("p", bad());
     }
     assert_eq!(d.state.alarms[&id].acknowledged, None, "raised anew, it asks again");
+}
+
+#[test]
+fn another_change_asks_again_after_the_first_was_answered_and_the_same_one_does_not() {
+    let still = |rows: &[&str]| {
+        let found =
+            |row: &&str| Finding { what: (*row).to_owned(), change: "written".into(), when: None, who: None };
+        let findings: Vec<Finding> = rows.iter().map(found).collect();
+        Ok(Measure {
+            pass: rows.is_empty(),
+            text: format!("{} rows written: {}", rows.len(), rows.join(", ")),
+            facts: Facts::Still(Still { baseline: "b".into(), objects: 3, findings }),
+        })
+    };
+    let mut d = Driver::begin(plan(vec![command("a")], vec![tcp("stray")]));
+    let id = AlarmId::Probe("stray".into());
+    d.read("stray", still(&["orders 1"]));
+    d.intent(Intent::AcknowledgeAlarm { alarm: Some(id.clone()) }).unwrap();
+    d.pass(1);
+    d.read("stray", still(&["orders 1"]));
+    assert_eq!(d.state.alarms[&id].acknowledged.as_ref().map(|_| ()), Some(()));
+    d.pass(1);
+    d.read("stray", still(&["orders 1", "orders 2"]));
+    assert_eq!(d.state.alarms[&id].acknowledged, None);
+    assert!(d.state.alarms[&id].text.contains("orders 2"));
+    let raised = d.state.alarms[&id].count;
+    d.pass(1);
+    d.read("stray", still(&["orders 1", "orders 2", "orders 3"]));
+    assert_eq!(d.state.alarms[&id].count, raised, "asked already: one alarm, not one a look");
+}
+
+#[test]
+fn the_forecast_waits_for_a_backlog_to_drain_however_large_it_is() {
+    let wait = super::driver::step("w", StepKind::Wait(WaitFor::CaughtUp(vec!["orders".into()])));
+    let mut p = super::driver::cutover();
+    p.steps = vec![wait];
+    p.phases[0].count = 1;
+    let mut d = Driver::begin(p.indexed());
+    for second in 0..10_u64 {
+        d.pass(1);
+        let now = d.clock.now().wall;
+        // A quarter of a percent a second: ten minutes are still to come.
+        d.read("orders", lag(1_200_000 - second * 3_000 + second % 2 * 40, now));
+    }
+    let now = d.clock.now();
+    let Forecast::Finish { at, .. } = forecast::forecast(&d.plan, &d.state, &d.readings, now) else {
+        panic!("it converges")
+    };
+    let left = at.since(now.wall).as_secs();
+    assert!((350..450).contains(&left), "{left}s");
 }
 
 #[test]

@@ -5,9 +5,10 @@ use ratatui::layout::Rect;
 use crate::engine::reading::Verdict;
 use crate::engine::rules::evidence::Evidence;
 use crate::engine::rules::gates::{self, Entry as Wants};
+use crate::engine::rules::span;
 use crate::engine::rules::wayback::Cost;
 use crate::engine::state::ROLLBACK_GATE;
-use crate::plan::model::ProbeKind;
+use crate::plan::model::{Probe, ProbeKind};
 use crate::plan::{ProbeId, StepId};
 use crate::ui::actions::Action;
 use crate::ui::canvas::Canvas;
@@ -145,9 +146,7 @@ fn facts<'a>(scene: &Scene<'a>, gate: &StepId) -> Vec<(&'static str, Words<'a>)>
     } else if asked.guards_switch {
         let reverse = plan.probes.iter().find(|p| matches!(&p.kind, ProbeKind::Link(link) if link.reverse));
         match (&plan.rollback, reverse) {
-            (Some(rollback), Some(_)) => {
-                takes(words(Role::Normal, "lossless by the reverse link"), Some(rollback.estimate))
-            }
+            (Some(rollback), Some(link)) => takes(by_link(scene, link), Some(rollback.estimate)),
             (Some(rollback), None) => takes(
                 words(Role::Caution, "costs what the target takes: no link carries it back"),
                 Some(rollback.estimate),
@@ -158,6 +157,20 @@ fn facts<'a>(scene: &Scene<'a>, gate: &StepId) -> Vec<(&'static str, Words<'a>)>
         takes(costs(scene, &way.cost), way.takes)
     };
     vec![("After this", after), ("Way back", back)]
+}
+
+/// What the way back by a reverse link will be worth once users have moved: no more than the link is now.
+fn by_link<'a>(scene: &Scene<'_>, link: &Probe) -> Words<'a> {
+    let verdict = scene.readings.verdict(link, scene.now.boot);
+    match verdict {
+        Verdict::Stale | Verdict::Unknown if span::in_span(scene.plan, scene.state, link) => {
+            words(Role::Caution, format!("unknown: {} is {}", link.title, verdict.word()))
+        }
+        Verdict::Fail => words(Role::Caution, format!("not lossless now: {} is not well", link.title)),
+        Verdict::Pass | Verdict::Stale | Verdict::Unknown => {
+            words(Role::Normal, "lossless by the reverse link")
+        }
+    }
 }
 
 fn costs<'a>(scene: &Scene<'_>, cost: &Cost) -> Words<'a> {

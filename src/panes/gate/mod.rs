@@ -32,6 +32,8 @@ pub(super) use entry::{Entry, Fault};
 
 /// A key that comes sooner than this after the gate could be seen was meant for something else.
 const REACTION: Duration = Duration::from_millis(250);
+/// Who types without a longer pause than this is still typing the same thing.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// What a person has in front of them at an open gate.
 #[derive(Debug, Default)]
@@ -45,6 +47,8 @@ pub(super) struct Desk {
     pub(super) aside: bool,
     /// The field in which GO is said, while it is open.
     pub(super) entry: Option<Entry>,
+    /// When a key was dropped last that came before the gate could be read.
+    dropped: Option<Instant>,
     /// What the gate has to say to the person: why an entry was cleared, why a GO was refused.
     pub(super) notice: Option<String>,
 }
@@ -115,7 +119,10 @@ impl Desk {
                         sheet.number,
                         in_words(&was)
                     ));
-                    self.entry = None;
+                    // The field stays open: letters that are still being typed must not become keys of the gate.
+                    if let Some(entry) = &mut self.entry {
+                        entry.clear();
+                    }
                     self.asked = Some(new(was));
                 } else if asked.digest != sheet.digest {
                     asked.digest.clone_from(&sheet.digest);
@@ -233,6 +240,16 @@ impl Desk {
     pub(super) fn could_see(&self, pressed: Instant) -> bool {
         let shown = self.asked.as_ref().and_then(|asked| asked.shown);
         shown.is_some_and(|shown| pressed >= shown + REACTION)
+    }
+
+    /// Whether a key goes on with what was begun before the gate could be read: of `:answer` without its colon only
+    /// commands are left. It ends with a pause in the typing, or with a key that is no letter.
+    pub(super) fn goes_on_unseen(&mut self, press: KeyPress) -> bool {
+        let late = !self.could_see(press.at) || press.burst;
+        let on = |dropped: Instant| press.at < dropped + PAUSE && press.key.text().is_some();
+        let unseen = late || self.dropped.is_some_and(on);
+        self.dropped = unseen.then_some(press.at);
+        unseen
     }
 
     /// Comes back to the gate, or leaves it for a look around.
