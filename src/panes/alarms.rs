@@ -18,7 +18,7 @@ use super::standing::Call;
 
 pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
     let seen = seen(scene);
-    let note = note(&seen);
+    let note = note(scene, &seen);
     let lines = seen.into_iter().map(|(id, alarm)| Line::Alarm(id, alarm)).collect();
     Gathered { well: note.clone(), note, lines }
 }
@@ -28,7 +28,7 @@ pub(super) fn seen<'a>(scene: &Scene<'a>) -> Vec<(&'a AlarmId, &'a Alarm)> {
     let mut all: Vec<_> = scene.state.alarms.iter().collect();
     all.sort_by_key(|(_, alarm)| {
         (
-            !wants_answer(alarm),
+            !wants_answer(scene, alarm),
             alarm.cleared.is_some(),
             std::cmp::Reverse(alarm.severity),
             std::cmp::Reverse(alarm.raised),
@@ -37,14 +37,27 @@ pub(super) fn seen<'a>(scene: &Scene<'a>) -> Vec<(&'a AlarmId, &'a Alarm)> {
     all
 }
 
-/// Whether somebody has to answer it: a warning even when it went by itself, since gates wait for it.
-pub(super) fn wants_answer(alarm: &Alarm) -> bool {
-    alarm.acknowledged.is_none() && (alarm.cleared.is_none() || alarm.severity == Severity::Warning)
+/// Those that are answered together: the first of them, or, once what is left has gone by itself, all of it.
+pub(super) fn next<'a>(scene: &Scene<'a>) -> Vec<(&'a AlarmId, &'a Alarm)> {
+    let mut open = seen(scene).into_iter().filter(|(_, alarm)| wants_answer(scene, alarm));
+    let Some(first) = open.next() else { return Vec::new() };
+    let gone = first.1.cleared.is_some();
+    std::iter::once(first).chain(open.filter(|_| gone)).collect()
 }
 
-fn note(seen: &[(&AlarmId, &Alarm)]) -> Words<'static> {
-    let open: Vec<Severity> =
-        seen.iter().filter(|(_, alarm)| wants_answer(alarm)).map(|(_, alarm)| alarm.severity).collect();
+/// Whether somebody has to answer it, while the run goes on: a warning even when it went by itself, since gates wait for it.
+pub(super) fn wants_answer(scene: &Scene<'_>, alarm: &Alarm) -> bool {
+    !scene.state.is_over()
+        && alarm.acknowledged.is_none()
+        && (alarm.cleared.is_none() || alarm.severity == Severity::Warning)
+}
+
+fn note(scene: &Scene<'_>, seen: &[(&AlarmId, &Alarm)]) -> Words<'static> {
+    let open: Vec<Severity> = seen
+        .iter()
+        .filter(|(_, alarm)| wants_answer(scene, alarm))
+        .map(|(_, alarm)| alarm.severity)
+        .collect();
     let raised = seen.iter().filter(|(_, alarm)| alarm.cleared.is_none()).count();
     match (open.iter().max(), raised) {
         (Some(loudest), _) => words(
@@ -52,6 +65,9 @@ fn note(seen: &[(&AlarmId, &Alarm)]) -> Words<'static> {
             format!("{} to answer", format::count(open.len() as u64)),
         ),
         (None, 0) => words(Role::Dim, "none"),
+        (None, raised) if scene.state.is_over() => {
+            words(Role::Dim, format!("{} open at the end", format::count(raised as u64)))
+        }
         (None, raised) => words(Role::Normal, format!("{} answered", format::count(raised as u64))),
     }
 }
@@ -64,7 +80,7 @@ pub(super) fn row<'a>(
     columns: Columns,
     first: bool,
 ) -> Row<'a> {
-    let role = role(alarm);
+    let role = role(scene, alarm);
     let mut text = words(role, format!("{} ", scene.time(alarm.raised)));
     text.push(role, alarm.text.as_str());
     if alarm.count > 1 {
@@ -75,8 +91,10 @@ pub(super) fn row<'a>(
     }
     let right = match &alarm.acknowledged {
         Some((by, at)) => words(Role::Dim, format!("{by} ")).and(Role::Dim, scene.hour_minute(*at)),
-        None if wants_answer(alarm) && scene.drives && first => {
-            scene.key(Action::Answer).and(Role::KeyLabel, " answer")
+        None if wants_answer(scene, alarm) && scene.drives && first => {
+            let together = if alarm.cleared.is_some() { next(scene).len() } else { 1 };
+            let all = if together > 1 { format!(" answer all {together}") } else { " answer".to_owned() };
+            scene.key(Action::Answer).and(Role::KeyLabel, all)
         }
         None => Words::none(),
     };
@@ -86,16 +104,16 @@ pub(super) fn row<'a>(
         [Column::rest(20).gap(0), Column::fixed(right.width().min(20))],
     );
     let mut row = Row::new();
-    if wants_answer(alarm) {
+    if wants_answer(scene, alarm) {
         row = row.left(columns.sign, words(role, scene.glyphs.alarm));
     }
     row.left(text_at, text).right(right_at, right).of(Item::Alarm(id.clone()))
 }
 
-fn role(alarm: &Alarm) -> Role {
-    if wants_answer(alarm) {
+fn role(scene: &Scene<'_>, alarm: &Alarm) -> Role {
+    if wants_answer(scene, alarm) {
         Call::from(alarm.severity).role(Role::Normal)
-    } else if alarm.cleared.is_some() {
+    } else if alarm.cleared.is_some() || scene.state.is_over() {
         Role::Dim
     } else {
         Role::Normal

@@ -2,8 +2,9 @@
 
 use crate::engine::input::Intent;
 use crate::engine::rules::evidence::Evidence;
-use crate::ui::actions::Action;
+use crate::ui::actions::{Action, Context};
 use crate::ui::input::KeyPress;
+use crate::ui::key::Key;
 
 use super::cockpit::{Cockpit, drives, mode_of, scene};
 use super::gate::{self, Fault};
@@ -12,10 +13,16 @@ use super::press::movement;
 use super::prompt::Ask;
 use super::request::Request;
 use super::scene::Scene;
+use super::usable::is_for_the_driver;
+use super::views::Page;
 
 impl Cockpit {
     pub(super) fn at_gate(&mut self, press: KeyPress, action: Option<Action>) -> Vec<Request> {
         let Some(action) = action else { return Vec::new() };
+        if !self.has_keys() && is_for_the_driver(action) {
+            self.watching();
+            return Vec::new();
+        }
         if self.desk.goes_on_unseen(press) {
             self.desk.notice = Some("keys that came before this could be read were dropped".to_owned());
             return Vec::new();
@@ -40,7 +47,16 @@ impl Cockpit {
                 self.open(Item::Evidence(ids))
             }
             Action::Back => {
-                self.desk.look_around(true);
+                // What was opened is folded first, as everywhere.
+                if !self.desk.fold(&scene, evidence) {
+                    self.desk.look_around(true);
+                }
+                Vec::new()
+            }
+            // The gate stands on the cockpit. Where a GO cannot be said, the digits of one lead nowhere.
+            other if Page::of(other).is_some_and(|page| page == Page::Main || !self.can_read_the_gate()) => {
+                let back = self.keys.key_for(Context::Gate, Action::Back);
+                self.desk.notice = back.map(|key| format!("{key} looks around; the gate stays open"));
                 Vec::new()
             }
             Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
@@ -51,6 +67,16 @@ impl Cockpit {
             }
             Action::FocusNext | Action::FocusPrevious => Vec::new(),
             other => self.act(other),
+        }
+    }
+
+    /// Whoever looks around and presses what says GO at the gate is told how to come back to it.
+    pub(super) fn look_back(&mut self, key: Key) {
+        let at_gate = self.keys.action(Context::Gate, key);
+        if at_gate == Some(Action::Go) && self.desk.gate().is_some() && self.has_keys() {
+            let back = self.keys.key_for(Context::Main, Action::Gate);
+            let back = back.map_or_else(String::new, |key| format!(": {key} goes back to it"));
+            self.tell(&format!("the gate is open, and GO is said there only{back}"));
         }
     }
 

@@ -1,4 +1,4 @@
-//! The cockpit: what is open, what it is fed, and how it draws itself. What keys do is in `press`.
+//! The cockpit: what is open, and what it is fed. What keys do is in `press`, how it is drawn in `frame`.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -7,7 +7,6 @@ use crate::clock::{Boot, Now, Timestamp};
 use crate::engine::State;
 use crate::engine::event::Mode as RunMode;
 use crate::ui::actions::Context;
-use crate::ui::canvas::Canvas;
 use crate::ui::glyphs::{Glyphs, UNICODE};
 use crate::ui::keymap::Keymap;
 use crate::ui::layout;
@@ -18,18 +17,18 @@ use ratatui::layout::Rect;
 
 use super::commands::Commands;
 use super::detail::Detail;
+use super::ending::Ended;
 use super::feed::{Feed, Pulse};
 use super::figures::Figures;
-use super::gate::{self, Desk};
+use super::gate::Desk;
 use super::help::Help;
 use super::prompt::Prompt;
 use super::request::{Code, Extra, Output, Reply, Request, Source};
-use super::scene::Scene;
 use super::standing::Call;
-use super::start::{Start, StartPage};
+use super::start::Start;
+use super::start_page::StartPage;
 use super::view::Main;
-use super::views::{self, Page};
-use super::{document, ending, footer, header, main_screen, notice, quit};
+use super::views::Page;
 
 /// The clocks are drawn anew at most this often.
 const TICK: Duration = Duration::from_millis(250);
@@ -70,7 +69,7 @@ pub struct Cockpit {
     pub(super) desk: Desk,
     pub(super) start: Option<Start>,
     pub(super) outputs: HashMap<Source, Output>,
-    pub(super) ending: Vec<(String, String)>,
+    pub(super) ending: Ended,
     /// What was searched for last.
     pub(super) search: String,
     /// What the cockpit has to say, until the next key.
@@ -84,7 +83,7 @@ pub struct Cockpit {
     pub(super) screen: (u16, u16),
     /// The end was shown by itself once.
     end_shown: bool,
-    dirty: bool,
+    pub(super) dirty: bool,
 }
 
 /// A scene from a cockpit's own parts, which leaves the others free to be changed.
@@ -145,7 +144,7 @@ impl Cockpit {
             desk: Desk::default(),
             start: None,
             outputs: HashMap::new(),
-            ending: Vec::new(),
+            ending: Ended::default(),
             search: String::new(),
             notice: None,
             line: None,
@@ -234,7 +233,7 @@ impl Cockpit {
 
     /// What the caller knows of how it ended, beside what the record says.
     pub fn on_ending(&mut self, lines: Vec<(String, String)>) {
-        self.ending = lines;
+        self.ending.extra = lines;
         self.dirty = true;
     }
 
@@ -276,16 +275,23 @@ impl Cockpit {
         if requests.iter().any(|r| matches!(r, Request::ShowGate { .. })) && !self.has_keys() {
             requests.clear();
         }
+        requests.extend(self.looks_again());
         requests
     }
 
     /// Whether something lies over the whole page.
-    fn is_covered(&self) -> bool {
+    pub(super) fn is_covered(&self) -> bool {
         let whole = |over: &Over| match over {
             Over::Detail(_) | Over::Help(_) | Over::Quit | Over::Commands(_) => true,
             Over::Prompt(_) | Over::Find(_) => false,
         };
         self.over.iter().any(whole)
+    }
+
+    /// Whether the screen shows nothing but that it is too small; before the first frame nobody knows.
+    pub(super) fn is_too_small(&self) -> bool {
+        let (width, height) = self.screen;
+        self.screen != (0, 0) && layout::regions(Rect::new(0, 0, width, height)).is_none()
     }
 
     /// Whether the gate that is open is on the screen.
@@ -325,73 +331,4 @@ impl Cockpit {
             _ => Context::View,
         }
     }
-
-    /// Takes the time; what was gathered for another second is gathered anew.
-    pub(super) fn look_at(&mut self, now: Now) {
-        if now.wall.0.div_euclid(1000) != self.now.wall.0.div_euclid(1000) {
-            self.figures = None;
-        }
-        self.now = now;
-        if self.figures.is_none() {
-            self.figures = self.feed.as_ref().map(|feed| Figures::new(feed, now));
-        }
-    }
-
-    /// Draws everything.
-    pub fn draw(&mut self, canvas: &mut Canvas<'_>, now: Now) {
-        self.look_at(now);
-        self.dirty = false;
-        self.glyphs = canvas.glyphs();
-        let screen = canvas.area();
-        self.screen = (screen.width, screen.height);
-        let Some(regions) = layout::regions(screen) else { return layout::too_small(canvas) };
-        if let Some(start) = &mut self.start {
-            start.draw(canvas, now);
-            notice::keys_only(canvas, &self.keys, regions.last, self.context());
-            return;
-        }
-        let Some(scene) = scene!(self) else { return };
-        header::draw(canvas, &scene, &regions);
-        let gate_up = self.desk.is_up() && self.page == Page::Main;
-        let body = Rect { x: 0, y: 3, width: screen.width - 1, height: screen.height.saturating_sub(5) };
-        if !self.is_covered() {
-            match self.page {
-                Page::Main => {
-                    main_screen::draw(canvas, &scene, regions.body, &mut self.main, gate_up);
-                    if gate_up {
-                        let place = notice::leave_room(self, &regions);
-                        gate::draw(canvas, &scene, place, &mut self.desk);
-                    }
-                }
-                Page::Ending => ending::draw(canvas, &scene, body, &self.ending),
-                page => views::draw(
-                    canvas,
-                    &scene,
-                    body,
-                    page,
-                    self.lists.entry(page).or_insert_with(|| new_list(page)),
-                ),
-            }
-        }
-        for over in &mut self.over {
-            match over {
-                Over::Detail(detail) => {
-                    let doc = document::of(&scene, &detail.item, &self.outputs);
-                    detail.draw(canvas, body, doc);
-                }
-                Over::Help(help) => help.draw(canvas, body, &self.keys),
-                Over::Quit => quit::draw(canvas, &scene, body),
-                Over::Commands(commands) => commands.draw(canvas, body),
-                Over::Prompt(prompt) => prompt.draw(canvas, regions.last),
-                Over::Find(field) => notice::find(canvas, regions.last, field),
-            }
-        }
-        notice::line(canvas, &scene, &regions, self);
-        let context = self.context();
-        footer::draw(canvas, &scene, regions.last, context, |action| self.is_offered(&scene, action));
-    }
-}
-
-fn new_list(page: Page) -> List {
-    if page == Page::Journal { List::following() } else { List::default() }
 }

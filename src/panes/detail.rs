@@ -5,9 +5,10 @@
 
 use ratatui::layout::Rect;
 
+use crate::clock::Boot;
 use crate::ui::canvas::{Canvas, piece};
 use crate::ui::theme::Role;
-use crate::ui::widgets::{Move, spark};
+use crate::ui::widgets::{Move, Scroll, spark};
 
 use super::item::Item;
 use super::row::{Words, words, wrap};
@@ -81,14 +82,15 @@ impl Doc {
 #[derive(Clone, Debug)]
 pub(super) struct Detail {
     pub(super) item: Item,
-    top: usize,
-    height: usize,
+    scroll: Scroll,
     width: u16,
+    /// The look whose answer was asked for.
+    pub(super) of: Option<Boot>,
 }
 
 impl Detail {
-    pub(super) fn new(item: Item) -> Detail {
-        Detail { item, top: 0, height: 0, width: u16::MAX }
+    pub(super) fn new(item: Item, of: Option<Boot>) -> Detail {
+        Detail { item, scroll: Scroll::default(), width: u16::MAX, of }
     }
 
     /// A document with what is too long for the screen broken into lines that hang below each other: a detail is
@@ -98,29 +100,19 @@ impl Detail {
         doc
     }
 
-    /// Scrolls in a document of `len` lines.
-    pub(super) fn go(&mut self, step: Move, len: usize) {
-        let last = len.saturating_sub(self.height);
-        let page = self.height.saturating_sub(1).max(1);
-        let to = match step {
-            Move::Up => self.top.saturating_sub(1),
-            Move::Down => self.top + 1,
-            Move::PageUp => self.top.saturating_sub(page),
-            Move::PageDown => self.top + page,
-            Move::Top => 0,
-            Move::Bottom => last,
-        };
-        self.top = to.min(last);
+    /// Scrolls.
+    pub(super) fn go(&mut self, step: Move) {
+        self.scroll.go(step);
     }
 
     /// Brings a line into view.
     pub(super) fn show(&mut self, line: usize) {
-        self.top = line.saturating_sub(self.height / 3);
+        self.scroll.show(line);
     }
 
     /// The first line that is seen.
     pub(super) fn top(&self) -> usize {
-        self.top
+        self.scroll.top()
     }
 
     /// Draws the lines that are seen.
@@ -128,16 +120,14 @@ impl Detail {
         canvas.clear(Rect { width: area.width + 1, ..area });
         self.width = area.width.saturating_sub(3);
         let doc = &self.lay(doc);
-        self.height = usize::from(area.height.saturating_sub(1));
-        self.top = self.top.min(doc.lines.len().saturating_sub(self.height));
+        let seen = self.scroll.window(doc.lines.len(), area.height.saturating_sub(1).into());
         let mut note = doc.note.clone();
-        if doc.lines.len() > self.height {
-            let last = (self.top + self.height).min(doc.lines.len());
-            note.push(Role::Dim, format!("   {}-{} of {}", self.top + 1, last, doc.lines.len()));
+        if let Some(position) = self.scroll.position() {
+            note.push(Role::Dim, format!("   {position}"));
         }
         canvas.head(area, &doc.title, &note.0, true);
         let width = area.width.saturating_sub(3);
-        for (y, line) in (area.y + 1..area.bottom()).zip(doc.lines.iter().skip(self.top)) {
+        for (y, line) in (area.y + 1..area.bottom()).zip(doc.lines.iter().skip(seen.start)) {
             match line {
                 DocLine::Text(words) => {
                     canvas.line(area.x + 2, y, width, &words.0);

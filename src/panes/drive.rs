@@ -1,5 +1,6 @@
 //! What whoever has the keys can ask of a run. Which of it means anything here and now: `usable`.
 
+use crate::clock::Boot;
 use crate::engine::event::AlarmId;
 use crate::engine::input::Intent;
 use crate::engine::state::{Status, StepState, UndoStatus};
@@ -7,13 +8,13 @@ use crate::plan::StepId;
 use crate::plan::model::Step;
 use crate::ui::actions::{Action, Context};
 
-use super::alarms::{self, wants_answer};
+use super::alarms;
 use super::cockpit::{Cockpit, Over, Seat, drives, mode_of, scene};
 use super::detail::Detail;
 use super::feed::Pulse;
 use super::item::Item;
 use super::prompt::{Ask, Prompt};
-use super::request::Request;
+use super::request::{Request, Source};
 use super::scene::Scene;
 use super::standing::Call;
 use super::usable::Wants;
@@ -39,12 +40,14 @@ impl Cockpit {
                 Some((step, _)) => return vec![Request::Intent(Intent::RetryStep { step: step.id.clone() })],
                 None => self.refuse(action),
             },
-            Action::Answer => match self.alarm(&scene) {
-                Some(alarm) => {
-                    return vec![Request::Intent(Intent::AcknowledgeAlarm { alarm: Some(alarm) })];
+            Action::Answer => {
+                let meant = self.alarms(&scene);
+                if meant.is_empty() {
+                    self.refuse(action);
                 }
-                None => self.refuse(action),
-            },
+                let answer = |alarm| Request::Intent(Intent::AcknowledgeAlarm { alarm: Some(alarm) });
+                return meant.into_iter().map(answer).collect();
+            }
             Action::AnswerAll => return vec![Request::Intent(Intent::AcknowledgeAlarm { alarm: None })],
             Action::Rollback => self.ask(Ask::Rollback),
             Action::Abort => self.ask(Ask::Abort),
@@ -154,6 +157,10 @@ impl Cockpit {
     }
 
     pub(super) fn turn_to(&mut self, page: Page) -> Vec<Request> {
+        // Whoever goes elsewhere looks around; coming back, the gate is read anew.
+        if page != Page::Main && self.desk.is_up() {
+            self.desk.look_around(true);
+        }
         self.page = page;
         self.over.retain(|over| matches!(over, Over::Prompt(_)));
         Vec::new()
@@ -163,8 +170,19 @@ impl Cockpit {
     pub(super) fn open(&mut self, item: Item) -> Vec<Request> {
         let Some(scene) = scene!(self) else { return Vec::new() };
         let source = document::source(&scene, &item);
-        self.over.push(Over::Detail(Detail::new(item)));
+        let of = source.as_ref().and_then(|source| last_look(&scene, source));
+        self.over.push(Over::Detail(Detail::new(item, of)));
         source.into_iter().map(Request::Look).collect()
+    }
+
+    /// Asks anew for the answer of what is open, where there has been another look since: what stands below is not
+    /// older than what stands above.
+    pub(super) fn looks_again(&mut self) -> Option<Request> {
+        let scene = scene!(self)?;
+        let Some(Over::Detail(detail)) = self.over.last_mut() else { return None };
+        let source = document::source(&scene, &detail.item)?;
+        let last = last_look(&scene, &source)?;
+        (detail.of.replace(last) != Some(last)).then_some(Request::Look(source))
     }
 
     /// What is selected on the page that is open.
@@ -202,11 +220,12 @@ impl Cockpit {
         scene.figures.telling.iter().copied().chain(ready).find_map(fits)
     }
 
-    pub(super) fn alarm(&self, scene: &Scene<'_>) -> Option<AlarmId> {
+    /// The alarm that is selected, else the one to answer first; those that have gone by themselves together.
+    pub(super) fn alarms(&self, scene: &Scene<'_>) -> Vec<AlarmId> {
         if let Some(Item::Alarm(id)) = self.main.chosen() {
-            return Some(id.clone());
+            return vec![id.clone()];
         }
-        alarms::seen(scene).into_iter().find(|(_, alarm)| wants_answer(alarm)).map(|(id, _)| id.clone())
+        alarms::next(scene).into_iter().map(|(id, _)| id.clone()).collect()
     }
 
     /// The session that is selected, or the only one there is.
@@ -225,4 +244,10 @@ impl Cockpit {
             application: session.application.clone(),
         })
     }
+}
+
+/// When a probe was looked at last.
+fn last_look(scene: &Scene<'_>, source: &Source) -> Option<Boot> {
+    let Source::Probe(probe) = source else { return None };
+    Some(scene.readings.track(probe)?.last.as_ref()?.boot)
 }

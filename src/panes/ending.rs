@@ -7,50 +7,81 @@ use ratatui::layout::Rect;
 use crate::engine::event::{Decision, Ending, Event};
 use crate::engine::reading::FenceState;
 use crate::engine::state::Stage;
+use crate::ui::actions::Action;
 use crate::ui::canvas::Canvas;
 use crate::ui::format;
 use crate::ui::theme::Role;
+use crate::ui::widgets::Scroll;
 
+use super::figures::Part;
 use super::row::{Words, hang, words};
 use super::scene::Scene;
 use super::timeline;
 use super::words::ending_in_words;
 
 /// Columns of a label before its figure.
-const LABEL: u16 = 20;
+const LABEL: u16 = 22;
 
-/// Draws what was measured; `extra` is what the caller knows beside it.
-pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, extra: &[(String, String)]) {
-    let ending = match scene.state.stage {
-        Stage::Over(ending) => ending_in_words(ending),
-        Stage::Forward | Stage::Back(_) | Stage::Aborting => "not over yet",
-    };
-    let began = scene.state.started.map_or_else(String::new, |at| scene.hour_minute(at));
-    let note = words(Role::Dim, format!("{began} to {}", scene.hour_minute(scene.end())));
-    canvas.head(area, &format!("The run is {ending}"), &note.0, true);
-    let mut y = area.y + 2;
-    let width = area.width.saturating_sub(3);
-    let extra = extra.iter().map(|(label, text)| (label.as_str(), words(Role::Bright, text.as_str())));
-    for (label, text) in measured(scene).into_iter().chain(extra) {
-        for line in hang(label, LABEL, &text, width, 2) {
-            if y < area.bottom() {
-                canvas.line(area.x + 2, y, width, &line.0);
+/// The last screen: what the caller knows beside the record, and how far it is scrolled.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    pub(super) extra: Vec<(String, String)>,
+    pub(super) scroll: Scroll,
+}
+
+/// A line of the last screen.
+enum Line<'a> {
+    Words(Words<'a>),
+    Head(&'static str),
+    Phase(&'a Part),
+}
+
+impl Ended {
+    /// Draws what was measured.
+    pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect) {
+        let ending = match scene.state.stage {
+            Stage::Over(ending) => ending_in_words(ending),
+            Stage::Forward | Stage::Back(_) | Stage::Aborting => "not over yet",
+        };
+        let width = area.width.saturating_sub(3);
+        let lines = lines(scene, &self.extra, width);
+        let place = Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
+        let seen = self.scroll.window(lines.len(), place.height.into());
+        let began = scene.state.started.map_or_else(String::new, |at| scene.hour_minute(at));
+        let times = format!("{began} to {}", scene.hour_minute(scene.end()));
+        // Whoever does not see the end of it is told that there is more.
+        let note = match self.scroll.position() {
+            Some(position) => {
+                words(Role::Dim, format!("{times}   {position}, ")).also(scene.key_in_view(Action::PageDown))
             }
-            y += 1;
-        }
-    }
-    if y + 3 < area.bottom() {
-        y += 1;
-        canvas.head(Rect { y, height: 1, ..area }, "Planned and actual", &[], false);
+            None => words(Role::Dim, times),
+        };
+        canvas.head(area, &format!("The run is {ending}"), &note.0, true);
         let longest = timeline::longest(scene);
-        for part in scene.figures.parts.iter().filter(|part| part.started.is_some()) {
-            y += 1;
-            if y < area.bottom() {
-                timeline::phase_row(scene, part, Rect { y, height: 1, ..area }, longest.phase)
-                    .draw(canvas, y);
+        for (y, line) in (place.y..place.bottom()).zip(lines.iter().skip(seen.start)) {
+            let row = Rect { y, height: 1, ..area };
+            match line {
+                Line::Words(line) => {
+                    canvas.line(area.x + 2, y, width, &line.0);
+                }
+                Line::Head(title) => canvas.head(row, title, &[], false),
+                Line::Phase(part) => {
+                    timeline::phase_row(scene, part, row, longest.phase).draw(canvas, y);
+                }
             }
         }
     }
+}
+
+fn lines<'a>(scene: &Scene<'a>, extra: &'a [(String, String)], width: u16) -> Vec<Line<'a>> {
+    let extra = extra.iter().map(|(label, text)| (label.as_str(), words(Role::Bright, text.as_str())));
+    let figures = measured(scene).into_iter().chain(extra);
+    let mut lines: Vec<Line<'a>> =
+        figures.flat_map(|(label, text)| hang(label, LABEL, &text, width, 2)).map(Line::Words).collect();
+    lines.push(Line::Words(Words::none()));
+    lines.push(Line::Head("Planned and actual"));
+    lines.extend(scene.figures.parts.iter().filter(|part| part.started.is_some()).map(Line::Phase));
+    lines
 }
 
 fn measured<'a>(scene: &Scene<'a>) -> Vec<(&'static str, Words<'a>)> {
@@ -88,7 +119,7 @@ fn measured<'a>(scene: &Scene<'a>) -> Vec<(&'static str, Words<'a>)> {
 
 /// Where users are now, and whether there is a way back. The plan's own words about falling back were about a run
 /// that went on.
-fn users<'a>(scene: &Scene<'a>) -> Words<'a> {
+pub(super) fn users<'a>(scene: &Scene<'a>) -> Words<'a> {
     let (source, target) = (&scene.plan.source, &scene.plan.target);
     let text = match scene.state.stage {
         Stage::Over(Ending::Done) if scene.state.switched.is_some() => {
@@ -97,11 +128,13 @@ fn users<'a>(scene: &Scene<'a>) -> Words<'a> {
         Stage::Over(Ending::Done) => "users are where they were: no step of this plan moves them".to_owned(),
         Stage::Over(Ending::RolledBack) => format!("users are on {source}; what was done is taken back"),
         Stage::Over(Ending::Aborted) => {
-            format!("users are on {source}; what was frozen is lifted, and nothing else is taken back")
+            format!(
+                "users are on {source}; what was fenced or frozen is lifted, and nothing else is taken back"
+            )
         }
         Stage::Forward | Stage::Back(_) | Stage::Aborting => return Words::none(),
     };
-    words(Role::Bright, text)
+    words(Role::Normal, text)
 }
 
 /// What each side takes now, where the run has ever changed that.

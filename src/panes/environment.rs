@@ -11,12 +11,15 @@ use super::standing::{Call, Seen, Standing};
 
 pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
     let seen = scene.section(Section::Environment);
-    let note = note(&seen);
+    let note = note(scene, &seen);
     let calling = seen.into_iter().filter(|seen| seen.standing.call() != Call::None);
     Gathered { well: note.clone(), note, lines: calling.map(Line::Probe).collect() }
 }
 
-fn note(seen: &[Seen<'_>]) -> Words<'static> {
+fn note(scene: &Scene<'_>, seen: &[Seen<'_>]) -> Words<'static> {
+    if let Some(said) = scene.as_of().filter(|_| !seen.is_empty()) {
+        return said;
+    }
     let well = seen.iter().filter(|s| s.standing == Standing::Well).count();
     let not_yet = seen.iter().filter(|s| s.standing == Standing::NotYet).count();
     let text = match (well, not_yet, seen.len()) {
@@ -36,6 +39,6 @@ pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Ro
     };
     section::probe_row(scene, seen, columns, role)
         .left(columns.text, text)
-        .right(columns.age, seen.age())
+        .right(columns.age, scene.age(seen))
         .of(Item::Probe(seen.probe.id.clone()))
 }

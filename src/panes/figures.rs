@@ -141,6 +141,9 @@ fn sheet(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<Evide
         if watched.is_some_and(|probe| matches!(probe.schedule, Schedule::Every(_))) {
             standing::never_its_last_value(line);
         }
+        if let Some(probe) = watched {
+            standing::in_words(probe, line);
+        }
     }
     lines
 }

@@ -30,7 +30,7 @@ pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Ro
     let role = seen.role();
     section::probe_row(scene, seen, columns, role)
         .left(columns.text, text(scene, seen))
-        .right(columns.age, seen.age())
+        .right(columns.age, scene.age(seen))
         .of(Item::Probe(seen.probe.id.clone()))
 }
 

@@ -3,50 +3,65 @@
 use ratatui::layout::Rect;
 
 use crate::ui::actions::Context;
-use crate::ui::canvas::{Canvas, piece};
+use crate::ui::canvas::Canvas;
 use crate::ui::keymap::Keymap;
 use crate::ui::theme::Role;
-use crate::ui::widgets::List;
+use crate::ui::widgets::Scroll;
+
+use super::row::{Words, words, wrap};
+use super::usable::is_for_the_driver;
+
+/// Columns before what a key or a sign means.
+const LABEL: u16 = 18;
+/// A sentence is broken into at most so many lines.
+const LINES: usize = 4;
 
 /// The help while it is open.
 #[derive(Debug)]
 pub(super) struct Help {
     /// Whose keys are shown.
-    pub(super) of: Context,
-    pub(super) list: List,
+    of: Context,
+    pub(super) scroll: Scroll,
 }
 
 impl Help {
     pub(super) fn new(of: Context) -> Help {
-        Help { of, list: List::default() }
+        Help { of, scroll: Scroll::default() }
     }
 
-    /// How many rows there are.
-    pub(super) fn len(&self, keys: &Keymap) -> usize {
-        keys.help(self.of).len() + SIGNS.len() + 2
-    }
-
-    /// Draws the keys, then the signs.
-    pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, area: Rect, keys: &Keymap) {
+    /// Draws the keys, then the signs. Whoever only watches is not told of keys that mean nothing to them.
+    pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, area: Rect, keys: &Keymap, drives: bool) {
         canvas.clear(Rect { width: area.width + 1, ..area });
-        canvas.head(area, "Help", &[piece(self.of.name(), Role::Dim)], true);
-        let rows = keys.help(self.of);
-        let len = self.len(keys);
-        let place = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-        let glyphs = canvas.glyphs();
-        self.list.draw(canvas, place, len, |canvas, at, place, _| {
-            if let Some((key, what)) = rows.get(at) {
-                canvas.text_right(place.x + 16, place.y, 14, key.as_str(), Role::KeyName);
-                canvas.text(place.x + 18, place.y, place.width.saturating_sub(20), *what, Role::Normal);
-            } else if at == rows.len() + 1 {
-                canvas.text(place.x + 2, place.y, place.width, "Signs", Role::Title);
-            } else if let Some((sign, role, what)) =
-                at.checked_sub(rows.len() + 2).and_then(|at| SIGNS.get(at))
-            {
-                canvas.text_right(place.x + 16, place.y, 1, sign(glyphs), *role);
-                canvas.text(place.x + 18, place.y, place.width.saturating_sub(20), *what, Role::Normal);
+        let room = area.width.saturating_sub(LABEL + 2);
+        let mut lines: Vec<(String, Role, Words<'static>)> = Vec::new();
+        let mut add = |label: &str, role: Role, what: &'static str| {
+            let mut label = label.to_owned();
+            for line in wrap(&words(Role::Normal, what).0, room, LINES) {
+                lines.push((std::mem::take(&mut label), role, line));
             }
-        });
+        };
+        for (key, what) in keys.help(self.of, |action| drives || !is_for_the_driver(action)) {
+            add(&key, Role::KeyName, what);
+        }
+        add("", Role::Normal, "");
+        add("Signs", Role::Title, "");
+        for (sign, role, what) in &SIGNS {
+            add(sign(canvas.glyphs()), *role, what);
+        }
+        let seen = self.scroll.window(lines.len(), area.height.saturating_sub(1).into());
+        let mut note = words(Role::Dim, self.of.name());
+        if let Some(position) = self.scroll.position() {
+            note.push(Role::Dim, format!("   {position}"));
+        }
+        canvas.head(area, "Help", &note.0, true);
+        for (y, (label, role, what)) in (area.y + 1..area.bottom()).zip(lines.iter().skip(seen.start)) {
+            if *role == Role::Title {
+                canvas.text(area.x + 2, y, room, label.as_str(), *role);
+            } else {
+                canvas.text_right(area.x + LABEL - 2, y, LABEL - 4, label.as_str(), *role);
+            }
+            canvas.line(area.x + LABEL, y, room, &what.0);
+        }
     }
 }
 

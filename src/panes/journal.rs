@@ -42,7 +42,12 @@ pub(super) fn note(scene: &Scene<'_>) -> Words<'static> {
     if let Some(damage) = &scene.feed.contact.damaged {
         return words(Role::Warning, damage.clone());
     }
-    let records = format::counted(scene.feed.records, "record", "records");
+    let mut records = format::counted(scene.feed.records, "record", "records");
+    // A decision is one record, and often more than one line.
+    if scene.feed.records == scene.journal.len() as u64 {
+        let lines = scene.figures.lines.len() as u64;
+        records = format!("{} in {records}", format::counted(lines, "entry", "entries"));
+    }
     words(Role::Dim, format!("{records}, chain whole"))
 }
 

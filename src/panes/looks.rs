@@ -63,6 +63,7 @@ pub(super) fn measured(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
         Standing::Waived => "waived",
         Standing::Wrong(_) => "not as it must be",
         Standing::Unknown => seen.evidence.verdict.word(),
+        Standing::Over => "not looked at any more: the run is over",
     };
     doc.fact("is", words(role, word));
     if seen.standing != Standing::Out {

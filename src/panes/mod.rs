@@ -9,10 +9,11 @@
 //! |---|---|
 //! | `cockpit`, `press`, `at_gate`, `drive`, `usable`, `roam`, `prompt` | the state machine: what is open, what a key means there |
 //! | `scene`, `figures`, `standing` | what a frame is drawn from |
+//! | `frame` | what is drawn where |
 //! | `main_screen`, `header`, `footer` | the places on the main screen |
 //! | `section` and its panes, `checklist`, `step`, `waiting`, `wayback`, `journal` | one file a pane, one line of [`PANES`] each |
 //! | `gate` | the only box on the screen: a decision |
-//! | `start`, `quit`, `ending` | before, between and after |
+//! | `start`, `start_page`, `quit`, `ending` | before, between and after |
 //! | `detail`, `help`, `commands`, `find` | what opens over a pane |
 //!
 //! A pane is a file and a line of [`PANES`]. Drawing is a function of the scene and the view; nothing that a
@@ -31,6 +32,7 @@ mod environment;
 pub mod feed;
 mod figures;
 mod footer;
+mod frame;
 mod freeze;
 mod gate;
 mod header;
@@ -52,6 +54,7 @@ mod scene;
 mod section;
 mod standing;
 mod start;
+mod start_page;
 mod step;
 mod timeline;
 mod update;
@@ -68,4 +71,4 @@ pub use feed::{Contact, Feed, Pulse, Recorded};
 pub use item::Item;
 pub use request::{Code, Extra, Output, Reply, Request, Source};
 pub use section::{PANES, Pane, PaneId};
-pub use start::{Rehearsed, StartPage};
+pub use start_page::{Rehearsed, StartPage};

@@ -58,6 +58,12 @@ pub(super) fn find(canvas: &mut Canvas<'_>, last: Rect, field: &Field) {
 }
 
 /// The last line where there is no run yet.
-pub(super) fn keys_only(canvas: &mut Canvas<'_>, keys: &Keymap, area: Rect, context: Context) {
-    footer::keys(canvas, keys.footer(context, |_| true), area);
+pub(super) fn keys_only(
+    canvas: &mut Canvas<'_>,
+    keys: &Keymap,
+    area: Rect,
+    context: Context,
+    usable: impl Fn(Action) -> bool,
+) {
+    footer::keys(canvas, keys.footer(context, usable), area);
 }

@@ -3,6 +3,7 @@
 
 use crate::ui::actions::{Action, Context};
 use crate::ui::input::{Event, KeyPress};
+use crate::ui::key::Key;
 use crate::ui::widgets::{Field, Move};
 use crate::ui::{Mouse, MouseAction};
 
@@ -25,6 +26,8 @@ impl Cockpit {
         self.look_at(self.now);
         match event {
             Event::Key(press) => self.on_key(*press),
+            // What is not seen is not meant.
+            Event::Paste(_) | Event::Mouse(_) if self.is_too_small() => Vec::new(),
             Event::Paste(text) => {
                 self.on_paste(text);
                 Vec::new()
@@ -79,6 +82,9 @@ impl Cockpit {
     fn on_key(&mut self, press: KeyPress) -> Vec<Request> {
         let context = self.context();
         let action = self.keys.action(context, press.key);
+        if self.is_too_small() && !works_unseen(action, press.key) {
+            return Vec::new();
+        }
         (self.notice, self.line) = (None, None);
         match action {
             // These two, and what concerns the terminal, work everywhere and at any moment.
@@ -99,6 +105,7 @@ impl Cockpit {
             Context::Quit => self.in_quit(action),
             Context::Help | Context::Detail => self.reading(action),
             Context::Main | Context::View | Context::Journal => {
+                self.look_back(press.key);
                 action.map_or_else(Vec::new, |action| self.act(action))
             }
         }
@@ -192,7 +199,9 @@ impl Cockpit {
                     return vec![Request::Start { typed }];
                 }
             }
+            Some(Action::Back) if start.clear() => {}
             Some(Action::Back) => return vec![Request::Quit { held: false }],
+            Some(Action::Help) => self.over.push(Over::Help(Help::new(Context::Start))),
             Some(Action::PageUp) => start.turn(false),
             Some(Action::PageDown) => start.turn(true),
             _ => start.press(press),
@@ -224,6 +233,10 @@ impl Cockpit {
         }
         if let Some(step) = movement(action) {
             self.go(step);
+            return Vec::new();
+        }
+        // Before a run there is nothing else to be asked for.
+        if self.start.is_some() {
             return Vec::new();
         }
         match (action, self.over.last()) {
@@ -337,6 +350,12 @@ impl Cockpit {
             _ => self.drive(action),
         }
     }
+}
+
+/// Whether a key works on a screen that shows nothing: it says so itself of NO-GO and HOLD; one can always leave.
+fn works_unseen(action: Option<Action>, key: Key) -> bool {
+    let named = matches!(action, Some(Action::NoGo | Action::Hold)) && key.text().is_none();
+    named || matches!(action, Some(Action::Quit)) || (key.ctrl && action.is_some())
 }
 
 /// The step of a cursor that an action is.

@@ -152,8 +152,8 @@ impl Prompt {
             Ask::Waive { title, .. } => {
                 (format!("Go on in spite of {title}: why?"), "counts for exactly this finding, at this gate")
             }
-            Ask::Confirm(step) => (format!("{step} is done. A note?"), "may stay empty"),
-            Ask::Fail(step) => (format!("{step} could not be done: why?"), "goes on the record"),
+            Ask::Confirm(step) => (format!("Step \"{step}\" is done. A note?"), "may stay empty"),
+            Ask::Fail(step) => (format!("Step \"{step}\" could not be done: why?"), "goes on the record"),
             Ask::Skip(step) => (format!("Skip {step}: why?"), "goes on the record"),
             Ask::Settle { step, undo, happened } => {
                 let sentence = match (undo, happened) {
@@ -172,7 +172,7 @@ impl Prompt {
             Ask::Rollback => ("Go back: why?".to_owned(), "its own gate opens; nothing is done before GO"),
             Ask::Abort => (
                 "Abort the run: why?".to_owned(),
-                "what runs is stopped, what was frozen is lifted, nothing is undone",
+                "what runs is stopped, fences open, what is frozen is lifted; nothing else is undone",
             ),
             Ask::Note => ("A note for the journal".to_owned(), "goes on the record"),
             Ask::TakeHelm(name) => {

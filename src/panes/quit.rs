@@ -2,6 +2,8 @@
 
 use ratatui::layout::Rect;
 
+use crate::plan::StepId;
+use crate::plan::model::StepKind;
 use crate::ui::canvas::{Canvas, piece};
 use crate::ui::format;
 use crate::ui::theme::Role;
@@ -19,7 +21,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect) {
 }
 
 fn lines<'a>(scene: &Scene<'a>) -> Vec<Words<'a>> {
-    let running = scene.state.running(scene.plan).count() as u64;
+    // A gate and a question to a person are open, and run nothing.
+    let works = |id: &StepId| {
+        let step = scene.plan.step(id);
+        step.is_some_and(|step| step.gate().is_none() && !matches!(step.kind, StepKind::Manual { .. }))
+    };
+    let running = scene.state.running(scene.plan).filter(|(id, _, _)| works(id)).count() as u64;
     let mut lines = vec![words(Role::Title, "Meanwhile")];
     lines.push(match running {
         0 => words(Role::Normal, "nothing new starts"),

@@ -28,7 +28,7 @@ pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
     let behind = |seen: &&Seen<'_>| lag(scene, **seen).map_or(0, |lag| lag.behind);
     let well = match seen.iter().max_by_key(behind) {
         Some(worst) => brief(scene, *worst),
-        None => words(Role::Dim, "no link counts now"),
+        None => note(scene, &seen),
     };
     Gathered { note: note(scene, &seen), well, lines: seen.into_iter().map(Line::Probe).collect() }
 }
@@ -36,7 +36,11 @@ pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
 /// By what the gauges know: markers that travelled, or positions alone.
 fn note(scene: &Scene<'_>, seen: &[Seen<'_>]) -> Words<'static> {
     if seen.is_empty() {
-        return words(Role::Dim, "no link counts now");
+        let any = scene.plan.probes.iter().any(|probe| probe.section == Section::Replication);
+        return words(Role::Dim, if any { "no link counts now" } else { "none in this plan" });
+    }
+    if let Some(said) = scene.as_of() {
+        return said;
     }
     let marker = seen.iter().any(|s| scene.readings.lag(&s.probe.id).is_some_and(|lag| lag.marker.is_some()));
     words(Role::Dim, if marker { "by marker" } else { "by position" })
@@ -46,7 +50,7 @@ pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Ro
     let call = call(scene, seen);
     let name = call.role(seen.role());
     let row = section::probe_row(scene, seen, columns, name)
-        .right(columns.age, seen.age())
+        .right(columns.age, scene.age(seen))
         .of(Item::Probe(seen.probe.id.clone()));
     if !matches!(seen.probe.kind, ProbeKind::Link(_)) {
         return row.left(columns.text, section::text_of(seen, name));
@@ -101,7 +105,10 @@ fn lag<'a>(scene: &Scene<'a>, seen: Seen<'_>) -> Option<&'a Lag> {
 
 fn value(scene: &Scene<'_>, seen: Seen<'_>, call: Call) -> Words<'static> {
     match lag(scene, seen) {
-        Some(lag) => words(call.role(Role::Figure), amount(lag.behind, lag.unit)),
+        Some(lag) => {
+            let role = if seen.standing == Standing::Over { Role::Dim } else { Role::Figure };
+            words(call.role(role), amount(lag.behind, lag.unit))
+        }
         None => words(call.role(Role::Dim), scene.glyphs.none),
     }
 }
@@ -124,8 +131,9 @@ pub(super) fn amount(behind: u64, unit: LagUnit) -> String {
 }
 
 fn trend<'a>(scene: &Scene<'a>, seen: Seen<'a>, call: Call) -> Words<'a> {
-    let role = call.role(Role::Normal);
-    let bright = call.role(Role::Figure);
+    let over = seen.standing == Standing::Over;
+    let role = call.role(if over { Role::Dim } else { Role::Normal });
+    let bright = call.role(if over { Role::Dim } else { Role::Figure });
     if seen.standing == Standing::Out {
         return words(Role::Dim, scene.not_watched(seen.probe));
     }

@@ -170,21 +170,16 @@ impl<I: Iterator> RevMax for I {}
 impl Cockpit {
     /// Moves the cursor of whatever has the keys.
     pub(super) fn go(&mut self, step: Move) {
-        let Some(scene) = scene!(self) else { return };
         match self.over.last_mut() {
-            Some(Over::Detail(detail)) => {
-                let len = detail.lay(document::of(&scene, &detail.item, &self.outputs)).lines.len();
-                return detail.go(step, len);
-            }
-            Some(Over::Help(help)) => {
-                let len = help.len(&self.keys);
-                return help.list.go(step, len);
-            }
+            Some(Over::Detail(detail)) => return detail.go(step),
+            Some(Over::Help(help)) => return help.scroll.go(step),
             Some(Over::Commands(commands)) => return commands.go(step),
             Some(Over::Prompt(_) | Over::Find(_) | Over::Quit) => return,
             None => {}
         }
+        let Some(scene) = scene!(self) else { return };
         match self.page {
+            Page::Ending => self.ending.scroll.go(step),
             Page::Main if self.desk.is_up() => self.desk.go(&scene, &scene.figures.evidence, step),
             Page::Main => self.main.go(&scene, step),
             page => {

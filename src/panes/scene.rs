@@ -59,9 +59,21 @@ impl Columns {
     /// The columns of a pane: names as wide as the plan's widest, within reason, so that every pane has its
     /// texts at the same place.
     pub(crate) fn new(plan: &Plan, area: Rect) -> Columns {
-        let titles = plan.probes.iter().filter(|p| p.section != Section::Environment).map(|p| &p.title);
-        let widest = titles.map(|t| SafeText::from(t).width()).max().unwrap_or(0);
         let most = (area.width / 5).clamp(12, 16);
+        Columns::named(plan, area, most, |section| section != Section::Environment)
+    }
+
+    /// The columns of a pane, whole: its own names alone, with more room for them.
+    pub(crate) fn whole(plan: &Plan, section: Section, area: Rect) -> Columns {
+        // A link on a narrow screen needs the room for what it says.
+        let narrow = section == Section::Replication && area.width < 70;
+        let most = if narrow { 12 } else { (area.width / 3).clamp(16, 40) };
+        Columns::named(plan, area, most, |other| other == section)
+    }
+
+    fn named(plan: &Plan, area: Rect, most: u16, counts: impl Fn(Section) -> bool) -> Columns {
+        let titles = plan.probes.iter().filter(|p| counts(p.section)).map(|p| &p.title);
+        let widest = titles.map(|t| SafeText::from(t).width()).max().unwrap_or(0);
         let name = u16::try_from(widest).unwrap_or(most).clamp(9, most);
         let [sign, name, text, age] = layout::columns(
             area.x,
@@ -106,6 +118,20 @@ impl<'a> Scene<'a> {
         over.map_or(self.now.wall, |last| last.wall)
     }
 
+    /// How old a look is; after the end, of when it is.
+    pub(crate) fn age(&self, seen: Seen<'_>) -> Words<'static> {
+        let last = self.readings.track(&seen.probe.id).and_then(|track| track.last.as_ref());
+        match last.filter(|_| seen.standing == Standing::Over) {
+            Some(last) => words(Role::Dim, self.hour_minute(last.at)),
+            None => seen.age(),
+        }
+    }
+
+    /// After the end: of when the last values are.
+    pub(crate) fn as_of(&self) -> Option<Words<'static>> {
+        self.state.is_over().then(|| words(Role::Dim, format!("as of {}", self.hour_minute(self.end()))))
+    }
+
     /// That a probe does not count now: not yet, or no more.
     pub(crate) fn not_watched(&self, probe: &Probe) -> &'static str {
         let begun = |id: &StepId| self.state.step(self.plan, id).is_some_and(StepState::is_settled);
@@ -125,6 +151,12 @@ impl<'a> Scene<'a> {
     /// The key of an action at a gate.
     pub(crate) fn key_at_gate(&self, action: Action) -> Words<'static> {
         let key = self.keys.key_for(Context::Gate, action);
+        key.map_or_else(Words::none, |key| words(Role::KeyName, key.to_string()))
+    }
+
+    /// The key of an action in a view.
+    pub(crate) fn key_in_view(&self, action: Action) -> Words<'static> {
+        let key = self.keys.key_for(Context::View, action);
         key.map_or_else(Words::none, |key| words(Role::KeyName, key.to_string()))
     }
 

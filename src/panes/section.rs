@@ -81,7 +81,7 @@ impl<'a> Line<'a> {
                 replication::call(scene, *seen)
             }
             Line::Probe(seen) => seen.standing.call(),
-            Line::Alarm(_, alarm) if alarms::wants_answer(alarm) => alarm.severity.into(),
+            Line::Alarm(_, alarm) if alarms::wants_answer(scene, alarm) => alarm.severity.into(),
             Line::Alarm(..) => Call::None,
         }
     }

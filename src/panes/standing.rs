@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::clock::Now;
+use crate::clock::{Boot, Now};
 use crate::engine::State;
 use crate::engine::reading::Verdict;
 use crate::engine::readings::Readings;
@@ -50,6 +50,8 @@ pub(crate) enum Standing {
     Wrong(Call),
     /// Too old, or the look failed.
     Unknown,
+    /// The run is over and nobody looks any more: what was seen last stands, and is of that moment.
+    Over,
 }
 
 /// A probe as the screen shows it.
@@ -72,7 +74,7 @@ impl Seen<'_> {
     /// What its name and its words are drawn in.
     pub(crate) fn role(&self) -> Role {
         match self.standing {
-            Standing::Past | Standing::Out => Role::Dim,
+            Standing::Past | Standing::Out | Standing::Over => Role::Dim,
             standing => standing.call().role(Role::Normal),
         }
     }
@@ -98,7 +100,7 @@ impl Standing {
     /// How much it calls.
     pub(crate) fn call(self) -> Call {
         match self {
-            Standing::Well | Standing::NotYet | Standing::Past | Standing::Out => Call::None,
+            Standing::Well | Standing::NotYet | Standing::Past | Standing::Out | Standing::Over => Call::None,
             Standing::Waived | Standing::Unknown => Call::Caution,
             Standing::Wrong(call) => call,
         }
@@ -107,7 +109,7 @@ impl Standing {
     /// The sign in the first column, where there is one.
     pub(crate) fn sign(self, glyphs: &Glyphs) -> Option<&'static str> {
         match self {
-            Standing::Well | Standing::Past | Standing::Out | Standing::NotYet => None,
+            Standing::Well | Standing::Past | Standing::Out | Standing::NotYet | Standing::Over => None,
             Standing::Waived => Some(glyphs.waived),
             Standing::Wrong(_) => Some(glyphs.alarm),
             Standing::Unknown => Some(glyphs.unknown),
@@ -139,12 +141,16 @@ impl From<Severity> for Call {
 
 /// What the last look of every probe means, in the plan's order.
 pub(crate) fn all(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<Kept> {
+    if let Some(end) = state.last.filter(|_| state.is_over()) {
+        return at_the_end(plan, state, readings, end.boot);
+    }
     plan.probes
         .iter()
         .enumerate()
         .map(|(at, probe)| {
             let mut evidence = worth::of_probe(state, readings, probe, now.boot);
             never_its_last_value(&mut evidence);
+            in_words(probe, &mut evidence);
             let mut standing = standing(plan, state, readings, probe, &evidence);
             // After a restart nobody has looked at it again, and nobody will: what the record says of it stands.
             if standing == Standing::Past
@@ -164,6 +170,27 @@ pub(crate) fn all(plan: &Plan, state: &State, readings: &Readings, now: Now) -> 
             Kept { probe: at, evidence, standing }
         })
         .collect()
+}
+
+/// After the end nothing grows old: every probe as it stood at that moment.
+fn at_the_end(plan: &Plan, state: &State, readings: &Readings, end: Boot) -> Vec<Kept> {
+    let kept = plan.probes.iter().enumerate().map(|(at, probe)| {
+        let mut evidence = worth::of_probe(state, readings, probe, end);
+        in_words(probe, &mut evidence);
+        let standing = match standing(plan, state, readings, probe, &evidence) {
+            Standing::Well | Standing::Waived | Standing::Wrong(_) | Standing::Unknown => Standing::Over,
+            standing => standing,
+        };
+        Kept { probe: at, evidence, standing }
+    });
+    kept.collect()
+}
+
+/// Beside a control's name it must be plain who refuses what.
+pub(crate) fn in_words(probe: &Probe, evidence: &mut Evidence) {
+    if matches!(probe.kind, ProbeKind::Control(_)) && evidence.verdict == Verdict::Pass {
+        "locked".clone_into(&mut evidence.text);
+    }
 }
 
 /// What has grown old says that it has, and not what it said when it was young.

@@ -1,13 +1,11 @@
 //! The page on which a run begins: what it will do to what, who drives, when this very plan was last
 //! rehearsed. Typing the target's word starts it, and nothing else does.
 
-use std::sync::Arc;
-
 use ratatui::layout::Rect;
 
 use crate::clock::{Now, Timestamp};
 use crate::plan::model::Window;
-use crate::plan::{EndpointId, Plan, StepId};
+use crate::plan::{Plan, StepId};
 use crate::ui::canvas::Canvas;
 use crate::ui::format;
 use crate::ui::glyphs::Glyphs;
@@ -16,69 +14,8 @@ use crate::ui::theme::Role;
 use crate::ui::widgets::Field;
 
 use super::row::{Words, hang, words};
+use super::start_page::{Stands, StartPage};
 use super::words::{grouped, zoned};
-
-/// What stands on the page. The caller sends it anew as systems answer.
-#[derive(Clone, Debug)]
-pub struct StartPage {
-    /// What should happen.
-    pub plan: Arc<Plan>,
-    /// Where the plan stands.
-    pub path: String,
-    /// What each system says it is: nothing while it is asked, else whether it is what it should be.
-    pub endpoints: Vec<(EndpointId, Option<Result<String, String>>)>,
-    /// Who drives, as they say.
-    pub operator: String,
-    /// … and as the machine says.
-    pub account: String,
-    /// When this very plan was last rehearsed.
-    pub rehearsed: Option<Rehearsed>,
-    /// What the lint and the machine warn of.
-    pub cautions: Vec<String>,
-    /// What has to be mended before it can start.
-    pub blocks: Vec<String>,
-}
-
-/// Whether a run may begin.
-enum Stands<'a> {
-    Ready,
-    /// The plan or the machine is in the way.
-    Blocked,
-    /// This system is not what the plan says, or cannot be asked.
-    NotProved(&'a EndpointId),
-    /// This system has not answered yet.
-    Asking(&'a EndpointId),
-}
-
-impl StartPage {
-    fn stands(&self) -> Stands<'_> {
-        let first = |which: fn(&Option<Result<String, String>>) -> bool| {
-            self.endpoints.iter().find(|(_, says)| which(says)).map(|(id, _)| id)
-        };
-        if !self.blocks.is_empty() {
-            Stands::Blocked
-        } else if let Some(id) = first(|says| matches!(says, Some(Err(_)))) {
-            Stands::NotProved(id)
-        } else if let Some(id) = first(Option::is_none) {
-            Stands::Asking(id)
-        } else {
-            Stands::Ready
-        }
-    }
-}
-
-/// The last rehearsal of a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rehearsed {
-    /// Which rehearsal it was.
-    pub number: u32,
-    /// What it can teach: `simulated`, …
-    pub grade: String,
-    /// When it ended.
-    pub at: Timestamp,
-    /// Steps that are not what they were then.
-    pub changed: Vec<StepId>,
-}
 
 /// The page while it is open.
 #[derive(Debug)]
@@ -119,22 +56,40 @@ impl Start {
         if self.begun {
             return None;
         }
+        // What is in the way comes first: no word would start it.
+        self.wrong = self.page.in_the_way();
+        if self.wrong.is_some() {
+            return None;
+        }
         if typed != self.page.plan.target {
             self.wrong = Some("that is not the target's word".to_owned());
             self.field.clear();
             return None;
         }
         self.wrong = match self.page.stands() {
-            Stands::Ready => None,
-            Stands::Blocked => Some("something has to be mended first".to_owned()),
-            Stands::NotProved(id) => Some(format!("{id} has not proved what it is")),
             Stands::Asking(id) => Some(format!("{id} is still being asked: enter again")),
+            Stands::Ready | Stands::Blocked | Stands::NotProved(_) => None,
         };
         if self.wrong.is_some() {
             return None;
         }
         self.begun = true;
         Some(typed)
+    }
+
+    /// Whether enter may start something.
+    pub(super) fn may_start(&self) -> bool {
+        !self.begun && self.page.in_the_way().is_none()
+    }
+
+    /// Forgets what was typed; says false where nothing was.
+    pub(super) fn clear(&mut self) -> bool {
+        let typed = !self.field.is_empty() && !self.begun;
+        if typed {
+            self.wrong = None;
+            self.field.clear();
+        }
+        typed
     }
 
     /// The engine said no.
@@ -233,7 +188,11 @@ impl Start {
             self.field.draw(canvas, Rect { x: 1, y: y + 1, width: 30, height: 1 }, "");
         }
         if let Some(wrong) = &self.wrong {
-            canvas.text(34, y + 1, width.saturating_sub(34), wrong, Role::Caution);
+            // Beside the field, or below it where that is too little room.
+            let text = words(Role::Caution, wrong.as_str());
+            let room = width.saturating_sub(34);
+            let (x, y) = if text.width() <= room { (34, y + 1) } else { (1, y + 2) };
+            canvas.line(x, y, width.saturating_sub(x - 1), &text.0);
         }
     }
 

@@ -255,6 +255,16 @@ fn running<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, lines: &mut
                     .and(Role::Caution, decided.reason.as_str()),
                 None => words(Role::Bright, "asks for GO or NO-GO"),
             });
+            // Whoever said NO-GO may want to go back, and no key of its own leads there.
+            if decided.is_some() && scene.drives && scene.state.stage == Stage::Forward {
+                let again = hint(scene, Action::Resume, "asks again, ");
+                lines.push(
+                    again
+                        .also(scene.key(Action::Command))
+                        .and(Role::KeyName, " rollback")
+                        .and(Role::KeyLabel, " goes back"),
+                );
+            }
         }
         StepKind::Command(_)
         | StepKind::Sql { .. }

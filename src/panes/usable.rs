@@ -35,7 +35,7 @@ impl Cockpit {
             Action::Fail => scene.drives && !over && has(Wants::Fail),
             Action::Stop => scene.drives && !over && has(Wants::Stop),
             Action::Skip => scene.drives && !over && has(Wants::Skip),
-            Action::Answer | Action::AnswerAll => scene.drives && self.alarm(scene).is_some(),
+            Action::Answer | Action::AnswerAll => scene.drives && !over && !self.alarms(scene).is_empty(),
             Action::Hold => scene.drives && !over && !held,
             Action::Resume => scene.drives && !over && held,
             Action::Rollback => scene.drives && scene.state.stage == Stage::Forward,
@@ -66,6 +66,10 @@ impl Cockpit {
         let in_place = match action {
             Action::Quit => scene.state.is_over() || !scene.drives,
             Action::EndSession => self.page == Page::Freeze,
+            // At a gate, while it is what is missing there.
+            Action::Answer => {
+                scene.figures.evidence.iter().any(|e| e.id.starts_with("alarm:") && !e.passes())
+            }
             _ => true,
         };
         in_place && self.is_usable(scene, action)
@@ -144,6 +148,11 @@ const NEED_ENGINE: [Action; 18] = [
     Action::EndSession,
     Action::TakeHelm,
 ];
+
+/// Whether an action is for whoever drives, at any moment: whoever watches is told so, and the help leaves it out.
+pub(super) fn is_for_the_driver(action: Action) -> bool {
+    action == Action::Resume || (action != Action::TakeHelm && NEED_ENGINE.contains(&action))
+}
 
 /// What an action wants of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,14 +12,17 @@ use super::standing::{Seen, Standing};
 
 pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
     let seen = scene.section(Section::Validation);
-    let note = note(&seen);
+    let note = note(scene, &seen);
     Gathered { well: note.clone(), note, lines: seen.into_iter().map(Line::Probe).collect() }
 }
 
 /// How many of those that count now hold.
-fn note(seen: &[Seen<'_>]) -> Words<'static> {
+fn note(scene: &Scene<'_>, seen: &[Seen<'_>]) -> Words<'static> {
     if seen.is_empty() {
         return words(Role::Dim, "none in this plan");
+    }
+    if let Some(said) = scene.as_of() {
+        return said;
     }
     let count = |wanted: Standing| seen.iter().filter(|s| s.standing == wanted).count();
     let (hold, to_come, past) = (count(Standing::Well), count(Standing::NotYet), count(Standing::Past));
@@ -43,7 +46,7 @@ pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Ro
             .left(columns.sign, words(Role::Dim, scene.glyphs.to_come)),
         Standing::Past => section::probe_row(scene, seen, columns, Role::Dim)
             .left(columns.sign, words(Role::Dim, scene.glyphs.proved)),
-        Standing::Out | Standing::Waived | Standing::Wrong(_) | Standing::Unknown => {
+        Standing::Out | Standing::Over | Standing::Waived | Standing::Wrong(_) | Standing::Unknown => {
             section::probe_row(scene, seen, columns, role)
         }
     };
@@ -58,7 +61,7 @@ pub(super) fn text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
         Standing::Out => words(Role::Dim, scene.not_watched(seen.probe)),
         Standing::NotYet => words(Role::Dim, "not looked at yet"),
         Standing::Waived => section::waived_text(scene, seen),
-        Standing::Past => section::text_of(seen, Role::Dim),
+        Standing::Past | Standing::Over => section::text_of(seen, Role::Dim),
         standing => section::text_of(seen, standing.call().role(Role::Normal)),
     }
 }
@@ -73,6 +76,6 @@ fn when(scene: &Scene<'_>, seen: Seen<'_>) -> Words<'static> {
         (Schedule::OnDemand, standing, Some(last)) if standing != Standing::Out => {
             words(Role::Dim, scene.hour_minute(last.at))
         }
-        _ => seen.age(),
+        _ => scene.age(seen),
     }
 }

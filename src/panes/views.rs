@@ -130,7 +130,7 @@ fn lines_page<'a>(scene: Scene<'a>, id: PaneId, section: Section, more: Vec<More
         note,
         len: lines.len() + gap + more.len(),
         row: Box::new(move |at, place| match lines.get(at) {
-            Some(line) => line.row(&scene, Columns::new(scene.plan, place), false),
+            Some(line) => line.row(&scene, Columns::whole(scene.plan, section, place), false),
             None => match at.checked_sub(lines.len() + gap).and_then(|at| more.get(at)) {
                 Some(row) => row(place),
                 None => Row::new(),
@@ -329,7 +329,6 @@ fn timeline_page(scene: Scene<'_>) -> Content<'_> {
 /// Draws a page over the body; the selected link's course stands below its rows.
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, page: Page, list: &mut List) {
     let content = content(*scene, page);
-    canvas.head(area, content.title, &content.note.0, true);
     let mut place = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     if page == Page::Replication && area.height > 12 {
         let rows = u16::try_from(content.len).unwrap_or(u16::MAX).min(area.height / 2);
@@ -345,10 +344,18 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, page:
     list.draw(canvas, place, content.len, |canvas, at, place, _| {
         content.row(at, place).draw(canvas, place.y);
     });
-    if let Some(position) = list.position(content.len) {
-        let note_width = content.note.width();
-        let right = area.right().saturating_sub(note_width + 3);
-        canvas.line_right(right, area.y, 30, &[piece(format!(" {position} "), Role::Dim)]);
+    let position = list.position(content.len).map(|position| words(Role::Dim, format!(" {position} ")));
+    let title = u16::try_from(content.title.len()).unwrap_or(0);
+    let both = content.note.width() + position.as_ref().map_or(0, Words::width) + title + 8;
+    match position {
+        // Where one is in it comes before how much of it there is.
+        Some(position) if both > area.width => canvas.head(area, content.title, &position.0, true),
+        Some(position) => {
+            canvas.head(area, content.title, &content.note.0, true);
+            let right = area.right().saturating_sub(content.note.width() + 3);
+            canvas.line_right(right, area.y, 30, &position.0);
+        }
+        None => canvas.head(area, content.title, &content.note.0, true),
     }
 }
 

@@ -19,6 +19,9 @@ pub(super) fn note(scene: &Scene<'_>) -> Words<'static> {
 }
 
 fn word(scene: &Scene<'_>) -> (Call, String) {
+    if scene.state.is_over() {
+        return (Call::None, "closed".to_owned());
+    }
     match &scene.figures.way_back.cost {
         Cost::Free => (Call::None, "free".to_owned()),
         Cost::Lossless { .. } => (Call::None, "lossless".to_owned()),
@@ -63,7 +66,7 @@ fn meaning<'a>(scene: &Scene<'a>) -> Words<'a> {
     };
     if scene.state.stage != Stage::Forward {
         return match scene.state.stage {
-            Stage::Over(_) => words(Role::Normal, "the run is over"),
+            Stage::Over(_) => words(Role::Normal, "the run is over: ").also(super::ending::users(scene)),
             Stage::Forward | Stage::Back(_) | Stage::Aborting => words(Role::Bright, "it is being gone"),
         };
     }

@@ -143,7 +143,7 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
             });
             line(Normal, link.as_str(), format!("zero for {held}"), format!("at {position}{marker}"))
         }
-        Event::ZeroLost { link, because } => line(Caution, link.as_str(), "not at zero", because.as_str()),
+        Event::ZeroLost { link, because } => line(Caution, link.as_str(), "not caught up", because.as_str()),
         Event::FenceChanged { endpoint, state, position, at } => {
             let what = match state {
                 FenceState::Open => "takes writes",

@@ -71,6 +71,14 @@ impl Context {
         TYPED.contain(self)
     }
 
+    /// Whether a character is text here, and cannot be a key. A target's word has few of them.
+    pub const fn types(self, c: char) -> bool {
+        match self {
+            Self::Start => matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | ' '),
+            _ => self.is_typed_into(),
+        }
+    }
+
     /// As help and errors call it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -114,6 +122,8 @@ const START: Contexts = any(&[C::Start]);
 const QUIT: Contexts = any(&[C::Quit]);
 /// Where the cockpit or one of its panes has the keys.
 const PANES: Contexts = any(&[C::Main, C::View, C::Journal]);
+/// Where the views can be turned to; at a gate that is to look around.
+const VIEWS: Contexts = any(&[C::Main, C::View, C::Journal, C::Gate]);
 /// Where one can look around: the panes, and what opens over them.
 const READ: Contexts = any(&[C::Main, C::View, C::Journal, C::Detail, C::Help]);
 const OVER: Contexts = any(&[C::Detail, C::Help]);
@@ -180,6 +190,8 @@ pub enum Action {
     EndSession,
 }
 
+type Text = &'static str;
+
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {
@@ -203,14 +215,13 @@ pub struct Binding {
     pub fixed: bool,
 }
 
-const fn row(
-    id: &'static str,
-    action: Action,
-    contexts: Contexts,
-    keys: &'static [&'static str],
-    help: &'static str,
-) -> Binding {
+const fn row(id: Text, action: Action, contexts: Contexts, keys: &'static [Text], help: Text) -> Binding {
     Binding { id, action, contexts, keys, help, label: "", footer: NOWHERE, in_palette: false, fixed: false }
+}
+
+/// A view: at a gate too, and not in the gate's last line.
+const fn view(id: Text, action: Action, keys: &'static [Text], help: Text) -> Binding {
+    row(id, action, VIEWS, keys, help).label_in("views", PANES).palette()
 }
 
 impl Binding {
@@ -244,8 +255,16 @@ pub const TABLE: &[Binding] = &[
     row("gate.resume", A::Resume, GATE, &["R"], "Goes on after a hold; the gate stays open.").label("go on"),
     row("gate.waive", A::Waive, GATE, &["w"], "Waives the selected finding at this gate, with a reason.")
         .label("waive"),
+    row("gate.answer", A::Answer, GATE, &["a"], "Answers an alarm that is in the way.").label("answer"),
     row("gate.open", A::Open, GATE, &["enter"], "Opens the selected evidence.").label("open"),
-    row("gate.back", A::Back, GATE, &["esc"], "Looks around; the gate stays open.").label("look around"),
+    row(
+        "gate.back",
+        A::Back,
+        GATE,
+        &["esc"],
+        "Folds what was opened, else looks around; the gate stays open.",
+    )
+    .label("look around"),
     row(
         "gate.say",
         A::Submit,
@@ -260,8 +279,7 @@ pub const TABLE: &[Binding] = &[
         .label_in("confirm", MAIN)
         .palette(),
     row("retry", A::Retry, PANES, &["r"], "Tries a failed step again.").label_in("retry", MAIN).palette(),
-    row("answer", A::Answer, PANES.and(GATE), &["a"], "Answers the alarm: somebody looks after it.")
-        .palette(),
+    row("answer", A::Answer, PANES, &["a"], "Answers the alarm: somebody looks after it.").palette(),
     row("hold", A::Hold, READ, &["H"], "Holds: nothing new starts, the T-clock stops; what runs finishes.")
         .label_in("hold", PANES)
         .palette(),
@@ -274,9 +292,9 @@ pub const TABLE: &[Binding] = &[
     row("hold.now", A::Hold, RUN, &["F9"], "Holds from anywhere, also out of a field.")
         .label_in("HOLD", FIELD)
         .fixed(),
-    row("rollback", A::Rollback, READ, &[], "Opens the gate of the rollback.").palette().fixed(),
+    row("rollback", A::Rollback, READ, &[], "Rolls back: the way back's gate opens first.").palette().fixed(),
     row("skip", A::Skip, READ, &[], "Skips the selected step, with a reason.").palette().fixed(),
-    row("abort", A::Abort, READ, &[], "Ends the run before the traffic switch; undoes nothing.")
+    row("abort", A::Abort, READ, &[], "Ends the run before the switch: fences and freezes go, nothing else.")
         .palette()
         .fixed(),
     row("helm", A::TakeHelm, READ, &[], "Takes the helm from whoever drives; the run is held.")
@@ -319,15 +337,13 @@ pub const TABLE: &[Binding] = &[
     row("find", A::Find, READ, &["/"], "Searches.").label("find"),
     row("find.next", A::FindNext, READ, &["n"], "To the next match."),
     row("find.previous", A::FindPrevious, READ, &["N"], "To the match before."),
-    row("view.cockpit", A::ViewCockpit, PANES, &["1"], "Shows the cockpit.").label("views").palette(),
-    row("view.timeline", A::ViewTimeline, PANES, &["2"], "Shows the timeline.").label("views").palette(),
-    row("view.replication", A::ViewReplication, PANES, &["3"], "Shows replication.").label("views").palette(),
-    row("view.freeze", A::ViewFreeze, PANES, &["4"], "Shows the freeze.").label("views").palette(),
-    row("view.validation", A::ViewValidation, PANES, &["5"], "Shows validation.").label("views").palette(),
-    row("view.people", A::ViewPeople, PANES, &["6"], "Shows who answers for what, and how to reach them.")
-        .label("views")
-        .palette(),
-    row("view.journal", A::ViewJournal, PANES, &["7"], "Shows the journal.").label("views").palette(),
+    view("view.cockpit", A::ViewCockpit, &["1"], "Shows the cockpit."),
+    view("view.timeline", A::ViewTimeline, &["2"], "Shows the timeline."),
+    view("view.replication", A::ViewReplication, &["3"], "Shows replication."),
+    view("view.freeze", A::ViewFreeze, &["4"], "Shows the freeze."),
+    view("view.validation", A::ViewValidation, &["5"], "Shows validation."),
+    view("view.people", A::ViewPeople, &["6"], "Shows who answers for what, and how to reach them."),
+    view("view.journal", A::ViewJournal, &["7"], "Shows the journal."),
     row("view.ending", A::ViewEnding, PANES, &["0"], "Shows what was measured, once the run is over.")
         .palette(),
     row("back", A::Back, OVER, &["esc", "q"], "Closes this.").label("back"),
@@ -336,7 +352,7 @@ pub const TABLE: &[Binding] = &[
     row(
         "help",
         A::Help,
-        any(&[C::Main, C::View, C::Journal, C::Detail, C::Gate, C::Quit]),
+        any(&[C::Main, C::View, C::Journal, C::Detail, C::Gate, C::Quit, C::Start]),
         &["?"],
         "Shows the keys of this screen.",
     )

@@ -477,3 +477,71 @@ fn whoever_watches_has_no_code_and_no_keys() {
     assert!(hands.reads().contains("maria has the keys"), "{}", hands.reads());
     assert!(decisions(&hands).is_empty());
 }
+
+#[test]
+fn a_view_is_turned_to_from_the_gate_which_stays_open_and_is_read_anew() {
+    for key in ["2", "3", "4", "5", "6", "7"] {
+        let mut hands = hands();
+        hands.press(key);
+        let screen = hands.reads();
+        assert!(screen.contains("GO / NO-GO waits: Send users to Azure   b back to the gate"), "{screen}");
+        hands.press("esc");
+        hands.press("g");
+        let screen = hands.reads();
+        assert!(screen.contains("GO is said there only: b goes back to it"), "{screen}");
+        hands.types("azure 7k3m");
+        hands.press("enter");
+        assert!(!says_go(&hands));
+    }
+    let mut hands = hands();
+    hands.press("1");
+    let screen = hands.reads();
+    assert!(
+        screen.contains("┏━ GO / NO-GO") && screen.contains("esc looks around; the gate stays open"),
+        "{screen}"
+    );
+    hands.press("?");
+    assert!(hands.reads().contains("7 Shows the journal") || hands.reads().contains("Shows the journal."));
+    let mut early = self::hands();
+    early.event(&Event::Resumed);
+    early.key("7", false, false);
+    assert!(early.reads().contains("┏━ GO / NO-GO"), "a key from before the gate could be read is dropped");
+}
+
+#[test]
+fn what_was_opened_at_the_gate_is_folded_before_it_is_left() {
+    let mut hands = hands();
+    let folded = hands.reads();
+    hands.press("enter");
+    assert_ne!(hands.reads(), folded, "the links lie folded in the first line");
+    hands.press("esc");
+    assert!(hands.reads().contains("┏━ GO / NO-GO"), "{}", hands.reads());
+    assert!(hands.reads().contains("3 links"), "{}", hands.reads());
+    hands.press("esc");
+    assert!(hands.reads().contains("GO / NO-GO waits"), "{}", hands.reads());
+}
+
+#[test]
+fn a_gate_that_is_shut_invites_nobody_to_type_and_offers_the_answer_that_is_missing() {
+    let mut night = night::at_the_gate(Night::live());
+    night.sees("orders", World::Fails(cutover::engine::reading::Unmeasured::TimedOut(1_000)));
+    night.pass(70);
+    let mut hands = Hands::on(night, LARGE);
+    let screen = hands.reads();
+    assert!(screen.contains("not yet: g then azure"), "{screen}");
+    let alarm = screen.contains("not answered");
+    assert_eq!(screen.lines().last().unwrap().contains("a answer"), alarm, "{screen}");
+    assert!(alarm, "{screen}");
+    let quiet = self::hands().reads();
+    assert!(!quiet.contains("not yet") && !quiet.lines().last().unwrap().contains("a answer"), "{quiet}");
+}
+
+#[test]
+fn after_a_no_go_the_way_back_is_named() {
+    let mut hands = hands();
+    hands.press("n");
+    hands.types("users cannot order");
+    hands.press("enter");
+    let screen = hands.reads();
+    assert!(screen.contains("R asks again, : rollback goes back"), "{screen}");
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cutover::engine::reading::Facts;
 use cutover::panes::{Cockpit, Extra, Request, Seat};
+use cutover::plan::model::Severity;
 use cutover::ui::actions::Context;
 use cutover::ui::input::Event;
 use cutover::ui::keymap::Keymap;
@@ -55,7 +56,9 @@ fn what_has_to_be_mended_keeps_a_run_from_starting() {
     hands.types("azure");
     hands.press("enter");
     assert!(hands.asked.is_empty(), "{:?}", hands.asked);
-    assert!(hands.reads().contains("something has to be mended first"), "{}", hands.reads());
+    let screen = hands.reads();
+    assert!(screen.matches("target has not proved what it is").count() == 2, "the reason itself\n{screen}");
+    assert!(!screen.contains("enter start") && screen.contains("? help"), "{screen}");
 }
 
 #[test]
@@ -68,7 +71,8 @@ fn a_system_that_is_another_or_has_not_answered_keeps_a_run_from_starting() {
     hands.types("azure");
     hands.press("enter");
     assert!(hands.asked.is_empty(), "{:?}", hands.asked);
-    assert!(hands.reads().contains("target has not proved what it is"), "{}", hands.reads());
+    assert!(hands.reads().contains("target: says staging-azure"), "{}", hands.reads());
+    assert_eq!(page.in_the_way().unwrap(), "target: says staging-azure, and should be production-azure");
     page.endpoints[1].1 = None;
     hands.cockpit.on_start(page.clone());
     assert!(hands.reads().contains("Wait: target is being asked"), "{}", hands.reads());
@@ -354,7 +358,11 @@ fn whoever_watches_can_look_at_everything_and_change_nothing() {
         screen.contains("WATCH LIVE") && !screen.contains("H hold") && !screen.contains("a answer"),
         "{screen}"
     );
-    for key in ["H", "a", "c", "r", "f8", "f9", "7", "enter", "y", "esc", "4", "G", "x", "?", "esc"] {
+    for key in ["H", "R", "a", "c", "r", "f8", "f9"] {
+        hands.press(key);
+        assert!(hands.reads().contains("you are watching: maria has the keys"), "{key}\n{}", hands.reads());
+    }
+    for key in ["7", "enter", "y", "esc", "4", "G", "x", "?", "esc"] {
         hands.press(key);
     }
     assert_eq!(hands.night.journal.len(), records);
@@ -474,4 +482,147 @@ fn skipping_wants_a_choice_and_a_reason() {
     hands.press("enter");
     let skipped = hands.night.state.step(&hands.night.plan, &"sequences".into()).unwrap().status;
     assert_eq!(skipped, cutover::engine::state::Status::Skipped, "{}", hands.reads());
+}
+
+#[test]
+fn whoever_watches_is_told_of_no_key_that_is_the_drivers() {
+    for night in [crate::live_wrong(), night::at_the_gate(Night::live())] {
+        let mut hands = Hands::on(night, (120, 60));
+        hands.cockpit = Cockpit::new(Seat::Watcher, Keymap::default());
+        hands.feed();
+        hands.wait(Duration::from_secs(1));
+        if hands.cockpit.context() == Context::Gate {
+            for key in ["g", "n", "h", "R", "w", "a", "f8", "f9"] {
+                hands.press(key);
+                let screen = hands.reads();
+                assert!(screen.contains("you are watching: maria has the keys"), "{key}\n{screen}");
+            }
+        }
+        hands.press("?");
+        let screen = hands.reads();
+        assert!(screen.contains("Signs"), "{screen}");
+        for not in [
+            "field in which GO",
+            "Says NO-GO",
+            "Holds",
+            "after a hold",
+            "Waives",
+            "Answers",
+            "Confirms",
+            "Tries",
+            "Ends the",
+        ] {
+            assert!(!screen.contains(not), "{not}\n{screen}");
+        }
+    }
+}
+
+#[test]
+fn the_help_moves_with_the_first_key_says_where_it_is_and_breaks_its_sentences() {
+    for size in [(60, 16), (80, 24)] {
+        let mut hands = Hands::on(crate::live_quiet(), size);
+        hands.press("?");
+        let first = hands.reads();
+        let of = format!("1-{} of ", size.1 - 6);
+        assert!(first.contains(&of) && !first.contains('…'), "{first}");
+        hands.press("pgdn");
+        assert!(!hands.reads().contains(&of), "{}", hands.reads());
+        for _ in 0..10 {
+            hands.press("pgdn");
+            assert!(!hands.reads().contains('…'), "{}", hands.reads());
+        }
+        assert!(hands.reads().contains("The point of no return."), "{}", hands.reads());
+    }
+}
+
+#[test]
+fn the_start_page_has_help_and_gives_the_word_back_before_it_is_left() {
+    let mut hands = before_the_start();
+    assert!(hands.reads().contains("enter start") && hands.reads().contains("? help"), "{}", hands.reads());
+    hands.types("azu");
+    hands.press("?");
+    assert_eq!(hands.cockpit.context(), Context::Help);
+    assert!(hands.reads().contains("Starts the run, if the target's name was typed."), "{}", hands.reads());
+    hands.press("f8");
+    hands.press("H");
+    hands.press("esc");
+    assert!(hands.reads().contains(" azu\n"), "{}", hands.reads());
+    hands.press("esc");
+    assert!(hands.asked.is_empty(), "what was typed goes first: {:?}", hands.asked);
+    hands.press("esc");
+    assert_eq!(hands.asked, [Request::Quit { held: false }]);
+}
+
+#[test]
+fn on_a_screen_that_shows_nothing_only_what_it_names_works() {
+    let mut hands = Hands::on(night::at_the_gate(Night::live()), (50, 12));
+    let records = hands.night.journal.len();
+    for key in ["n", "h", "g", "7", "k", "3", "m", "enter", "a", "w", "c", ":", "H", "?", "7", "j"] {
+        hands.press(key);
+    }
+    hands.event(&Event::Paste("azure".into()));
+    assert_eq!(hands.cockpit.context(), Context::Gate, "nothing has opened");
+    assert_eq!(hands.night.journal.len(), records);
+    hands.press("f9");
+    assert!(hands.night.state.hold.is_some());
+    hands.press("q");
+    assert_eq!(hands.cockpit.context(), Context::Quit);
+    hands.press("l");
+    hands.press("a");
+    assert!(hands.asked.is_empty(), "{:?}", hands.asked);
+}
+
+#[test]
+fn alarms_that_have_gone_are_answered_by_one_key() {
+    let mut plan = night::plan("orders.toml");
+    for probe in plan.probes.iter_mut().filter(|p| ["orders", "billing", "audit"].contains(&p.id.as_str())) {
+        probe.alarm = Some(Severity::Warning);
+    }
+    let mut night = night::at_the_gate(Night::of(plan, cutover::engine::event::Mode::Live));
+    for probe in ["orders", "billing", "audit"] {
+        night.sees(probe, World::Fails(cutover::engine::reading::Unmeasured::TimedOut(1_000)));
+    }
+    night.pass(70);
+    for probe in ["orders", "billing", "audit"] {
+        night.sees(probe, night::World::Behind { rows: 0, each_second: 0 });
+    }
+    night.pass(70);
+    let open = |hands: &Hands| {
+        let alarms = hands.night.state.alarms.values();
+        let open = alarms
+            .filter(|a| a.acknowledged.is_none() && (a.cleared.is_none() || a.severity == Severity::Warning));
+        open.map(|a| a.cleared.is_some()).collect::<Vec<_>>()
+    };
+    let mut hands = Hands::on(night, LARGE);
+    let before = open(&hands);
+    assert!(before.len() > 1 && before.iter().all(|gone| *gone), "{before:?}");
+    assert!(hands.reads().contains(&format!("a answer all {}", before.len())), "{}", hands.reads());
+    hands.press("a");
+    assert!(open(&hands).is_empty(), "{}", hands.reads());
+}
+
+#[test]
+fn the_way_back_is_found_by_its_names() {
+    for typed in ["roll", "rollback", "roll back"] {
+        let mut hands = quiet();
+        hands.press(":");
+        hands.types(typed);
+        hands.press("enter");
+        assert!(hands.reads().contains("Go back: why?"), "{typed}\n{}", hands.reads());
+    }
+}
+
+#[test]
+fn the_answer_of_a_detail_is_asked_for_again_after_each_look() {
+    let mut hands = quiet();
+    for key in ["l", "enter"] {
+        hands.press(key);
+    }
+    let looks = |hands: &Hands| hands.asked.iter().filter(|r| matches!(r, Request::Look(_))).count();
+    assert_eq!(looks(&hands), 1, "{:?}", hands.asked);
+    hands.show();
+    assert_eq!(looks(&hands), 1, "nothing was looked at since");
+    hands.night.pass(10);
+    hands.feed();
+    assert_eq!(looks(&hands), 2);
 }

@@ -21,7 +21,7 @@ fn begun() -> Night {
     night
 }
 
-const PICTURES: [Picture; 20] = [
+const PICTURES: [Picture; 21] = [
     ("quiet", live_quiet, &[]),
     ("wrong", live_wrong, &[]),
     ("begin", begun, &[]),
@@ -30,6 +30,7 @@ const PICTURES: [Picture; 20] = [
     ("badgate", || night::at_a_bad_gate(Night::live()), &[]),
     ("rehearsal", || night::at_the_gate(Night::rehearsed()), &[]),
     ("ending", || night::over(Night::live()), &[]),
+    ("over", || night::over(Night::live()), &["esc"]),
     ("quit", live_quiet, &["q"]),
     ("help", live_quiet, &["?"]),
     ("commands", live_quiet, &[":", "r"]),
@@ -47,8 +48,10 @@ const PICTURES: [Picture; 20] = [
 const SIZES: [(u16, u16); 6] = [(60, 16), (80, 24), (110, 30), (120, 36), (160, 42), (200, 50)];
 
 #[test]
+#[ignore = "writes screens for a person: CUTOVER_SCREENS=folder, run with --run-ignored"]
 fn for_eyes() {
-    let Some(folder) = std::env::var_os("CUTOVER_SCREENS").map(PathBuf::from) else { return };
+    let folder =
+        std::env::var_os("CUTOVER_SCREENS").map(PathBuf::from).expect("CUTOVER_SCREENS names a folder");
     let theme = std::env::var("CUTOVER_THEME").unwrap_or_else(|_| "dark".into());
     let only = std::env::var("CUTOVER_ONLY").unwrap_or_default();
     let wanted = |name: &str| only.is_empty() || only.split(',').any(|o| o == name);

@@ -140,7 +140,10 @@ fn the_palette_shows_whole_sentences_at_eighty_columns() {
     hands.press(":");
     let screen = hands.reads();
     assert!(screen.contains("Holds: nothing new starts, the T-clock stops; what runs finishes."), "{screen}");
-    assert!(screen.contains("Ends the run before the traffic switch; undoes nothing."), "{screen}");
+    assert!(
+        screen.contains("Ends the run before the switch: fences and freezes go, nothing else."),
+        "{screen}"
+    );
 }
 
 #[test]
@@ -165,7 +168,7 @@ fn the_end_says_only_what_is_true_at_that_end() {
     night.pass(5);
     assert!(matches!(night.state.stage, Stage::Over(_)), "{:?}", night.state.stage);
     let screen = Hands::on(night, LARGE).reads();
-    assert!(screen.contains("users are on dc1; what was frozen is lifted"), "{screen}");
+    assert!(screen.contains("users are on dc1; what was fenced or frozen is lifted"), "{screen}");
 }
 
 #[test]
@@ -311,4 +314,38 @@ fn a_step_that_waits_for_zero_says_what_is_missing_and_promises_no_time_that_is_
     let screen = hands.reads();
     assert!(screen.contains("billing: source is fenced, and that is not"), "{screen}");
     assert!(!screen.contains("of zero on"), "{screen}");
+}
+
+#[test]
+fn after_the_end_nothing_is_stale_and_what_was_seen_last_says_of_when_it_is() {
+    let mut hands = Hands::on(night::over(Night::live()), LARGE);
+    hands.press("esc");
+    hands.night.silence(Duration::from_secs(90));
+    let screen = hands.reads();
+    for not in ["stale", "no look", "well", "unknown", "to answer", "a answer"] {
+        assert!(!screen.contains(not), "{not}\n{screen}");
+    }
+    assert!(screen.contains("as of 0") && screen.contains("── closed"), "{screen}");
+    assert!(screen.contains("the run is over: users are on azure"), "{screen}");
+}
+
+#[test]
+fn the_end_scrolls_where_it_has_more_lines_than_the_screen() {
+    let mut hands = Hands::on(night::over(Night::live()), (80, 24));
+    let shop: Vec<(String, String)> = (0..8).map(|n| (format!("figure {n}"), n.to_string())).collect();
+    hands.cockpit.on_ending(shop);
+    let screen = hands.reads();
+    assert!(screen.contains("1-17 of ") && screen.contains(", pgdn"), "{screen}");
+    hands.press("pgdn");
+    hands.press("pgdn");
+    let screen = hands.reads();
+    assert!(screen.contains("Planned and actual") && screen.contains("Cut over"), "{screen}");
+}
+
+#[test]
+fn what_is_open_and_runs_nothing_is_not_counted_as_running() {
+    let mut hands = Hands::on(night::at_the_gate(Night::live()), LARGE);
+    hands.press("q");
+    let screen = hands.reads();
+    assert!(screen.contains("the gate stays open") && !screen.contains("to the end"), "{screen}");
 }

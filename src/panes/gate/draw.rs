@@ -234,10 +234,13 @@ fn missing<'a>(scene: &Scene<'_>, gate: &StepId, evidence: &[Evidence]) -> Words
             format!("{} is {}{way_on}", e.title, state_of(e.verdict))
         })
         .collect();
+    let answer = scene.key_at_gate(Action::Answer).plain();
+    let answer =
+        if scene.drives && !answer.is_empty() { format!(" ({answer} answer)") } else { String::new() };
     match alarms.len() {
         0 => {}
-        1 => what.push("an alarm is not answered".to_owned()),
-        many => what.push(format!("{many} alarms are not answered")),
+        1 => what.push(format!("an alarm is not answered{answer}")),
+        many => what.push(format!("{many} alarms are not answered{answer}")),
     }
     // The way back may be ordered while the run is held.
     if let Some(hold) = scene.state.hold.as_ref().filter(|_| gate.as_str() != ROLLBACK_GATE) {
@@ -293,22 +296,25 @@ fn call_for<'a>(
         };
         return go().and(Role::Dim, what);
     };
-    let arms = code.arms_in.saturating_sub(scene.now.real.since(asked.code_since.unwrap_or(scene.now.real)));
-    let mut line = if field_open {
-        words(Role::Normal, "type ")
-    } else {
-        scene.key_at_gate(Action::Go).and(Role::Normal, " then ")
-    };
-    if gates::entry(scene.plan, &asked.gate) == Wants::WordAndCode {
-        line = line.and(Role::GateCode, scene.plan.target.clone()).and(Role::Normal, " ");
-        let waived = waivers(evidence);
-        if waived > 0 {
-            line = line.and(Role::GateCode, waived.to_string()).and(Role::Normal, " ");
-        }
-    }
-    line = line.and(Role::GateCode, code.text.clone());
     let held = scene.state.hold.is_some() && asked.gate.as_str() != ROLLBACK_GATE;
     let ready = evidence.iter().all(Evidence::passes) && !held;
+    // Nothing that stands out invites to type what cannot be said yet.
+    let (role, plain) = if ready { (Role::GateCode, Role::Normal) } else { (Role::Dim, Role::Dim) };
+    let mut line = match (ready, field_open) {
+        (true, true) => words(plain, "type "),
+        (true, false) => scene.key_at_gate(Action::Go).and(plain, " then "),
+        (false, true) => words(plain, "not yet: type "),
+        (false, false) => words(plain, format!("not yet: {} then ", scene.key_at_gate(Action::Go).plain())),
+    };
+    if gates::entry(scene.plan, &asked.gate) == Wants::WordAndCode {
+        line = line.and(role, scene.plan.target.clone()).and(plain, " ");
+        let waived = waivers(evidence);
+        if waived > 0 {
+            line = line.and(role, waived.to_string()).and(plain, " ");
+        }
+    }
+    line = line.and(role, code.text.clone());
+    let arms = code.arms_in.saturating_sub(scene.now.real.since(asked.code_since.unwrap_or(scene.now.real)));
     match (ready, arms.is_zero()) {
         (false, _) => line.and(Role::Dim, ": opens when all is ready"),
         (true, false) => line.and(Role::Dim, format!("  arms in {}", format::span(arms))),

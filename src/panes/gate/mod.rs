@@ -265,7 +265,20 @@ impl Desk {
         at.and_then(|at| rows.into_iter().nth(at)).map_or_else(Vec::new, |row| row.members)
     }
 
-    /// Opens or folds the group under the cursor; says whether there was one.
+    /// Folds what was opened last, and puts the cursor there; says whether there was anything.
+    pub(super) fn fold(&mut self, scene: &Scene<'_>, evidence: &[Evidence]) -> bool {
+        while let Some(group) = self.unfolded.pop() {
+            let rows = sheet::rows(scene, evidence, &self.unfolded);
+            // What is not well any more stands by itself and cannot be folded.
+            if let Some(at) = rows.iter().position(|row| row.folded == Some(group)) {
+                self.list.select(at);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Opens the group under the cursor; says whether there was one.
     pub(super) fn unfold(&mut self, scene: &Scene<'_>, evidence: &[Evidence]) -> bool {
         let rows = sheet::rows(scene, evidence, &self.unfolded);
         let group = self.list.selected(rows.len()).and_then(|at| rows.get(at)).and_then(|row| row.folded);

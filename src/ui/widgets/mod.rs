@@ -4,8 +4,10 @@
 
 pub mod field;
 pub mod list;
+pub mod scroll;
 pub mod spark;
 
 pub use field::Field;
 pub use list::{List, Move};
+pub use scroll::Scroll;
 pub use spark::spark;
