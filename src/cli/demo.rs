@@ -11,12 +11,12 @@ use super::{open, print};
 use crate::demo::actions::{ACTIONS, Action, perform};
 use crate::demo::summary::summary;
 use crate::demo::{WorldError, hold, world};
-use crate::engine::event::Mode as RunMode;
+use crate::engine::event::{Ending, Mode as RunMode};
 use crate::journal::{Lock, LockState, RunFolder};
 use crate::panes::{Extra, Seat};
 use crate::plan::{Environment, Loaded, Overrides, load};
 use crate::process::detach;
-use crate::session::runs;
+use crate::session::runs::{self, Standing};
 use crate::ui::format;
 use crate::ui::mode::Mode;
 
@@ -93,11 +93,10 @@ fn folder(said: Option<&Path>) -> Result<PathBuf, Failure> {
         None => open::place(None)?.with_file_name("demo"),
     };
     crate::session::folder::private_folder(&dir)?;
-    let moved = dir.join("run").exists() && open_run(&dir)?.is_none();
-    if said.is_some() && moved {
-        let what =
-            format!("the shop in {} has moved already: remove that folder, or name another", dir.display());
-        return Err(Failure::usage(what));
+    if said.is_some()
+        && let Some(over) = over(&dir)?
+    {
+        return Err(Failure::usage(over));
     }
     if said.is_none() && open_run(&dir)?.is_none() && dir.join("source.db").exists() {
         // The last shop has moved: a new one begins where it began.
@@ -157,13 +156,40 @@ fn remember(dir: &Path, run: &Path) -> Result<(), Failure> {
         .map_err(|e| Failure::new(Exit::NotProved, format!("{} cannot be written: {e}", file.display())))
 }
 
+/// What is said of a shop that has had its run: a shop is moved once.
+fn over(dir: &Path) -> Result<Option<String>, Failure> {
+    let Some(run) = run_of(dir)? else { return Ok(None) };
+    let seen = run.exists().then(|| runs::summary(&run));
+    if seen.as_ref().is_some_and(runs::Summary::is_open) {
+        return Ok(None);
+    }
+    let how = seen.map_or_else(|| "gone".to_owned(), |seen| how_it_ended(seen.standing()));
+    let dir = dir.display();
+    Ok(Some(format!(
+        "the run of the shop in {dir} is {how}; to begin anew, remove that folder or name another"
+    )))
+}
+
+fn how_it_ended(standing: Standing) -> String {
+    let after = match standing {
+        Standing::Over(Ending::Done) => ", and customers are on the cloud",
+        Standing::Over(Ending::RolledBack) => ", and customers are on the source again",
+        Standing::Over(Ending::Aborted) => ", and customers stayed on the source",
+        Standing::Damaged => return "damaged".to_owned(),
+        Standing::Running | Standing::Held | Standing::Interrupted => "",
+    };
+    format!("over: {}{after}", standing.word())
+}
+
 /// The run of this shop, where it has one that is not over.
 fn open_run(dir: &Path) -> Result<Option<PathBuf>, Failure> {
+    Ok(run_of(dir)?.filter(|run| run.exists() && runs::summary(run).is_open()))
+}
+
+/// The folder of the run that this shop has, or had.
+fn run_of(dir: &Path) -> Result<Option<PathBuf>, Failure> {
     match std::fs::read_to_string(dir.join("run")) {
-        Ok(path) => {
-            let run = PathBuf::from(path);
-            Ok((run.exists() && runs::summary(&run).is_open()).then_some(run))
-        }
+        Ok(path) => Ok(Some(PathBuf::from(path))),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => {
             Err(Failure::new(Exit::NotProved, format!("{} cannot be read: {e}", dir.join("run").display())))
@@ -219,10 +245,14 @@ fn measured(dir: &Path) -> Measured {
     Arc::new(move || match summary(&dir) {
         Err(error) => vec![("orders".to_owned(), error.to_string())],
         Ok(it) => {
-            let lost = it.lost_by_a_script_that_trusts_the_probe;
+            let taken = format!(
+                "{}, by the source {}",
+                format::count(it.accepted_by_target),
+                format::count(it.accepted_by_source)
+            );
             let mut lines = vec![
                 ("orders accepted".to_owned(), format::count(it.accepted)),
-                ("on the cloud".to_owned(), format::count(it.accepted_by_target)),
+                ("accepted by the cloud".to_owned(), taken),
                 ("orders missing".to_owned(), format::count(it.missing)),
                 ("orders twice".to_owned(), format::count(it.duplicated)),
                 ("orders refused".to_owned(), format::count(it.refused)),
@@ -231,9 +261,12 @@ fn measured(dir: &Path) -> Measured {
                     format!("{} without ordering", format::span(Duration::from_millis(it.outage_ms))),
                 ),
             ];
-            if let Some(rows) = lost {
-                let what = format!("{} rows, had a script trusted the fence's proof", format::count(rows));
-                lines.push(("would be lost".to_owned(), what));
+            if let Some(rows) = it.lost_by_a_script_that_trusts_the_probe {
+                let what = format!(
+                    "{}: a script that trusts the probe would have left them behind",
+                    format::counted(rows, "row", "rows")
+                );
+                lines.push(("written past the fence".to_owned(), what));
             }
             lines
         }
@@ -247,5 +280,24 @@ impl From<WorldError> for Failure {
             _ => Exit::NotProved,
         };
         Failure::new(exit, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shop_that_has_had_its_run_says_how_that_ended() {
+        let said =
+            [Ending::Done, Ending::RolledBack, Ending::Aborted].map(|e| how_it_ended(Standing::Over(e)));
+        assert_eq!(said[0], "over: done, and customers are on the cloud");
+        assert_eq!(said[1], "over: rolled back, and customers are on the source again");
+        assert_eq!(said[2], "over: aborted, and customers stayed on the source");
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(over(dir.path()).unwrap(), None, "a new shop");
+        std::fs::write(dir.path().join("run"), dir.path().join("none").display().to_string()).unwrap();
+        let told = over(dir.path()).unwrap().unwrap();
+        assert!(told.contains("is gone; to begin anew, remove that folder or name another"), "{told}");
     }
 }

@@ -1,4 +1,4 @@
-//! `cutover watch`: the same cockpit from another terminal, without the keys.
+//! `cutover watch`: the same cockpit from another terminal, read only until somebody takes the helm.
 
 use super::cockpit::{Begin, Opening, Screen};
 use super::exit::{Exit, Failure};
@@ -6,7 +6,10 @@ use super::open;
 use crate::panes::Seat;
 use crate::ui::mode::Mode;
 
-/// Shows a run as its operator sees it. Nothing can be asked for from here, and the operator notices nothing.
+/// Shows a run as its operator sees it, who notices nothing of it.
+///
+/// Read only: no key asks the engine for anything. One command of the palette does, `helm`: it takes the helm under
+/// the name of this account, after the name of whoever has it was typed. That is recorded, and the run is held.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The run: its id, the beginning of it, its folder; the only open one when left out.

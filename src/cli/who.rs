@@ -37,20 +37,35 @@ pub(super) fn drives(name: Option<&str>, plan: &PlanArgs) -> Result<String, Fail
     if let Some(name) = name {
         return said(name);
     }
-    let names = named(&plan.load()?.plan.people);
+    let people = plan.load()?.plan.people;
+    let names = named(&people);
+    // Where the plan names one person, it is most likely them, and enter says so.
+    let only = match people.as_slice() {
+        [one] => Some(one.id.to_string()),
+        _ => None,
+    };
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(missing(&names));
     }
     let mut ask = io::stderr().lock();
     let told = if names.is_empty() { Ok(()) } else { writeln!(ask, "The plan names {names}.") };
-    let asked = told
-        .and_then(|()| write!(ask, "Who drives? (--as NAME says it at once) "))
-        .and_then(|()| ask.flush());
+    let asked = told.and_then(|()| write!(ask, "{}", question(only.as_deref()))).and_then(|()| ask.flush());
     let mut name = String::new();
     match asked.and_then(|()| io::stdin().lock().read_line(&mut name)) {
-        Ok(_) if !name.trim().is_empty() => Ok(name.trim().to_owned()),
+        Ok(read) if read > 0 => answered(&name, only).ok_or_else(|| missing(&names)),
+        // The end of the input is no answer.
         Ok(_) | Err(_) => Err(missing(&names)),
     }
+}
+
+fn question(only: Option<&str>) -> String {
+    let enter = only.map_or_else(String::new, |only| format!("enter: {}; ", safe::line(only)));
+    format!("Who drives? ({enter}--as NAME says it at once) ")
+}
+
+/// Who it is: as it was answered, or the only one there is.
+fn answered(line: &str, only: Option<String>) -> Option<String> {
+    Some(line.trim().to_owned()).filter(|name| !name.is_empty()).or(only)
 }
 
 fn missing(names: &str) -> Failure {
@@ -86,6 +101,15 @@ mod tests {
         };
         assert_eq!(named(&[person("maria", "lead"), person("jun", "dba")]), "maria (lead), jun (dba)");
         assert_eq!(named(&[]), "");
+    }
+
+    #[test]
+    fn enter_alone_says_the_only_person_that_the_plan_names() {
+        assert_eq!(question(Some("maria")), "Who drives? (enter: maria; --as NAME says it at once) ");
+        assert_eq!(question(None), "Who drives? (--as NAME says it at once) ");
+        assert_eq!(answered("\n", Some("maria".into())).as_deref(), Some("maria"));
+        assert_eq!(answered(" jun\n", Some("maria".into())).as_deref(), Some("jun"));
+        assert_eq!(answered("\n", None), None);
     }
 
     #[test]

@@ -12,13 +12,10 @@ use super::{Act, Begin, Launched, Make, Measured, Opening, Wake, identities};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::who;
 use crate::clock::{Clock, Now};
-use crate::engine::input::Intent;
 use crate::engine::state::Stage;
-use crate::panes::{Cockpit, Code, Reply, Request, Seat, StartPage};
+use crate::panes::{Cockpit, Reply, Request, Seat, StartPage};
 use crate::process::Detached;
-use crate::session::client::{ConnectError, FromEngine};
 use crate::session::feed::{Following, Snapshot};
-use crate::session::protocol::Answer;
 use crate::ui::input::{Event, Lost};
 use crate::ui::terminal::{Drawn, TerminalError};
 
@@ -27,6 +24,10 @@ const GATHER: Duration = Duration::from_millis(4);
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_millis(250);
 
+/// What the shell is told where there is no run.
+const NOTHING_STARTED: &str = "nothing was started";
+const BEING_MADE: &str = "a run was being made: `cutover runs` shows whether it began";
+
 /// A cockpit and everything that it is joined to.
 pub(super) struct Host {
     pub(super) screen: Screen,
@@ -34,10 +35,10 @@ pub(super) struct Host {
     /// Whose eyes, as they sat down; the keys may have been lost since.
     pub(super) seat: Seat,
     page: Option<Box<StartPage>>,
-    make: Option<Make>,
+    pub(super) make: Option<Make>,
     pub(super) run: Option<PathBuf>,
     engine: Option<Detached>,
-    following: Option<Following>,
+    pub(super) following: Option<Following>,
     pub(super) line: Option<Line>,
     shown: Shown,
     pub(super) seen: Option<Snapshot>,
@@ -46,6 +47,8 @@ pub(super) struct Host {
     /// The hold that was asked for on leaving: its answer is waited for until then.
     pub(super) leaving: Option<(u64, Instant)>,
     pub(super) left: Option<Exit>,
+    /// The run of the start page is being made.
+    pub(super) begun: bool,
 }
 
 impl Host {
@@ -71,6 +74,7 @@ impl Host {
             measured: opening.measured,
             leaving: None,
             left: None,
+            begun: false,
         };
         match opening.begin {
             Begin::Start(page, make) => {
@@ -94,8 +98,8 @@ impl Host {
         Ok(host)
     }
 
-    /// Until somebody leaves; gives the run's folder, where there is one, and how the program ends.
-    pub(super) fn run(mut self) -> Result<(Option<PathBuf>, Exit), Failure> {
+    /// Until somebody leaves; gives the run's folder, else why there is none, and how the program ends.
+    pub(super) fn run(mut self) -> Result<(Result<PathBuf, &'static str>, Exit), Failure> {
         // What is there already waits for no event.
         self.draw()?;
         loop {
@@ -114,7 +118,8 @@ impl Host {
             self.tend();
             self.draw()?;
             if let Some(exit) = self.left {
-                return Ok((self.run, exit));
+                let none = if self.begun { BEING_MADE } else { NOTHING_STARTED };
+                return Ok((self.run.ok_or(none), exit));
             }
         }
     }
@@ -163,7 +168,7 @@ impl Host {
             Wake::Connected(generation, told) => {
                 let told = self.line.as_mut().and_then(|line| line.connected(generation, told));
                 match told {
-                    Some(Ok(())) => self.cockpit.set_seat(self.seat.clone()),
+                    Some(Ok(())) => self.connected(),
                     Some(Err(error)) => self.not_connected(&error),
                     None => {}
                 }
@@ -188,7 +193,10 @@ impl Host {
             Wake::Launched(Err(failure)) if self.page.is_none() && self.seen.is_none() => {
                 return Err(failure);
             }
-            Wake::Launched(Err(failure)) => self.cockpit.on_reply(Reply::Refused(failure.message)),
+            Wake::Launched(Err(failure)) => {
+                self.begun = false;
+                self.cockpit.on_reply(Reply::Refused(failure.message));
+            }
             Wake::Found(source, output) => self.cockpit.on_output(source, output),
             Wake::Told(told) => self.told(told),
             Wake::Ending(lines) => self.cockpit.on_ending(lines),
@@ -232,7 +240,7 @@ impl Host {
             (Some(line), _) => line.connect(false),
             (None, Seat::Operator(name)) => {
                 let wake = self.screen.wake.clone();
-                self.line = Some(Line::open(run.clone(), name.clone(), who::account(), wake));
+                self.line = Some(Line::open(run.clone(), name.clone(), who::account(), false, wake));
             }
             (None, Seat::Watcher) => {}
         }
@@ -251,77 +259,6 @@ impl Host {
         // What the run began from is kept no longer than it is shown: it holds a whole plan.
         self.page = None;
         self.seen = Some(seen);
-    }
-
-    /// The engine has said something.
-    fn heard(&mut self, told: FromEngine) {
-        let answered = |host: &mut Host, id: u64| {
-            if host.leaving.is_some_and(|(asked, _)| asked == id) {
-                host.left = Some(host.exit());
-            }
-        };
-        match told {
-            FromEngine::Answer(Answer::Accepted { id, .. }) => {
-                self.cockpit.on_reply(Reply::Accepted);
-                answered(self, id);
-            }
-            FromEngine::Answer(Answer::Refused { id, text }) => {
-                self.cockpit.on_reply(Reply::Refused(text));
-                answered(self, id);
-            }
-            FromEngine::Answer(Answer::Code { gate, revision, sheet, code, arms_in_ms }) => {
-                self.cockpit.on_code(Code {
-                    gate,
-                    revision,
-                    sheet,
-                    text: code,
-                    at: Instant::now(),
-                    arms_in: Duration::from_millis(arms_in_ms),
-                });
-            }
-            FromEngine::Closed { why, taken } => {
-                if taken {
-                    self.cockpit.set_seat(Seat::Watcher);
-                }
-                if let Some(why) = why.filter(|_| !self.is_over()) {
-                    self.cockpit.say_of_line(why);
-                }
-            }
-            FromEngine::Answer(Answer::Welcome { .. } | Answer::RefusedHello { .. } | Answer::Bye { .. }) => {
-            }
-        }
-        if let Some(following) = &self.following {
-            following.nudge();
-        }
-    }
-
-    fn not_connected(&mut self, error: &ConnectError) {
-        match error {
-            ConnectError::Held { who, since } => {
-                self.cockpit.set_seat(Seat::Watcher);
-                let offset = self.seen.as_ref().map_or(0, |seen| seen.plan.offset);
-                let since = since.hour_minute(offset);
-                self.cockpit
-                    .say(format!("{who} has had the keys since {since}: watch, or take the helm (:)"));
-            }
-            ConnectError::Socket(_) | ConnectError::Refused(_) | ConnectError::Io(_) if self.is_over() => {}
-            ConnectError::Socket(_) | ConnectError::Refused(_) | ConnectError::Io(_) => {
-                self.cockpit.say_of_line(error.to_string());
-            }
-        }
-    }
-
-    fn told(&mut self, told: Result<String, String>) {
-        match told {
-            Ok(text) => {
-                // It goes on the record: whoever reads it later must know that this was no accident.
-                if let Some(client) = self.line.as_ref().and_then(Line::client) {
-                    let _unheard = client.intend(Intent::Note { text: text.clone() });
-                }
-                self.cockpit.say(text);
-            }
-            Err(text) => self.cockpit.say(text),
-        }
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -376,7 +313,12 @@ impl Host {
         match (self.seen.as_ref().map(|seen| seen.state.stage), &self.seat) {
             (Some(Stage::Over(ending)), Seat::Operator(_)) => ending.into(),
             // Who only watched leaves nothing behind, nor does who never began.
-            (_, Seat::Watcher) | (None, Seat::Operator(_)) => Exit::Done,
+            (_, Seat::Watcher) => Exit::Done,
+            // … unless it could not have begun.
+            (None, Seat::Operator(_)) => match self.page.as_ref().and_then(|page| page.in_the_way()) {
+                Some(_) => Exit::NotProved,
+                None => Exit::Done,
+            },
             (Some(Stage::Forward | Stage::Back(_) | Stage::Aborting), Seat::Operator(_)) => Exit::LeftHeld,
         }
     }

@@ -29,8 +29,14 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Asks for the keys of a run.
-    pub(super) fn open(run: PathBuf, name: String, account: String, wake: SyncSender<Wake>) -> Line {
+    /// Asks for the keys of a run, or takes them from whoever has them.
+    pub(super) fn open(
+        run: PathBuf,
+        name: String,
+        account: String,
+        take: bool,
+        wake: SyncSender<Wake>,
+    ) -> Line {
         let mut line = Line {
             run,
             name,
@@ -42,8 +48,13 @@ impl Line {
             again: None,
             own_name_until: None,
         };
-        line.connect(false);
+        line.connect(take);
         line
+    }
+
+    /// Under which name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The connection, where it stands.

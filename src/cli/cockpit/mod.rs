@@ -6,6 +6,7 @@
 //! a thread beside it and comes back as a [`Wake`].
 
 mod found;
+mod heard;
 mod host;
 mod identities;
 mod line;

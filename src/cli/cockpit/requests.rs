@@ -6,6 +6,7 @@ use super::host::Host;
 use super::line::Line;
 use super::{Wake, found};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::{open, who};
 use crate::engine::input::Intent;
 use crate::panes::{Reply, Request};
 use crate::session::protocol::Ask;
@@ -27,14 +28,22 @@ impl Host {
                     self.cockpit.say(error.to_string());
                 }
             }
-            Request::Start { .. } => self.launch(),
+            Request::Start { .. } => {
+                self.begun = true;
+                self.launch();
+            }
             Request::Resume => {
                 self.cockpit.say("the engine is being started again");
                 self.launch();
             }
-            Request::TakeHelm => match &mut self.line {
-                Some(line) => line.connect(true),
-                None => self.cockpit.say("this is for watching: `cutover run --resume RUN` takes part"),
+            Request::TakeHelm => match (&mut self.line, self.run.clone()) {
+                (Some(line), _) => line.connect(true),
+                (None, Some(run)) => {
+                    let (name, wake) = (who::account(), self.screen.wake.clone());
+                    self.make = Some(open::raise(run.clone()));
+                    self.line = Some(Line::open(run, name.clone(), name, true, wake));
+                }
+                (None, None) => {}
             },
             Request::Quit { held } => self.quit(held),
             Request::Copy(text) => match self.screen.terminal.copy(&text) {

@@ -84,7 +84,13 @@ impl Screen {
         let again = opening.again.clone();
         let host = Host::open(self, opening)?;
         let (run, exit) = host.run()?;
-        let Some(run) = run else { return Ok(exit) };
+        let run = match run {
+            Ok(run) => run,
+            Err(none) => {
+                print::out(none)?;
+                return Ok(exit);
+            }
+        };
         let id = run.file_name().unwrap_or(run.as_os_str()).to_string_lossy();
         if exit == Exit::LeftHeld {
             let again = again.unwrap_or_else(|| format!("cutover run --resume {id}"));
