@@ -19,6 +19,7 @@ use crate::ui::glyphs::Glyphs;
 use crate::ui::theme::Role;
 
 use super::row::{Words, words};
+use super::words::LOCKED;
 
 /// How much something calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,10 +187,10 @@ fn at_the_end(plan: &Plan, state: &State, readings: &Readings, end: Boot) -> Vec
     kept.collect()
 }
 
-/// Beside a control's name it must be plain who refuses what.
+/// A look in the words of the screen.
 pub(crate) fn in_words(probe: &Probe, evidence: &mut Evidence) {
     if matches!(probe.kind, ProbeKind::Control(_)) && evidence.verdict == Verdict::Pass {
-        "locked".clone_into(&mut evidence.text);
+        LOCKED.clone_into(&mut evidence.text);
     }
 }
 

@@ -44,9 +44,12 @@ pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Ro
             .left(columns.sign, words(Role::Proved, scene.glyphs.proved)),
         Standing::NotYet => section::probe_row(scene, seen, columns, role)
             .left(columns.sign, words(Role::Dim, scene.glyphs.to_come)),
-        Standing::Past => section::probe_row(scene, seen, columns, Role::Dim)
+        Standing::Over if seen.evidence.verdict != Verdict::Pass => {
+            section::probe_row(scene, seen, columns, Role::Dim)
+        }
+        Standing::Past | Standing::Over => section::probe_row(scene, seen, columns, Role::Dim)
             .left(columns.sign, words(Role::Dim, scene.glyphs.proved)),
-        Standing::Out | Standing::Over | Standing::Waived | Standing::Wrong(_) | Standing::Unknown => {
+        Standing::Out | Standing::Waived | Standing::Wrong(_) | Standing::Unknown => {
             section::probe_row(scene, seen, columns, role)
         }
     };

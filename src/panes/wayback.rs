@@ -6,7 +6,7 @@ use crate::ui::format;
 use crate::ui::theme::Role;
 
 use super::item::Item;
-use super::row::{Row, Words, slot, words};
+use super::row::{Row, Words, slot, words, wrap};
 use super::scene::Scene;
 use super::standing::Call;
 
@@ -37,7 +37,9 @@ fn word(scene: &Scene<'_>) -> (Call, String) {
 /// What it means, then until when.
 pub(super) fn rows<'a>(scene: &Scene<'a>, area: Rect) -> Vec<Row<'a>> {
     let at = slot(area.x + 2, area.width.saturating_sub(2));
-    let mut rows = vec![Row::new().left(at, meaning(scene)).of(Item::WayBack)];
+    let lines = wrap(&meaning(scene).0, at.width, if is_open(scene) { 1 } else { 2 });
+    let mut rows: Vec<Row<'a>> =
+        lines.into_iter().map(|line| Row::new().left(at, line).of(Item::WayBack)).collect();
     if let Some(until) = until(scene) {
         rows.push(Row::new().left(at, until).of(Item::WayBack));
     }

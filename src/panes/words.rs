@@ -13,10 +13,13 @@ use crate::engine::reading::{FenceState, Verdict};
 use crate::engine::readings::{Track, Trend};
 use crate::engine::rules::evidence;
 use crate::plan::Plan;
-use crate::plan::model::Severity;
+use crate::plan::model::{ProbeKind, Severity};
 use crate::ui::format;
 
 use super::scene::Scene;
+
+/// What is said of a control that refuses what it should: beside its name it must be plain who refuses what.
+pub(super) const LOCKED: &str = "locked";
 
 /// How much a line calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,7 +137,9 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
                 Verdict::Pass => Quiet,
                 Verdict::Fail | Verdict::Stale | Verdict::Unknown => Caution,
             };
-            line(weight, probe.as_str(), verdict_in_words(*verdict), text.as_str())
+            let locks = plan.probe(probe).is_some_and(|probe| matches!(probe.kind, ProbeKind::Control(_)));
+            let text = if locks && *verdict == Verdict::Pass { LOCKED } else { text.as_str() };
+            line(weight, probe.as_str(), verdict_in_words(*verdict), text)
         }
         Event::ZeroHeld { link, for_ms, position, marker, .. } => {
             let held = format::span(Duration::from_millis(*for_ms));

@@ -528,12 +528,12 @@ fn a_gate_that_is_shut_invites_nobody_to_type_and_offers_the_answer_that_is_miss
     night.pass(70);
     let mut hands = Hands::on(night, LARGE);
     let screen = hands.reads();
-    assert!(screen.contains("not yet: g then azure"), "{screen}");
+    assert!(screen.contains("shut; g then azure"), "{screen}");
     let alarm = screen.contains("not answered");
     assert_eq!(screen.lines().last().unwrap().contains("a answer"), alarm, "{screen}");
     assert!(alarm, "{screen}");
     let quiet = self::hands().reads();
-    assert!(!quiet.contains("not yet") && !quiet.lines().last().unwrap().contains("a answer"), "{quiet}");
+    assert!(!quiet.contains("shut;") && !quiet.lines().last().unwrap().contains("a answer"), "{quiet}");
 }
 
 #[test]

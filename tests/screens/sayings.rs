@@ -326,7 +326,10 @@ fn after_the_end_nothing_is_stale_and_what_was_seen_last_says_of_when_it_is() {
         assert!(!screen.contains(not), "{not}\n{screen}");
     }
     assert!(screen.contains("as of 0") && screen.contains("── closed"), "{screen}");
-    assert!(screen.contains("the run is over: users are on azure"), "{screen}");
+    assert!(
+        screen.contains("the run is over: users are on azure; ") && screen.contains("run is closed"),
+        "{screen}"
+    );
 }
 
 #[test]

@@ -26,7 +26,7 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// What the shell is told where there is no run.
 const NOTHING_STARTED: &str = "nothing was started";
-const BEING_MADE: &str = "a run was being made: `cutover runs` shows whether it began";
+const NOT_UP: &str = "left before the run was up: `cutover runs` shows how it stands";
 
 /// A cockpit and everything that it is joined to.
 pub(super) struct Host {
@@ -47,8 +47,8 @@ pub(super) struct Host {
     /// The hold that was asked for on leaving: its answer is waited for until then.
     pub(super) leaving: Option<(u64, Instant)>,
     pub(super) left: Option<Exit>,
-    /// The run of the start page is being made.
-    pub(super) begun: bool,
+    /// A run is being made, or its engine brought up.
+    begun: bool,
 }
 
 impl Host {
@@ -118,7 +118,7 @@ impl Host {
             self.tend();
             self.draw()?;
             if let Some(exit) = self.left {
-                let none = if self.begun { BEING_MADE } else { NOTHING_STARTED };
+                let none = if self.begun { NOT_UP } else { NOTHING_STARTED };
                 return Ok((self.run.ok_or(none), exit));
             }
         }
@@ -139,6 +139,7 @@ impl Host {
     /// Makes the run, or brings its engine up.
     pub(super) fn launch(&mut self) {
         if let Some(make) = self.make.clone() {
+            self.begun = true;
             self.aside(move || Wake::Launched(make()));
         }
     }

@@ -28,10 +28,7 @@ impl Host {
                     self.cockpit.say(error.to_string());
                 }
             }
-            Request::Start { .. } => {
-                self.begun = true;
-                self.launch();
-            }
+            Request::Start { .. } => self.launch(),
             Request::Resume => {
                 self.cockpit.say("the engine is being started again");
                 self.launch();

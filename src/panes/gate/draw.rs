@@ -303,8 +303,8 @@ fn call_for<'a>(
     let mut line = match (ready, field_open) {
         (true, true) => words(plain, "type "),
         (true, false) => scene.key_at_gate(Action::Go).and(plain, " then "),
-        (false, true) => words(plain, "not yet: type "),
-        (false, false) => words(plain, format!("not yet: {} then ", scene.key_at_gate(Action::Go).plain())),
+        (false, true) => words(plain, "shut; type "),
+        (false, false) => words(plain, format!("shut; {} then ", scene.key_at_gate(Action::Go).plain())),
     };
     if gates::entry(scene.plan, &asked.gate) == Wants::WordAndCode {
         line = line.and(role, scene.plan.target.clone()).and(plain, " ");
