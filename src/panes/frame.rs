@@ -38,11 +38,17 @@ impl Cockpit {
         if let Some(start) = &mut self.start {
             start.draw(canvas, now);
             let may_start = start.may_start();
+            let mut helps = false;
             if let Some(Over::Help(help)) = self.over.last_mut() {
-                let page = Rect { y: 2, height: body.height + 1, ..body };
+                let page = Rect { y: 2, height: screen.height.saturating_sub(3), ..body };
                 help.draw(canvas, page, &self.keys, true);
+                helps = true;
             }
-            let usable = |action| action != Action::Submit || may_start;
+            let usable = |action| match action {
+                Action::Submit => may_start,
+                Action::Find => !helps,
+                _ => true,
+            };
             notice::keys_only(canvas, &self.keys, regions.last, self.context(), usable);
             return;
         }

@@ -121,7 +121,7 @@ impl<'a> Scene<'a> {
     /// How old a look is; after the end, of when it is.
     pub(crate) fn age(&self, seen: Seen<'_>) -> Words<'static> {
         let last = self.readings.track(&seen.probe.id).and_then(|track| track.last.as_ref());
-        match last.filter(|_| seen.standing == Standing::Over) {
+        match last.filter(|_| self.state.is_over() && seen.standing != Standing::Out) {
             Some(last) => words(Role::Dim, self.hour_minute(last.at)),
             None => seen.age(),
         }

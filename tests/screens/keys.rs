@@ -542,7 +542,12 @@ fn the_start_page_has_help_and_gives_the_word_back_before_it_is_left() {
     hands.types("azu");
     hands.press("?");
     assert_eq!(hands.cockpit.context(), Context::Help);
-    assert!(hands.reads().contains("Starts the run, if the target's name was typed."), "{}", hands.reads());
+    let screen = hands.reads();
+    assert!(screen.contains("Starts the run, if the target's name was typed."), "{screen}");
+    assert!(
+        !screen.contains("/ find") && screen.contains("esc back") && !screen.contains("What ─"),
+        "{screen}"
+    );
     hands.press("f8");
     hands.press("H");
     hands.press("esc");
