@@ -1,4 +1,4 @@
-//! `cutover watch`: the same cockpit from another terminal, read only until somebody takes the helm.
+//! `cutover watch`: the same cockpit from another terminal, read only.
 
 use super::cockpit::{Begin, Opening, Screen};
 use super::exit::{Exit, Failure};
@@ -8,8 +8,8 @@ use crate::ui::mode::Mode;
 
 /// Shows a run as its operator sees it, who notices nothing of it.
 ///
-/// Read only: no key asks the engine for anything. One command of the palette does, `helm`: it takes the helm under
-/// the name of this account, after the name of whoever has it was typed. That is recorded, and the run is held.
+/// Read only: nothing can be asked for from here. Whoever is to drive uses `cutover run --resume RUN`, which says who
+/// has the helm and whose palette takes it, typed and recorded.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The run: its id, the beginning of it, its folder; the only open one when left out.

@@ -52,20 +52,7 @@ impl Host {
         }
     }
 
-    /// Whoever has the line drives, who only watched before as well.
-    pub(super) fn connected(&mut self) {
-        if let Some(line) = &self.line {
-            self.seat = Seat::Operator(line.name().to_owned());
-        }
-        self.cockpit.set_seat(self.seat.clone());
-    }
-
     pub(super) fn not_connected(&mut self, error: &ConnectError) {
-        // Whoever only watches has asked once, and does not go on asking.
-        if self.seat == Seat::Watcher {
-            self.line = None;
-            return self.cockpit.say(error.to_string());
-        }
         match error {
             ConnectError::Held { who, since } => {
                 self.cockpit.set_seat(Seat::Watcher);

@@ -35,7 +35,7 @@ pub(super) struct Host {
     /// Whose eyes, as they sat down; the keys may have been lost since.
     pub(super) seat: Seat,
     page: Option<Box<StartPage>>,
-    pub(super) make: Option<Make>,
+    make: Option<Make>,
     pub(super) run: Option<PathBuf>,
     engine: Option<Detached>,
     pub(super) following: Option<Following>,
@@ -169,7 +169,7 @@ impl Host {
             Wake::Connected(generation, told) => {
                 let told = self.line.as_mut().and_then(|line| line.connected(generation, told));
                 match told {
-                    Some(Ok(())) => self.connected(),
+                    Some(Ok(())) => self.cockpit.set_seat(self.seat.clone()),
                     Some(Err(error)) => self.not_connected(&error),
                     None => {}
                 }
@@ -241,7 +241,7 @@ impl Host {
             (Some(line), _) => line.connect(false),
             (None, Seat::Operator(name)) => {
                 let wake = self.screen.wake.clone();
-                self.line = Some(Line::open(run.clone(), name.clone(), who::account(), false, wake));
+                self.line = Some(Line::open(run.clone(), name.clone(), who::account(), wake));
             }
             (None, Seat::Watcher) => {}
         }

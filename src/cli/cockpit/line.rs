@@ -29,14 +29,8 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Asks for the keys of a run, or takes them from whoever has them.
-    pub(super) fn open(
-        run: PathBuf,
-        name: String,
-        account: String,
-        take: bool,
-        wake: SyncSender<Wake>,
-    ) -> Line {
+    /// Asks for the keys of a run.
+    pub(super) fn open(run: PathBuf, name: String, account: String, wake: SyncSender<Wake>) -> Line {
         let mut line = Line {
             run,
             name,
@@ -48,13 +42,8 @@ impl Line {
             again: None,
             own_name_until: None,
         };
-        line.connect(take);
+        line.connect(false);
         line
-    }
-
-    /// Under which name.
-    pub(super) fn name(&self) -> &str {
-        &self.name
     }
 
     /// The connection, where it stands.

@@ -6,7 +6,6 @@ use super::host::Host;
 use super::line::Line;
 use super::{Wake, found};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::{open, who};
 use crate::engine::input::Intent;
 use crate::panes::{Reply, Request};
 use crate::session::protocol::Ask;
@@ -33,14 +32,10 @@ impl Host {
                 self.cockpit.say("the engine is being started again");
                 self.launch();
             }
-            Request::TakeHelm => match (&mut self.line, self.run.clone()) {
-                (Some(line), _) => line.connect(true),
-                (None, Some(run)) => {
-                    let (name, wake) = (who::account(), self.screen.wake.clone());
-                    self.make = Some(open::raise(run.clone()));
-                    self.line = Some(Line::open(run, name.clone(), name, true, wake));
-                }
-                (None, None) => {}
+            // Whoever only watches has no line to the engine, and gets none: watching cannot turn into driving.
+            Request::TakeHelm => match &mut self.line {
+                Some(line) => line.connect(true),
+                None => self.cockpit.say("this is for watching: `cutover run --resume RUN` takes part"),
             },
             Request::Quit { held } => self.quit(held),
             Request::Copy(text) => match self.screen.terminal.copy(&text) {
