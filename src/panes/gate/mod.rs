@@ -32,8 +32,8 @@ pub(super) use entry::{Entry, Fault};
 
 /// A key that comes sooner than this after the gate could be seen was meant for something else.
 const REACTION: Duration = Duration::from_millis(250);
-/// Who types without a longer pause than this is still typing the same thing.
-const PAUSE: Duration = Duration::from_millis(500);
+/// Who types without a longer pause than this is still typing the same thing; who tries a key again waits longer.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// What a person has in front of them at an open gate.
 #[derive(Debug, Default)]
