@@ -78,6 +78,58 @@ fn wrong_plans_are_refused_with_everything_that_is_wrong() {
 }
 
 #[test]
+fn a_reference_that_leads_nowhere_hides_no_rule_about_the_whole_plan() {
+    let rules = [
+        ("no-gate", "no-gate"),
+        ("no-way-back", "no-rollback"),
+        ("two-writers", "two-writers"),
+        ("source-not-last", "source-not-last"),
+        ("nothing-looks-in-between", "never-asked"),
+    ];
+    let unrelated = [
+        "manual = \"?\"\nafter = [\"nowhere\"]",
+        "wait = { probe = \"nowhere\" }",
+        "check = \"nowhere\"",
+        "fence = { endpoint = \"nowhere\" }",
+        "freeze = { enforce = \"nowhere\" }",
+        "",
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("plan.toml");
+    let count = |found: &Diagnostics, code: &str| found.list.iter().filter(|d| d.code == code).count();
+    for (file, code) in rules {
+        let text = std::fs::read_to_string(folder(&format!("wrong/{file}.toml"))).unwrap();
+        std::fs::write(&path, &text).unwrap();
+        let alone = count(&found(&path), code);
+        assert!(alone > 0, "{file}");
+        for line in unrelated {
+            let late =
+                "[[phase]]\nid = \"late\"\ntitle = \"Late\"\n[[phase.step]]\nid = \"last\"\ntitle = \"Last\"";
+            std::fs::write(&path, format!("{text}\n{late}\n{line}\n")).unwrap();
+            let found = found(&path);
+            let drawn = found.render(Style::default());
+            assert_eq!(count(&found, code), alone, "{file}, {line}:\n{drawn}");
+            assert!(
+                found.list.iter().any(|d| ["bad-reference", "missing-kind"].contains(&d.code)),
+                "{drawn}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_has_to_wait_says_so() {
+    let text = std::fs::read_to_string(folder("wrong/no-gate.toml")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("plan.toml");
+    std::fs::write(&path, text.replace("after = []", "after = [\"og\"]")).unwrap();
+    let found = found(&path);
+    let codes: Vec<&str> = found.list.iter().map(|d| d.code).collect();
+    assert!(!codes.contains(&"no-gate"), "{}", found.render(Style::default()));
+    assert_eq!(codes.iter().filter(|code| **code == "not-checked-yet").count(), 1);
+}
+
+#[test]
 fn unwise_plans_are_accepted_with_a_warning_for_each_folly() {
     for path in plans("unwise") {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();

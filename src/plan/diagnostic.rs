@@ -177,6 +177,10 @@ impl Findings {
         self.list.iter().map(|d| (d.place.file, sources.line(d.place))).collect()
     }
 
+    pub(super) fn extend(&mut self, more: Option<Diagnostic>) {
+        self.list.extend(more);
+    }
+
     pub(super) fn append(&mut self, more: Findings) {
         self.list.extend(more.list);
     }

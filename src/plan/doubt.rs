@@ -3,11 +3,14 @@
 //! A plan with errors is linted too, as far as it could be put together: what is mended anyway should be mended
 //! in one round. Owns which of the lint's findings may be said then. A finding that is about a broken thing
 //! itself waits, and so does one that rests on a part of the plan in which something has lost its meaning (a step
-//! of which nobody knows what it does may be the very gate that seems to be missing).
+//! of which nobody knows what it does may be the very gate that seems to be missing). The rules about gates, fences
+//! and the way back ask step by step: they wait only where what is broken could be the answer.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::diagnostic::{Diagnostic, Findings, Level};
+use super::grammar;
+use super::names;
 use super::source::Place;
 use super::tree::{Node, Table, Value};
 
@@ -15,38 +18,68 @@ use super::tree::{Node, Table, Value};
 const BREAKS: &[&str] =
     &["unknown-key", "wrong-type", "wrong-value", "bad-reference", "secret-in-the-open", "unknown-variable"];
 
+/// Keys of a step behind which it names what it asks for.
+const ASKS: &[&str] = &["check", "wait", "proof", "preflight"];
+
 /// What is in doubt.
-pub(super) struct Doubt {
-    things: Things,
+pub(super) struct Doubt<'t> {
+    things: Things<'t>,
     broken: HashSet<usize>,
+    /// Things of which something has lost its meaning: behind these keys, or wherever, where the key is empty.
+    unclear: HashMap<usize, Vec<&'t str>>,
     /// Tables of the file in which something has lost its meaning.
-    unclear: HashSet<String>,
+    tables: HashSet<&'t str>,
+    /// What steps ask for that is not there.
+    asked: Vec<&'t str>,
     /// Something has lost its meaning of which nobody knows where it belongs.
     all: bool,
+    /// The first error that leaves a step in doubt, else the first that leaves anything so.
+    first: Option<(bool, Place)>,
 }
 
 /// A step, a probe, a person, … and every place that belongs to it.
 #[derive(Default)]
-struct Things {
+struct Things<'t> {
     /// Of each the table of the file that it stands in.
-    tables: Vec<String>,
+    tables: Vec<&'t str>,
     /// Sorted by where they begin once all are there.
-    places: Vec<(Place, usize)>,
+    places: Vec<Part<'t>>,
 }
 
-impl Doubt {
+/// A place of a thing.
+#[derive(Clone, Copy)]
+struct Part<'t> {
+    at: Place,
+    thing: usize,
+    /// The key of the thing behind which it stands; empty for what belongs to the whole thing.
+    key: &'t str,
+    /// What is written there, if it is a text.
+    text: Option<&'t str>,
+}
+
+impl<'t> Doubt<'t> {
     /// What these errors leave in doubt.
-    pub(super) fn of(root: &Table, findings: &Findings) -> Doubt {
-        let things = Things::of(root);
-        let mut doubt = Doubt { things, broken: HashSet::new(), unclear: HashSet::new(), all: false };
+    pub(super) fn of(root: &'t Table, findings: &Findings) -> Doubt<'t> {
+        let mut doubt = Doubt {
+            things: Things::of(root),
+            broken: HashSet::new(),
+            unclear: HashMap::new(),
+            tables: HashSet::new(),
+            asked: Vec::new(),
+            all: false,
+            first: None,
+        };
         for error in findings.errors() {
-            let thing = doubt.things.at(error.place);
+            let part = doubt.things.at(error.place);
             if error.unclear || BREAKS.contains(&error.code) {
-                doubt.broken.extend(thing);
+                doubt.broken.extend(part.map(|part| part.thing));
             }
             if error.unclear {
-                match thing.and_then(|thing| doubt.things.tables.get(thing)) {
-                    Some(table) => drop(doubt.unclear.insert(table.clone())),
+                let table = part.and_then(|part| doubt.things.tables.get(part.thing)).copied();
+                let elsewhere = !matches!(table, Some("phase" | "rollback"));
+                doubt.first = doubt.first.into_iter().chain([(elsewhere, error.place)]).min();
+                match part {
+                    Some(part) => doubt.blur(part),
                     None => doubt.all = true,
                 }
             }
@@ -54,16 +87,80 @@ impl Doubt {
         doubt
     }
 
+    fn blur(&mut self, part: Part<'t>) {
+        self.unclear.entry(part.thing).or_default().push(part.key);
+        if ASKS.contains(&part.key) {
+            self.asked.extend(part.text);
+        }
+        let table = self.things.tables.get(part.thing).copied().unwrap_or_default();
+        if grammar::PLAN.key(table).is_some() {
+            self.tables.insert(table);
+        } else {
+            // What this table was meant for is missing.
+            match names::nearest(table, grammar::PLAN.keys.iter().map(|k| k.name)) {
+                Some(meant) => drop(self.tables.insert(meant)),
+                None => self.all = true,
+            }
+        }
+    }
+
     /// Whether a finding of the lint stands in spite of the errors.
     pub(super) fn allows(&self, found: &Diagnostic) -> bool {
         let lesser = found.level != Level::Error;
-        if lesser && self.things.at(found.place).is_some_and(|thing| self.broken.contains(&thing)) {
+        if lesser && self.is_broken(found.place) {
             return false;
         }
-        let rests_on = rests_on(found.code);
-        let doubted = |table: &&str| self.all || self.unclear.contains(*table);
-        !rests_on.iter().any(doubted)
+        !rests_on(found.code).iter().any(|table| self.is_unclear(table))
     }
+
+    /// Whether anything in a table of the file has lost its meaning.
+    pub(super) fn is_unclear(&self, table: &str) -> bool {
+        self.all || self.tables.contains(table)
+    }
+
+    /// Whether the thing at a place is itself not what was meant.
+    pub(super) fn is_broken(&self, place: Place) -> bool {
+        !self.broken.is_empty() && self.things.at(place).is_some_and(|part| self.broken.contains(&part.thing))
+    }
+
+    /// Whether nobody knows what stands behind one of these keys of the thing at a place.
+    pub(super) fn blurs(&self, place: Place, keys: &[&str]) -> bool {
+        if self.all {
+            return true;
+        }
+        if self.unclear.is_empty() {
+            return false;
+        }
+        let unclear = self.things.at(place).and_then(|part| self.unclear.get(&part.thing));
+        unclear.is_some_and(|at| at.iter().any(|key| key.is_empty() || keys.contains(key)))
+    }
+
+    /// Whether something behind this very key of the thing at a place leads nowhere.
+    pub(super) fn blurs_only(&self, place: Place, key: &str) -> bool {
+        let unclear = self.things.at(place).and_then(|part| self.unclear.get(&part.thing));
+        unclear.is_some_and(|at| at.contains(&key))
+    }
+
+    /// Whether a step that asks for something that is not there may have meant this.
+    pub(super) fn may_ask_for(&self, id: &str, all: &[&str]) -> bool {
+        self.asked.iter().any(|name| names::nearest(name, all.iter().copied()).is_none_or(|near| near == id))
+    }
+
+    /// Said once where a rule about the whole plan had to wait.
+    pub(super) fn note(&self) -> Option<Diagnostic> {
+        self.first.map(|(_, place)| unchecked(place))
+    }
+}
+
+/// What is not looked at before the errors are mended, said at one of them.
+pub(super) fn unchecked(place: Place) -> Diagnostic {
+    Diagnostic::note(
+        "not-checked-yet",
+        place,
+        "whether gates, fences and the way back are right cannot be told before the errors above are mended",
+    )
+    .label("what is meant here may decide it")
+    .help("mend the errors above, then check again")
 }
 
 /// The tables of the file that a finding of the lint rests on beside the thing that it is about.
@@ -71,12 +168,10 @@ fn rests_on(code: &str) -> &'static [&'static str] {
     match code {
         "plain-secret" | "agent" | "no-such-program" | "same-system" | "no-timeout" | "unproved-switch"
         | "no-owner" | "no-contact" | "unproved-fence" => &[],
+        // These have asked about each step already.
+        "no-gate" | "two-writers" | "source-not-last" | "no-rollback" | "never-asked" => &[],
         "nobody-may-return" => &["people"],
-        "no-gate"
-        | "two-writers"
-        | "source-not-last"
-        | "no-rollback"
-        | "no-rollback-estimate"
+        "no-rollback-estimate"
         | "over-budget"
         | "window-too-short"
         | "no-outage-budget"
@@ -87,48 +182,56 @@ fn rests_on(code: &str) -> &'static [&'static str] {
     }
 }
 
-impl Things {
-    fn of(root: &Table) -> Things {
+impl<'t> Things<'t> {
+    fn of(root: &'t Table) -> Things<'t> {
         let mut things = Things::default();
         for entry in &root.entries {
-            let table = things.thing(&entry.key);
-            things.places.push((entry.key_at, table));
-            things.parts(&entry.key, &entry.node, table, 0);
+            let thing = things.thing(&entry.key);
+            things.put(entry.key_at, thing, "", None);
+            things.parts(&entry.key, &entry.node, (thing, ""), 0);
         }
-        things.places.sort_unstable_by_key(|(place, _)| (place.file, place.start));
+        things.places.sort_unstable_by_key(|part| (part.at.file, part.at.start));
         things
     }
 
-    fn thing(&mut self, table: &str) -> usize {
-        self.tables.push(table.to_owned());
+    fn thing(&mut self, table: &'t str) -> usize {
+        self.tables.push(table);
         self.tables.len() - 1
+    }
+
+    fn put(&mut self, at: Place, thing: usize, key: &'t str, text: Option<&'t str>) {
+        self.places.push(Part { at, thing, key, text });
     }
 
     /// Enters a value and all that is in it. Tables of a list near the top of the file are things of their own
     /// (probes, phases, steps, controls), and so are people and endpoints.
-    fn parts(&mut self, table: &str, node: &Node, thing: usize, depth: usize) {
+    fn parts(&mut self, table: &'t str, node: &'t Node, of: (usize, &'t str), depth: usize) {
+        let (thing, key) = of;
         match &node.value {
             Value::List(list) if depth < 2 && list.iter().any(|item| item.table().is_some()) => {
                 for item in list {
                     let own = self.thing(table);
-                    self.parts(table, item, own, depth + 1);
+                    self.parts(table, item, (own, ""), depth + 1);
                 }
             }
             Value::List(list) => {
-                self.places.push((node.at, thing));
+                self.put(node.at, thing, key, None);
                 for item in list {
-                    self.parts(table, item, thing, depth + 1);
+                    self.parts(table, item, of, depth + 1);
                 }
             }
             Value::Table(inner) => {
-                self.places.push((node.at, thing));
+                self.put(node.at, thing, key, None);
                 for entry in &inner.entries {
                     let named = depth == 0 && ["people", "endpoints"].contains(&table);
                     let thing = if named { self.thing(table) } else { thing };
-                    self.places.push((entry.key_at, thing));
+                    self.put(entry.key_at, thing, key, None);
+                    // An id stands for the whole; what stands deeper belongs to the key of the thing itself.
+                    let whole = named || entry.key == "id";
+                    let key = if key.is_empty() && !whole { entry.key.as_str() } else { key };
                     // A table below a table of the file is no deeper than the lists that may stand in it.
                     let list = matches!(entry.node.value, Value::List(_));
-                    self.parts(table, &entry.node, thing, if list { depth } else { depth + 1 });
+                    self.parts(table, &entry.node, (thing, key), if list { depth } else { depth + 1 });
                 }
             }
             Value::Text(_)
@@ -136,23 +239,22 @@ impl Things {
             | Value::Whole(_)
             | Value::Real(_)
             | Value::Flag(_)
-            | Value::Time(_) => self.places.push((node.at, thing)),
+            | Value::Time(_) => self.put(node.at, thing, key, node.text()),
         }
     }
 
     /// What a place belongs to.
-    fn at(&self, place: Place) -> Option<usize> {
+    fn at(&self, place: Place) -> Option<Part<'t>> {
         if place.start == place.end {
             // The file's start, where nothing stands that could be pointed at.
             return None;
         }
         let key = (place.file, place.start);
-        let after = self.places.partition_point(|(p, _)| (p.file, p.start) <= key);
-        let (nearest, thing) = self.places.get(after.checked_sub(1)?)?;
+        let after = self.places.partition_point(|part| (part.at.file, part.at.start) <= key);
+        let nearest = self.places.get(after.checked_sub(1)?)?;
         // Values stand in each other only within one thing.
-        let same = |p: &&(Place, usize)| p.0.file == nearest.file && p.0.start == nearest.start;
+        let same = |part: &&Part<'_>| part.at.file == nearest.at.file && part.at.start == nearest.at.start;
         let before = self.places.get(..after)?.iter().rev().take_while(same);
-        let holds = before.map(|(p, _)| p).any(|p| p.file == place.file && place.end <= p.end);
-        holds.then_some(*thing)
+        before.copied().find(|part| part.at.file == place.file && place.end <= part.at.end)
     }
 }

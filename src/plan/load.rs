@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Diagnostics, Findings};
-use super::doubt::Doubt;
+use super::doubt::{self, Doubt};
 use super::grammar;
 use super::model::Plan;
 use super::secret::{Missing, Part};
@@ -125,8 +125,9 @@ fn read(
     let missing = missing(&used, &folder, environment, &mut findings);
     let doubt = Doubt::of(&root, &findings);
     let mut linted = Findings::default();
-    lint::check(&built.plan, &built.atlas, environment, &folder, &mut linted);
+    let unchecked = lint::check(&built.plan, &built.atlas, environment, &folder, &doubt, &mut linted);
     linted.retain(|found| doubt.allows(found));
+    linted.extend(unchecked);
     findings.append(linted);
     if findings.has_errors() {
         return Err(Diagnostics { list: findings.finish(), sources });
@@ -164,6 +165,7 @@ fn present(root: &mut Table, start: Place, sources: &Sources, findings: &mut Fin
     shape::check(root, start, &grammar::PLAN, Rigour::Present, &mut more);
     let broken: HashSet<(FileId, usize)> = findings.lines(sources);
     more.retain(|d| !broken.contains(&(d.place.file, sources.line(d.place))));
+    more.extend(findings.errors().map(|d| d.place).min().map(doubt::unchecked));
     findings.append(more);
 }
 

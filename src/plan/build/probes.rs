@@ -87,34 +87,29 @@ impl<'t> Builder<'t, '_> {
         let freeze = root.view("freeze");
         let mut out = Vec::new();
         for view in root.views("replication") {
-            if let Some(link) = self.link(view) {
-                out.push(self.measured(view, LINK, ProbeKind::Link(link)));
-            }
+            let link = self.link(view).map(ProbeKind::Link);
+            out.extend(self.measured(view, LINK, link));
         }
         for view in freeze.map_or_else(Vec::new, |f| f.views("controls")) {
-            if let Some(mut verify) = view.command("verify") {
-                verify.env = view.secrets("env");
-                out.push(self.measured(view, CONTROL, ProbeKind::Control(verify)));
-            }
+            let verify = view.command("verify").map(|verify| {
+                let env = view.secrets("env");
+                ProbeKind::Control(CommandLine { env, ..verify })
+            });
+            out.extend(self.measured(view, CONTROL, verify));
         }
         for view in freeze.map_or_else(Vec::new, |f| f.views("monitor")) {
-            if let Some(kind) = self.monitor(view) {
-                out.push(self.measured(view, MONITOR, kind));
-            }
+            let kind = self.monitor(view);
+            out.extend(self.measured(view, MONITOR, kind));
         }
         for view in root.views("validation") {
-            if let Some(tables) = view.view("tables") {
-                if let Some(kind) = self.tables(tables) {
-                    out.push(self.measured(view, TABLES, kind));
-                }
-            } else if let Some(kind) = self.kind(view) {
-                out.push(self.measured(view, VALIDATION, kind));
-            }
+            let tables = view.view("tables");
+            let usual = if tables.is_some() { TABLES } else { VALIDATION };
+            let kind = if let Some(tables) = tables { self.tables(tables) } else { self.kind(view) };
+            out.extend(self.measured(view, usual, kind));
         }
         for view in root.views("probe") {
-            if let Some(kind) = self.kind(view) {
-                out.push(self.measured(view, PROBE, kind));
-            }
+            let kind = self.kind(view);
+            out.extend(self.measured(view, PROBE, kind));
         }
         out
     }
@@ -135,8 +130,8 @@ impl<'t> Builder<'t, '_> {
             .collect()
     }
 
-    /// The keys that everything measured shares.
-    fn measured(&mut self, view: View<'t>, usual: Usual, kind: ProbeKind) -> Probe {
+    /// The keys that everything measured shares: they are looked at even where what is measured is wrong.
+    fn measured(&mut self, view: View<'t>, usual: Usual, kind: Option<ProbeKind>) -> Option<Probe> {
         let id = view.must("id");
         self.atlas.measured(&id, view);
         let schedule = self.positive(view, "every").map_or(usual.schedule, Schedule::Every);
@@ -155,20 +150,23 @@ impl<'t> Builder<'t, '_> {
                 .help("make `max_age` at least twice `every`, or take it out"),
             );
         }
-        Probe {
+        let timeout = self.positive(view, "timeout").unwrap_or(usual.timeout);
+        let since = self.known.any_step(view, "since", self.findings).map(StepId::from);
+        let until = self.known.any_step(view, "until", self.findings).map(StepId::from);
+        Some(Probe {
             title: view.text("title").unwrap_or_else(|| id.clone()),
             id: ProbeId::from(id),
             section: usual.section,
-            kind,
+            kind: kind?,
             schedule,
-            timeout: self.positive(view, "timeout").unwrap_or(usual.timeout),
+            timeout,
             max_age,
             alarm: view.text("alarm").map_or(usual.alarm, |word| severity(&word)),
-            since: self.known.any_step(view, "since", self.findings).map(StepId::from),
-            until: self.known.any_step(view, "until", self.findings).map(StepId::from),
+            since,
+            until,
             from: view.text("from").map(SshHost),
             estimate: view.duration("estimate"),
-        }
+        })
     }
 
     /// One of the kinds that a probe, a validation and a proof share.
@@ -204,11 +202,15 @@ impl<'t> Builder<'t, '_> {
             }));
         }
         if let Some(sql) = view.view("sql") {
-            let endpoint = self.endpoint(sql, "on")?;
+            let endpoint = self.endpoint(sql, "on");
             let expect = sql.view("expect").map_or_else(Expect::default, |e| self.expect(e));
-            return Some(ProbeKind::Sql { endpoint, query: sql.must("query"), expect });
+            return Some(ProbeKind::Sql { endpoint: endpoint?, query: sql.must("query"), expect });
         }
-        let files = view.view("files")?;
+        let Some(files) = view.view("files") else {
+            // What it should be is missing, and that is said; what it expects is looked at all the same.
+            let _lonely = view.view("expect").map(|expect| self.expect(expect));
+            return None;
+        };
         Some(ProbeKind::Files(FilesProbe {
             path: files.must("path"),
             at_least: files.whole("at_least").unwrap_or(1),
@@ -218,6 +220,7 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn http(&mut self, view: View<'t>) -> Option<HttpProbe> {
+        let expect = view.view("expect").map_or_else(Expect::default, |e| self.expect(e));
         let (method, key) = [("GET", "get"), ("HEAD", "head"), ("POST", "post")]
             .into_iter()
             .find(|(_, key)| view.has(key))?;
@@ -231,7 +234,6 @@ impl<'t> Builder<'t, '_> {
                     .help("write https://host/path"),
             );
         }
-        let expect = view.view("expect").map_or_else(Expect::default, |e| self.expect(e));
         Some(HttpProbe {
             method: method.to_owned(),
             url,

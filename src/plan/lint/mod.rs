@@ -16,6 +16,7 @@ use std::path::Path;
 
 use super::build::{Atlas, order};
 use super::diagnostic::{Diagnostic, Findings};
+use super::doubt::Doubt;
 use super::ids::EndpointId;
 use super::load::Environment;
 use super::model::{Plan, ProbeKind, Step, StepKind};
@@ -28,25 +29,32 @@ struct Lint<'a> {
     folder: &'a Path,
     /// The checklist's positions that each comes directly after.
     links: Vec<Vec<usize>>,
+    /// What errors leave in doubt.
+    doubt: &'a Doubt<'a>,
+    /// A rule about the whole plan had to wait, because what it would miss may be what is in doubt.
+    waits: bool,
     findings: &'a mut Findings,
 }
 
-/// Looks at a plan that has no errors.
+/// Looks at a plan as far as it could be put together. Gives what is to be said where a rule about the whole plan
+/// had to wait.
 pub(super) fn check(
     plan: &Plan,
     atlas: &Atlas<'_>,
     environment: &Environment,
     folder: &Path,
+    doubt: &Doubt<'_>,
     findings: &mut Findings,
-) {
+) -> Option<Diagnostic> {
     let links = order::links(&plan.steps);
-    let mut lint = Lint { plan, atlas, environment, folder, links, findings };
+    let mut lint = Lint { plan, atlas, environment, folder, links, doubt, waits: false, findings };
     lint.switch();
     lint.evidence();
     lint.identity();
     lint.times();
     lint.people();
     lint.secrets();
+    if lint.waits { doubt.note() } else { None }
 }
 
 impl Lint<'_> {
@@ -57,6 +65,22 @@ impl Lint<'_> {
     /// Steps of the checklist that have finished before this one can begin.
     fn before(&self, position: usize) -> HashSet<usize> {
         order::ancestors(&self.links, position)
+    }
+
+    /// Whether nobody knows what stands behind one of these keys of a step.
+    fn blurs(&self, step: &Step, keys: &[&str]) -> bool {
+        self.doubt.blurs(self.atlas.step(&step.id, ""), keys)
+    }
+
+    /// Whether among these steps the one that seems to be missing may be: one of which nobody knows what it does
+    /// (behind one of these keys), or what it comes after.
+    fn may_be_among<'s>(&self, steps: impl IntoIterator<Item = &'s Step>, keys: &[&str]) -> bool {
+        steps.into_iter().any(|step| self.blurs(step, &["after"]) || self.blurs(step, keys))
+    }
+
+    /// The steps of the checklist at these positions.
+    fn steps_at<'s>(&'s self, positions: &'s HashSet<usize>) -> impl Iterator<Item = &'s Step> {
+        positions.iter().filter_map(|&at| self.plan.steps.get(at))
     }
 
     /// The side that users write to now: the first that the checklist fences.
@@ -81,14 +105,21 @@ impl Lint<'_> {
     }
 }
 
+/// An endpoint that leads nowhere has no name here.
+fn is_named(endpoint: &EndpointId) -> bool {
+    !endpoint.as_str().is_empty()
+}
+
 /// The side that a step fences.
 fn fenced(step: &Step) -> Option<&EndpointId> {
-    if let StepKind::Fence(fence) = &step.kind { Some(&fence.target.endpoint) } else { None }
+    let StepKind::Fence(fence) = &step.kind else { return None };
+    Some(&fence.target.endpoint).filter(|endpoint| is_named(endpoint))
 }
 
 /// The side that a step opens.
 fn opened(step: &Step) -> Option<&EndpointId> {
-    if let StepKind::Open { endpoint } = &step.kind { Some(endpoint) } else { None }
+    let StepKind::Open { endpoint } = &step.kind else { return None };
+    Some(endpoint).filter(|endpoint| is_named(endpoint))
 }
 
 /// A person or a tool does something that this program does not know the meaning of.

@@ -23,9 +23,13 @@ impl Lint<'_> {
                 (false, true) => ("point_of_no_return", "the way back is closed"),
                 (false, false) => continue,
             };
-            let gated =
-                self.before(i).iter().filter_map(|&b| self.plan.steps.get(b)).any(|s| s.gate().is_some());
-            if !gated {
+            let before = self.before(i);
+            if self.steps_at(&before).any(|s| s.gate().is_some()) {
+                continue;
+            }
+            if self.may_be_among(self.steps_at(&before).chain([step]), &["gate"]) {
+                self.waits = true;
+            } else {
                 self.found(
                     Diagnostic::error(
                         "no-gate",
@@ -58,6 +62,10 @@ impl Lint<'_> {
         if self.plan.rollback.is_some() || switch.point_of_no_return {
             return;
         }
+        if self.doubt.is_unclear("rollback") || self.blurs(switch, &["point_of_no_return"]) {
+            self.waits = true;
+            return;
+        }
         self.found(
             Diagnostic::error("no-rollback", self.atlas.step(&switch.id, "switch"), "after the switch there is no way back")
                 .label("users are moved here")
@@ -83,7 +91,7 @@ impl Lint<'_> {
 
     /// A side is opened only when another one is fenced and stays so.
     fn two_writers(&mut self) {
-        if self.plan.endpoints.len() < 2 {
+        if self.atlas.endpoints.len() < 2 {
             return;
         }
         for (i, step) in self.plan.steps.iter().enumerate() {
@@ -93,7 +101,12 @@ impl Lint<'_> {
             let is_open = |other: &EndpointId| past.iter().any(|s| opened(s) == Some(other));
             let fenced_other =
                 past.iter().filter_map(|s| fenced(s)).any(|other| other != endpoint && !is_open(other));
-            if !fenced_other {
+            if fenced_other {
+                continue;
+            }
+            if self.may_be_among(past.iter().copied().chain([step]), &["fence"]) {
+                self.waits = true;
+            } else {
                 self.found(
                     Diagnostic::error(
                         "two-writers",
@@ -110,10 +123,25 @@ impl Lint<'_> {
     fn way_back_in_order(&mut self) {
         let plan = self.plan;
         let (Some(rollback), Some(_)) = (&plan.rollback, plan.switch_step()) else { return };
-        let Some(source) = self.source().cloned() else { return };
+        // Whatever is fenced or opened by a step that nobody can read may be the one side or the other.
+        let unknown = |steps: &[Step]| steps.iter().any(|step| self.blurs(step, &["fence"]));
+        let (forward, back) = (unknown(&plan.steps), unknown(&rollback.steps));
+        let Some(source) = self.source().cloned() else {
+            self.waits |= forward;
+            return;
+        };
+        let first = plan.steps.iter().take_while(|step| fenced(step).is_none());
+        if first.into_iter().any(|step| self.doubt.blurs_only(self.atlas.step(&step.id, ""), "fence")) {
+            self.waits = true;
+            return;
+        }
         let target = self.target().cloned();
         let links = order::links(&rollback.steps);
         let Some(open_at) = rollback.steps.iter().position(|s| opened(s) == Some(&source)) else {
+            if back {
+                self.waits = true;
+                return;
+            }
             self.found(
                 Diagnostic::warning(
                     "rollback-order",
@@ -133,16 +161,24 @@ impl Lint<'_> {
         };
         let target_open = target.as_ref().is_some_and(|t| plan.steps.iter().any(|s| opened(s) == Some(t)));
         let fence_at = target.as_ref().and_then(|t| earlier(&|s| fenced(s) == Some(t)));
-        if let (Some(target), true, None) = (&target, target_open, fence_at) {
-            self.found(
-                Diagnostic::error(
-                    "two-writers",
-                    open_place,
-                    format!("`{source}` is opened while `{target}` still takes writes"),
-                )
-                .label("two sides would take writes")
-                .help(format!("begin the way back with a step fence = {{ endpoint = \"{target}\" }}")),
-            );
+        let earlier_steps: Vec<&Step> =
+            before.iter().chain([&open_at]).filter_map(|&at| rollback.steps.get(at)).collect();
+        if !target_open || target.is_none() {
+            self.waits |= forward;
+        } else if let (Some(target), None) = (&target, fence_at) {
+            if self.may_be_among(earlier_steps.iter().copied(), &["fence"]) {
+                self.waits = true;
+            } else {
+                self.found(
+                    Diagnostic::error(
+                        "two-writers",
+                        open_place,
+                        format!("`{source}` is opened while `{target}` still takes writes"),
+                    )
+                    .label("two sides would take writes")
+                    .help(format!("begin the way back with a step fence = {{ endpoint = \"{target}\" }}")),
+                );
+            }
         }
         if plan.strategy == Strategy::NearZeroDowntime && !self.drained(rollback, &before, fence_at, &source)
         {
@@ -159,7 +195,12 @@ impl Lint<'_> {
                 step.kind,
                 StepKind::Command(_) | StepKind::Sql { .. } | StepKind::Fence(_) | StepKind::Open { .. }
             );
-            if changes && i != open_at && !before.contains(&i) {
+            if !changes || i == open_at || before.contains(&i) {
+                continue;
+            }
+            if self.may_be_among(earlier_steps.iter().copied(), &[]) {
+                self.waits = true;
+            } else {
                 self.found(
                     Diagnostic::error(
                         "source-not-last",
