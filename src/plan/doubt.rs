@@ -167,9 +167,9 @@ pub(super) fn unchecked(place: Place) -> Diagnostic {
 fn rests_on(code: &str) -> &'static [&'static str] {
     match code {
         "plain-secret" | "agent" | "no-such-program" | "same-system" | "no-timeout" | "unproved-switch"
-        | "no-owner" | "no-contact" | "unproved-fence" => &[],
+        | "no-owner" | "no-contact" | "unproved-fence"
         // These have asked about each step already.
-        "no-gate" | "two-writers" | "source-not-last" | "no-rollback" | "never-asked" => &[],
+        | "no-gate" | "two-writers" | "source-not-last" | "no-rollback" | "never-asked" => &[],
         "nobody-may-return" => &["people"],
         "no-rollback-estimate"
         | "over-budget"

@@ -21,14 +21,21 @@ pub(super) fn suggest<'a>(
     if let Some(near) = nearest(name, candidates.clone()) {
         return format!("did you mean `{near}`?");
     }
-    let mut all: Vec<&str> = candidates.into_iter().collect();
+    match listed(candidates.into_iter().collect(), 12) {
+        None => format!("there is no {what} in this plan: take it out"),
+        Some(all) => format!("there is: {all}; or take it out"),
+    }
+}
+
+/// Names to choose from, at most so many of them, if there are any.
+pub(super) fn listed(mut all: Vec<&str>, most: usize) -> Option<String> {
     all.sort_unstable();
-    let more = all.len().saturating_sub(12);
-    all.truncate(12);
+    let more = all.len().saturating_sub(most);
+    all.truncate(most);
     match (all.is_empty(), more) {
-        (true, _) => format!("there is no {what} in this plan"),
-        (false, 0) => format!("there is: {}", all.join(", ")),
-        (false, more) => format!("there is: {}, and {more} more", all.join(", ")),
+        (true, _) => None,
+        (false, 0) => Some(all.join(", ")),
+        (false, more) => Some(format!("{}, and {more} more", all.join(", "))),
     }
 }
 
@@ -74,7 +81,7 @@ mod tests {
 
     #[test]
     fn without_a_near_name_there_is_a_choice() {
-        assert_eq!(suggest("zzz", "step", ["b", "a"]), "there is: a, b");
-        assert_eq!(suggest("zzz", "step", []), "there is no step in this plan");
+        assert_eq!(suggest("zzz", "step", ["b", "a"]), "there is: a, b; or take it out");
+        assert_eq!(suggest("zzz", "step", []), "there is no step in this plan: take it out");
     }
 }

@@ -117,7 +117,10 @@ impl Builder<'_, '_> {
                         format!("`{until}` comes before `{}`", step.id),
                     )
                     .label("not later")
-                    .help("name a step that comes later, or take it out: then it holds until the next gate"),
+                    .help(self.known.later(step.id.as_str()).map_or_else(
+                        || "take it out: no step comes later".to_owned(),
+                        |later| format!("name one that comes later ({later}), or take it out: then it holds until the next gate"),
+                    )),
                 );
             }
         }

@@ -9,6 +9,7 @@ use super::super::diagnostic::{Diagnostic, Findings};
 use super::super::grammar::Named;
 use super::super::names;
 use super::super::source::Place;
+use super::offers::{Asked, Choice, offer};
 use super::view::View;
 
 /// With more findings than this nobody reads suggestions, and looking for them costs seconds.
@@ -184,7 +185,11 @@ impl Known {
         findings: &mut Findings,
     ) -> Option<String> {
         let name = view.get(key)?.text()?;
-        self.find(name, view.at(key), named, findings).then(|| name.to_owned())
+        if self.leads(name, named) {
+            return Some(name.to_owned());
+        }
+        self.nowhere(name, (view, key, view.at(key)), named, &mut Vec::new(), findings);
+        None
     }
 
     /// The names behind a key that lead somewhere; the others are reported.
@@ -196,8 +201,10 @@ impl Known {
         findings: &mut Findings,
     ) -> Vec<String> {
         let mut out: Vec<String> = Vec::new();
+        let mut nowhere = Vec::new();
         for (name, at) in view.texts(key) {
-            if !self.find(name, at, named, findings) {
+            if !self.leads(name, named) {
+                nowhere.push((name, at));
                 continue;
             }
             if out.iter().any(|n| n == name) {
@@ -210,14 +217,22 @@ impl Known {
             }
             out.push(name.to_owned());
         }
+        // What is offered for one is not offered for the next.
+        let mut taken = out.clone();
+        for (name, at) in nowhere {
+            self.nowhere(name, (view, key, at), named, &mut taken, findings);
+        }
         out
     }
 
     /// A step of the checklist or of the rollback phase.
     pub(super) fn any_step(&self, view: View<'_>, key: &str, findings: &mut Findings) -> Option<String> {
         let name = view.get(key)?.text()?;
-        (self.is_rollback(name) || self.find(name, view.at(key), Named::Step, findings))
-            .then(|| name.to_owned())
+        if self.is_rollback(name) {
+            Some(name.to_owned())
+        } else {
+            self.one(view, key, Named::Step, findings)
+        }
     }
 
     /// A person other than this one.
@@ -229,32 +244,41 @@ impl Known {
         findings: &mut Findings,
     ) -> Option<String> {
         let name = view.get(key)?.text()?;
-        let others = || self.people.order.iter().map(String::as_str).filter(|id| *id != than);
-        let help = match others().next() {
-            None => "add another person, as [people.NAME], or take it out".to_owned(),
-            Some(_) => names::suggest(name, "person", others().collect::<Vec<_>>()),
-        };
+        if self.leads(name, Named::Person) && name != than {
+            return Some(name.to_owned());
+        }
+        let fit = self.people.order.iter().map(String::as_str).filter(|id| *id != than).collect();
+        let asked = Asked { name, key, named: Named::Person, alone: true, elsewhere: name == than };
+        let help = offer(&asked, &Choice { fit, ..Choice::default() }).0;
         let wrong = if name == than {
-            Diagnostic::error(
-                "bad-reference",
-                view.at(key),
-                format!("`{name}` cannot stand in for themselves"),
-            )
-            .label("the same person")
-        } else if name.is_empty() || self.people.at.contains_key(name) {
-            return (!name.is_empty()).then(|| name.to_owned());
+            let what = format!("`{name}` cannot stand in for themselves");
+            Diagnostic::error("bad-reference", view.at(key), what).label("the same person")
+        } else if name.is_empty() {
+            return None;
         } else {
-            Diagnostic::error("bad-reference", view.at(key), format!("there is no person `{name}`"))
-                .label("leads nowhere")
+            let what = format!("there is no person `{name}`");
+            Diagnostic::error("bad-reference", view.at(key), what).label("leads nowhere")
         };
         findings.push(wrong.help(help));
         None
     }
 
-    pub(super) fn find(&self, name: &str, at: Place, named: Named, findings: &mut Findings) -> bool {
-        let given = self.given(named);
-        if given.at.contains_key(name) || name.is_empty() {
-            return !name.is_empty();
+    fn leads(&self, name: &str, named: Named) -> bool {
+        !name.is_empty() && self.given(named).at.contains_key(name)
+    }
+
+    /// Reports a name that leads nowhere. What it may have meant is taken from then on.
+    fn nowhere(
+        &self,
+        name: &str,
+        (view, key, at): (View<'_>, &str, Place),
+        named: Named,
+        taken: &mut Vec<String>,
+        findings: &mut Findings,
+    ) {
+        if name.is_empty() {
+            // That it is empty has been reported.
+            return;
         }
         let word = named.word();
         let elsewhere = match named {
@@ -268,7 +292,14 @@ impl Known {
         let help = if findings.is_crowded(CROWDED) {
             format!("name a {word} of this plan")
         } else {
-            names::suggest(name, word, given.order.iter().map(String::as_str))
+            let alone = view.texts(key).len() < 2;
+            let asked = Asked { name, key, named, alone, elsewhere: elsewhere.is_some() };
+            let mut choice = self.choice(view, key, named);
+            choice.taken = taken.iter().map(String::as_str).collect();
+            let (help, meant) = offer(&asked, &choice);
+            let meant = meant.map(str::to_owned);
+            taken.extend(meant);
+            help
         };
         let mut diagnostic = Diagnostic::error("bad-reference", at, format!("there is no {word} `{name}`"))
             .label("leads nowhere")
@@ -279,7 +310,34 @@ impl Known {
             diagnostic = diagnostic.related(place, format!("this is {what}"));
         }
         findings.push(diagnostic);
-        false
+    }
+
+    /// What can stand behind a key. A step waits for steps before it: with a later one, which follows it unless it
+    /// says otherwise, it would wait for itself. What has been proved holds until a later one.
+    fn choice(&self, view: View<'_>, key: &str, named: Named) -> Choice<'_> {
+        let all = || self.given(named).order.iter().map(String::as_str);
+        let own = view.text("id");
+        let own = own.as_deref().filter(|_| ["after", "holds_until"].contains(&key));
+        let Some(at) = own.and_then(|own| all().position(|id| id == own)) else {
+            return Choice { fit: all().collect(), ..Choice::default() };
+        };
+        let (before, after) = (all().take(at).collect(), all().skip(at + 1).collect());
+        if key == "after" {
+            Choice { fit: before, unlikely: after, ..Choice::default() }
+        } else {
+            Choice { fit: after, ..Choice::default() }
+        }
+    }
+
+    /// The steps of the checklist that come later than this one.
+    pub(super) fn later(&self, step: &str) -> Option<String> {
+        let later = self.steps.order.iter().map(String::as_str).skip_while(|id| *id != step).skip(1);
+        names::listed(later.collect(), 12)
+    }
+
+    /// The endpoints beside one.
+    pub(super) fn endpoints_beside(&self, endpoint: &str) -> Vec<&str> {
+        self.endpoints.order.iter().map(String::as_str).filter(|id| *id != endpoint).collect()
     }
 }
 

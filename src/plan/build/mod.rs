@@ -7,6 +7,7 @@
 mod header;
 mod implied;
 mod known;
+mod offers;
 pub(super) mod order;
 mod probes;
 mod steps;

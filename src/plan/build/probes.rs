@@ -333,11 +333,25 @@ impl<'t> Builder<'t, '_> {
         let to = self.endpoint(view, "to");
         let (from, to) = (from?, to?);
         if from == to {
+            let named: Vec<String> = self
+                .known
+                .endpoints_beside(from.as_str())
+                .iter()
+                .map(|id| format!("to = \"{id}\""))
+                .collect();
+            let other = if from.as_str() == "target" { "source" } else { "target" };
+            let help = if named.is_empty() {
+                format!(
+                    "add the other side as [endpoints.{other}] with sqlite = {{ path = \"…\" }}, and write to = \"{other}\""
+                )
+            } else {
+                format!("write {}", named.join(" or "))
+            };
             self.findings.push(
                 Diagnostic::error("same-system", view.at("to"), format!("from `{from}` to itself"))
                     .label("the same endpoint")
                     .related(view.at("from"), "it starts here")
-                    .help("name the other side"),
+                    .help(help),
             );
         }
         Some((from, to))

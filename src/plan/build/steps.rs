@@ -24,13 +24,13 @@ const PROOF_MARKER: Usual = Usual::asked(Section::Replication, 30, Some(Severity
 const MARKER_WAITED_FOR: Usual = Usual::asked(Section::Replication, 30, None);
 const PREFLIGHT: Usual = Usual::every(Section::Environment, 60, 30, Severity::Caution);
 
-/// Keys that mean nothing in the rollback phase, each with the reason.
+/// Keys that mean nothing in the rollback phase, each with the mend and its reason.
 const NOT_IN_ROLLBACK: &[(&str, &str)] = &[
-    ("gate", "a rollback has one gate, and it is asked before the first step"),
-    ("undo", "nothing takes the way back back"),
-    ("switch", "a rollback moves users to the source by its nature"),
-    ("point_of_no_return", "the way back has none"),
-    ("holds_until", "a rollback has no gates to hold until"),
+    ("gate", "take the whole step out: a rollback has one gate, and it is asked before the first step"),
+    ("undo", "take it out: nothing takes the way back back"),
+    ("switch", "take it out: a rollback moves users to the source by its nature"),
+    ("point_of_no_return", "take it out: the way back has none"),
+    ("holds_until", "take it out: a rollback has no gates to hold until"),
 ];
 
 impl<'t> Builder<'t, '_> {
@@ -147,7 +147,7 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn not_in_rollback(&mut self, view: View<'t>) {
-        for (key, why) in NOT_IN_ROLLBACK {
+        for (key, mend) in NOT_IN_ROLLBACK {
             if view.has(key) {
                 self.findings.push(
                     Diagnostic::error(
@@ -156,7 +156,7 @@ impl<'t> Builder<'t, '_> {
                         format!("`{key}` means nothing in the rollback phase"),
                     )
                     .label("not here")
-                    .help(format!("take it out: {why}")),
+                    .help(*mend),
                 );
             }
         }
@@ -269,6 +269,7 @@ impl<'t> Builder<'t, '_> {
     fn fence(&mut self, view: View<'t>) -> StepKind {
         let endpoint = self.endpoint(view, "endpoint").unwrap_or_else(|| EndpointId::from(""));
         if view.flag("open") {
+            let fences = self.fences_too(endpoint.as_str());
             for key in ["spare", "probe_write"] {
                 if view.has(key) {
                     self.findings.push(
@@ -278,7 +279,10 @@ impl<'t> Builder<'t, '_> {
                             format!("`{key}` means nothing where a fence is opened"),
                         )
                         .label("nothing to go with")
-                        .help("write it at the step that fences"),
+                        .help(fences.as_ref().map_or_else(
+                            || format!("take it out: no step fences `{endpoint}`"),
+                            |step| format!("write it at `{step}`, which fences, or take it out"),
+                        )),
                     );
                 }
             }
@@ -294,6 +298,17 @@ impl<'t> Builder<'t, '_> {
                 probe_write: view.view("probe_write").and_then(|p| p.text("sql")),
             },
         })
+    }
+
+    /// The first step that fences an endpoint.
+    fn fences_too(&self, endpoint: &str) -> Option<String> {
+        let root = self.atlas.root;
+        let phases = root.views("phase").into_iter().chain(root.view("rollback"));
+        let fences = |step: &View<'_>| {
+            step.view("fence")
+                .is_some_and(|f| !f.flag("open") && f.text("endpoint").as_deref() == Some(endpoint))
+        };
+        phases.flat_map(|phase| phase.views("step")).find(fences)?.text("id")
     }
 
     fn undo(&mut self, view: View<'t>) -> Option<Undo> {

@@ -108,7 +108,10 @@ impl Lint<'_> {
                     )
                     .label("the same system")
                     .related(self.atlas.endpoint(&twin.id, "sqlite"), format!("`{}`", twin.id))
-                    .help("name the other side's file"),
+                    .help(format!(
+                        "give `{0}` a file that no other endpoint has, or take [endpoints.{0}] out with what names it",
+                        endpoint.id
+                    )),
                 );
             }
         }

@@ -30,18 +30,35 @@ impl Lint<'_> {
             if self.may_be_among(self.steps_at(&before).chain([step]), &["gate"]) {
                 self.waits = true;
             } else {
-                self.found(
-                    Diagnostic::error(
-                        "no-gate",
-                        self.atlas.step(&step.id, key),
-                        format!("{what} with no gate before it"),
-                    )
-                    .label("nobody is asked")
-                    .related(self.atlas.step(&step.id, "id"), "this step comes after no gate")
-                    .help("put a step with `gate = {}` before it, so that it comes `after` that gate"),
+                let diagnostic = Diagnostic::error(
+                    "no-gate",
+                    self.atlas.step(&step.id, key),
+                    format!("{what} with no gate before it"),
                 );
+                self.found(self.cut_off(i, step, diagnostic.label("nobody is asked")));
             }
         }
+    }
+
+    /// What cuts a step off from the gate above it, if there is one, and how it comes after one.
+    fn cut_off(&self, at: usize, step: &Step, diagnostic: Diagnostic) -> Diagnostic {
+        let above = self.plan.steps.iter().enumerate().take(at);
+        let gate = above.rev().find(|(i, s)| s.gate().is_some() && !self.before(*i).contains(&at));
+        let help = gate.map_or_else(
+            || "put a step with `id`, `title` and gate = {} before it".to_owned(),
+            |(_, gate)| write_after(step, gate),
+        );
+        let diagnostic = diagnostic.help(help);
+        match gate.filter(|_| self.says_after(step)) {
+            Some((_, gate)) => diagnostic
+                .related(self.atlas.step(&step.id, "after"), format!("this cuts it off from `{}`", gate.id)),
+            None => diagnostic.related(self.atlas.step(&step.id, "id"), "this step comes after no gate"),
+        }
+    }
+
+    /// Whether the plan itself says what a step comes after.
+    fn says_after(&self, step: &Step) -> bool {
+        self.atlas.steps.get(&step.id).is_some_and(|view| view.has("after"))
     }
 
     fn unproved_switch(&mut self) {
@@ -114,10 +131,30 @@ impl Lint<'_> {
                         format!("`{endpoint}` is opened while no other side is fenced"),
                     )
                     .label("two sides would take writes")
-                    .help("let it come after the step that fences the other side"),
+                    .help(self.fence_before(i, step, endpoint)),
                 );
             }
         }
+    }
+
+    /// How a side is opened only after another one has been fenced.
+    fn fence_before(&self, at: usize, step: &Step, opened: &EndpointId) -> String {
+        let past = self.before(at);
+        let mut fences = self.plan.steps.iter().enumerate();
+        if let Some((i, fence)) =
+            fences.find(|(i, s)| fenced(s).is_some_and(|side| side != opened) && !past.contains(i))
+        {
+            let how = if self.says_after(step) && !self.before(i).contains(&at) {
+                write_after(step, fence)
+            } else {
+                "move it below that step".to_owned()
+            };
+            return format!("let it come after `{}`: {how}", fence.id);
+        }
+        let sides = self.atlas.endpoints.keys().map(EndpointId::as_str);
+        let other = sides.filter(|side| *side != opened.as_str()).min().unwrap_or("…");
+        let fence = format!("fence = {{ endpoint = \"{other}\", probe_write = {{ sql = \"insert …\" }} }}");
+        format!("put a step {fence} before it")
     }
 
     fn way_back_in_order(&mut self) {
@@ -176,7 +213,14 @@ impl Lint<'_> {
                         format!("`{source}` is opened while `{target}` still takes writes"),
                     )
                     .label("two sides would take writes")
-                    .help(format!("begin the way back with a step fence = {{ endpoint = \"{target}\" }}")),
+                    .help(
+                        match rollback.steps.iter().find(|s| fenced(s) == Some(target)) {
+                            Some(step) => format!("move `{}`, which fences `{target}`, above it", step.id),
+                            None => format!(
+                                "begin the way back with a step fence = {{ endpoint = \"{target}\" }}"
+                            ),
+                        },
+                    ),
                 );
             }
         }
@@ -275,4 +319,10 @@ impl Lint<'_> {
             );
         }
     }
+}
+
+/// The `after` of a step with another one added.
+fn write_after(step: &Step, other: &Step) -> String {
+    let all: Vec<String> = step.after.iter().chain([&other.id]).map(|id| format!("\"{id}\"")).collect();
+    format!("write after = [{}]", all.join(", "))
 }
