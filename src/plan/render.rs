@@ -1,7 +1,7 @@
 //! Findings as people read them: the line, a caret, what is wrong and how to mend it.
 //!
 //! Owns the drawing (by `annotate-snippets`, as the compiler's own). The texts are foreign: control
-//! characters and bidirectional marks are made visible. Refuses to know what is checked.
+//! characters and bidirectional marks are made visible; secrets that stand in a plan are covered. Refuses to know what is checked.
 
 use std::borrow::Cow;
 
@@ -16,6 +16,9 @@ const MOST: usize = 100;
 
 /// Places further apart than this are drawn as two pieces of text.
 const FAR_BYTES: u32 = 64 * 1024;
+
+/// The code of a secret that stands in the plan.
+pub(super) const SECRET: &str = "plain-secret";
 
 /// How findings are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +47,9 @@ impl Diagnostics {
             DecorStyle::Unicode
         });
         let mut out = String::new();
+        let covered = self.covered();
         for diagnostic in self.list.iter().take(MOST) {
-            out.push_str(&renderer.render(&[group(diagnostic, &self.sources)]));
+            out.push_str(&renderer.render(&[group(diagnostic, &covered)]));
             out.push_str("\n\n");
         }
         if let Some(more) = self.list.len().checked_sub(MOST).filter(|&n| n > 0) {
@@ -56,6 +60,16 @@ impl Diagnostics {
         out.push_str(&self.summary());
         out.push('\n');
         out
+    }
+
+    /// The texts as they may be shown: no secret that was found stands in them any more. Lengths stay, so that
+    /// places do.
+    fn covered(&self) -> Cow<'_, Sources> {
+        let mut sources = Cow::Borrowed(&self.sources);
+        for diagnostic in self.list.iter().filter(|d| d.code == SECRET) {
+            sources.to_mut().cover(diagnostic.place);
+        }
+        sources
     }
 
     /// `2 errors, 1 warning`.
@@ -163,6 +177,19 @@ mod tests {
 
         1 error
         "#);
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_again() {
+        let mut found = found("url = \"http://u:höher@h\" # ö\n", 6..23);
+        let other = Diagnostic::error("other", Place { start: 27, ..found.list[0].place }, "other");
+        found.list[0].code = SECRET;
+        found.list.push(other);
+        let drawn = found.render(Style::default());
+        assert!(
+            !drawn.contains("her") && drawn.contains("url = \"***") && drawn.contains("***\""),
+            "{drawn}"
+        );
     }
 
     #[test]

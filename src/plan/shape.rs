@@ -5,13 +5,16 @@
 
 use std::cell::OnceCell;
 
+use toml::value::Datetime;
+
 use super::diagnostic::{Diagnostic, Findings};
 use super::examples;
 use super::grammar::{Key, Kind, Names, Spec};
+use super::mends::{self, called, either, list};
 use super::names;
 use super::source::Place;
 use super::tree::{Node, Table, Value};
-use super::units;
+use super::units::{self, Wrong};
 
 /// How much is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,42 +25,34 @@ pub(super) enum Rigour {
     Present,
 }
 
-/// Words that are written for a key of the same meaning.
-const SYNONYMS: &[(&str, &str)] = &[("exclude", "except")];
-
 struct Shape<'f> {
     rigour: Rigour,
     /// The keys that lead to the table that is looked at.
     path: Vec<String>,
+    /// When the window opens that is looked at.
+    opens: Option<Datetime>,
     findings: &'f mut Findings,
 }
 
 /// Checks a whole file. `at` is where something is missed that no table could hold.
 pub(super) fn check(root: &Table, at: Place, spec: &'static Spec, rigour: Rigour, findings: &mut Findings) {
-    Shape { rigour, path: Vec::new(), findings }.table(root, at, spec);
-}
-
-/// A table as people know it: its id where it has one.
-pub(super) fn called(spec: &Spec, table: &Table) -> String {
-    match table.get("id").and_then(Node::text) {
-        Some(id) => {
-            let kind = spec.name.trim_start_matches("an ").trim_start_matches("a ");
-            format!("{kind} `{id}`")
-        }
-        None => spec.name.to_owned(),
-    }
+    Shape { rigour, path: Vec::new(), opens: None, findings }.table(root, at, spec);
 }
 
 impl Shape<'_> {
     fn table(&mut self, table: &Table, at: Place, spec: &'static Spec) {
         let mut unused = None;
+        let mut meant = Vec::new();
+        if let Some(Value::Time(opens)) = table.get("opens").map(|node| &node.value) {
+            self.opens = Some(*opens);
+        }
         let name = OnceCell::new();
         let name = || name.get_or_init(|| called(spec, table)).as_str();
         for entry in &table.entries {
             match spec.key(&entry.key) {
                 None => {
-                    let unused = unused.get_or_insert_with(|| unused_keys(table, spec));
-                    self.unknown(&entry.key, entry.key_at, name(), spec, unused);
+                    let unused = unused.get_or_insert_with(|| mends::unused(&self.path, table, spec));
+                    meant.extend(self.unknown(&entry.key, entry.key_at, name(), spec, unused));
                 }
                 Some(Key { kind: Kind::Needs(what, instead), name, .. }) => self.findings.push(
                     Diagnostic::error(
@@ -65,8 +60,8 @@ impl Shape<'_> {
                         entry.key_at,
                         format!("`{name}` needs {what}, which this version does not have"),
                     )
-                    .label("cannot be enforced")
-                    .help(*instead)
+                    .label("not in this version")
+                    .help(mends::instead(&self.path, instead))
                     .unclear(true),
                 ),
                 // What has to go needs no mending first.
@@ -75,8 +70,9 @@ impl Shape<'_> {
             }
         }
         if self.rigour == Rigour::Whole {
-            for key in spec.keys.iter().filter(|k| k.required && table.get(k.name).is_none()) {
-                let example = examples::line(&self.path, key.name, key.kind);
+            // What is there under another name is not missing.
+            let is_missing = |k: &&Key| k.required && table.get(k.name).is_none() && !meant.contains(&k.name);
+            for key in spec.keys.iter().filter(is_missing) {
                 self.findings.push(
                     Diagnostic::error(
                         "missing-key",
@@ -84,7 +80,7 @@ impl Shape<'_> {
                         format!("{} needs `{}`", called(spec, table), key.name),
                     )
                     .label(format!("`{}` is missing", key.name))
-                    .help(format!("add {example}"))
+                    .help(mends::missing(&self.path, key, table, spec))
                     .unclear(key.kind.is_structure()),
                 );
             }
@@ -92,25 +88,24 @@ impl Shape<'_> {
         self.one_of(table, at, spec);
     }
 
-    fn unknown(&mut self, key: &str, at: Place, of: &str, spec: &Spec, unused: &[&'static str]) {
-        let meant = SYNONYMS.iter().find(|(word, _)| *word == key).map(|(_, meant)| *meant);
-        let meant = meant.filter(|meant| unused.contains(meant));
-        let meant = meant.or_else(|| names::nearest(key, unused.iter().copied()));
-        let help = match (meant, spec.expected_of(key)) {
-            (Some(meant), _) => format!("did you mean `{meant}`?"),
-            (None, Some(of)) => format!("`{key}` belongs to the `expect` of `{of}`: take it out"),
-            (None, None) if unused.is_empty() => "take it out: there is no other key here".to_owned(),
-            (None, None) => {
-                names::suggest(key, "key", unused.iter().copied()).replace("there is:", "other keys here:")
-            }
-        };
+    /// Reports an unknown key. Gives the one that was meant.
+    fn unknown(
+        &mut self,
+        key: &str,
+        at: Place,
+        of: &str,
+        spec: &Spec,
+        unused: &[&'static str],
+    ) -> Option<&'static str> {
+        let meant = mends::meant(key, unused);
         let structure = |meant: &str| spec.key(meant).is_some_and(|k| k.kind.is_structure());
         self.findings.push(
             Diagnostic::error("unknown-key", at, format!("`{key}` is not a key of {of}"))
                 .label("unknown key")
-                .help(help)
+                .help(mends::unknown(key, meant, spec, unused))
                 .unclear(self.path.is_empty() || meant.is_some_and(structure)),
         );
+        meant
     }
 
     /// Whether a key stands where it means nothing; reported if so.
@@ -147,8 +142,8 @@ impl Shape<'_> {
                     at,
                     format!("{} does not say what it is", called(spec, table)),
                 )
-                .label(format!("needs {}", either(spec.one_of)))
-                .help(format!("add exactly one of {}", list(spec.one_of)))
+                .label(format!("needs {}", either(&mends::kinds(&self.path, spec))))
+                .help(mends::kind(&self.path, table, spec))
                 .unclear(true),
             ),
             [first, more @ ..] => {
@@ -161,7 +156,7 @@ impl Shape<'_> {
                         )
                         .label(format!("`{}` too", second.key))
                         .related(first.key_at, format!("`{}` already", first.key))
-                        .help("keep one of the two, or write a second one")
+                        .help(mends::two_kinds(table, spec))
                         .unclear(true),
                     );
                 }
@@ -177,6 +172,7 @@ impl Shape<'_> {
     }
 
     fn value(&mut self, node: &Node, key: &str, kind: Kind) {
+        self.unfilled(node);
         if let (Value::Tainted(template), false) = (&node.value, matches!(kind, Kind::Secret)) {
             let help = match kind {
                 Kind::Argv | Kind::ArgvOr(_) => {
@@ -242,16 +238,21 @@ impl Shape<'_> {
                         Diagnostic::error("wrong-value", node.at, format!("`{key}` cannot be {n}"))
                             .label("out of bounds")
                             .help(if most == i64::MAX {
-                                format!("at least {least}")
+                                format!("write at least {least}")
                             } else {
-                                format!("from {least} to {most}")
+                                format!("write a number from {least} to {most}")
                             }),
                     );
                 }
             }
             (Kind::Count | Kind::Changes, Value::Whole(n)) if *n >= 0 => {}
             (Kind::Time | Kind::TimeOrStart, Value::Time(time)) => {
-                self.wrong_value(node, key, units::time(time).map(|_| ()));
+                let opens = self.opens.as_ref().filter(|_| matches!(kind, Kind::Time));
+                let right = units::time(time).map(|_| ()).map_err(|wrong| match (time.date, time.time) {
+                    (Some(_), None) => Wrong { mend: format!("write {}", mends::day(time, opens)), ..wrong },
+                    _ => wrong,
+                });
+                self.wrong_value(node, key, right);
             }
             (kind, Value::Text(text)) => self.text(node, key, kind, text),
             _ => self.wrong(node, key, kind),
@@ -283,7 +284,7 @@ impl Shape<'_> {
                 Diagnostic::error("wrong-value", node.at, format!("`{key}` cannot be `{text}`"))
                     .label("not one of its words")
                     .help(names::nearest(text, words.iter().copied()).map_or_else(
-                        || format!("it is one of {}", list(words)),
+                        || format!("write one of {}", list(words)),
                         |near| format!("did you mean `{near}`?"),
                     ))
                     .unclear(true),
@@ -292,10 +293,21 @@ impl Shape<'_> {
         }
     }
 
+    /// What was copied from a help as it stood there.
+    fn unfilled(&mut self, node: &Node) {
+        if node.text() == Some("…") {
+            self.findings.push(
+                Diagnostic::warning("placeholder", node.at, "`\"…\"` is still to be filled in")
+                    .label("copied as it was shown")
+                    .help("write in its place what it is here"),
+            );
+        }
+    }
+
     fn texts(&mut self, list: &[Node], key: &str) {
         for item in list {
             match &item.value {
-                Value::Text(_) => {}
+                Value::Text(_) => self.unfilled(item),
                 Value::Tainted(_) => self.value(item, key, Kind::Argv),
                 Value::Whole(_)
                 | Value::Real(_)
@@ -317,7 +329,7 @@ impl Shape<'_> {
                         format!("`{}` is no name for {key}", entry.key),
                     )
                     .label("not a name")
-                    .help(format!("a name is made of {}", names.rule())),
+                    .help(format!("give it another: a name is made of {}", names.rule())),
                 );
             }
             self.value(&entry.node, &entry.key, inner);
@@ -334,7 +346,7 @@ impl Shape<'_> {
         }
     }
 
-    fn wrong_value(&mut self, node: &Node, key: &str, result: Result<(), units::Wrong>) {
+    fn wrong_value(&mut self, node: &Node, key: &str, result: Result<(), Wrong>) {
         if let Err(wrong) = result {
             self.findings.push(
                 Diagnostic::error("wrong-value", node.at, wrong.why)
@@ -367,23 +379,5 @@ impl Shape<'_> {
                 .help(format!("write {}", examples::line(&self.path, key, kind)))
                 .unclear(kind.is_structure()),
         );
-    }
-}
-
-/// Keys that a table could still take.
-fn unused_keys(table: &Table, spec: &Spec) -> Vec<&'static str> {
-    let known = spec.keys.iter().filter(|k| !matches!(k.kind, Kind::Needs(..)));
-    known.map(|k| k.name).filter(|k| table.get(k).is_none()).collect()
-}
-
-fn list(words: &[&str]) -> String {
-    words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ")
-}
-
-fn either(words: &[&str]) -> String {
-    match words {
-        [] => String::new(),
-        [one] => format!("`{one}`"),
-        [init @ .., last] => format!("{} or `{last}`", list(init)),
     }
 }

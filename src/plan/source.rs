@@ -101,6 +101,21 @@ impl Sources {
         self.get(place.file).and_then(|f| f.text.get(place.range())).unwrap_or("")
     }
 
+    /// Puts asterisks in the place of what stands in the quotes there, one for each byte.
+    pub(super) fn cover(&mut self, place: Place) {
+        let Some(source) = self.files.get_mut(usize::from(place.file.0)) else { return };
+        let range = floor(&source.text, place.start as usize)..floor(&source.text, place.end as usize);
+        let Some(shown) = source.text.get(range.clone()) else { return };
+        let quotes = ['"', '\''];
+        let first = range.start + shown.len() - shown.trim_start_matches(quotes).len();
+        let inner = shown.trim_matches(quotes);
+        let last = first + inner.len();
+        // Lines stay lines.
+        let covered: Vec<String> = inner.split('\n').map(|line| "*".repeat(line.len())).collect();
+        let covered = covered.join("\n");
+        source.text.replace_range(first..last, &covered);
+    }
+
     /// The line at which a place starts.
     pub(super) fn line(&self, place: Place) -> usize {
         self.get(place.file).map_or(1, |f| f.line(place.start as usize))

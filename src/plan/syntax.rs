@@ -72,7 +72,7 @@ pub(super) fn mend(file: FileId, text: &str, mut errors: Vec<Error>, findings: &
         let span = visible(text, found);
         let line = text.get(..span.start).and_then(|t| t.rfind('\n')).map_or(0, |n| n + 1);
         if lines.insert(line) {
-            report(file, message, span, findings);
+            report(file, text, message, span, findings);
         }
     }
     mended
@@ -165,8 +165,46 @@ fn report_bracket(file: FileId, text: &str, at: usize, bracket: &str, findings: 
     );
 }
 
-fn report(file: FileId, message: &str, span: Range<usize>, findings: &mut Findings) {
-    let help = match message {
+fn report(file: FileId, text: &str, message: &str, span: Range<usize>, findings: &mut Findings) {
+    let mended;
+    let (message, help) = match message {
+        m if m.contains("must be quoted") => match quoted(text, span.start) {
+            Some(line) => {
+                mended = line;
+                ("a text that stands in no quotes", mended.as_str())
+            }
+            None => (m, general(m)),
+        },
+        m if m.contains("basic string") => match quoted(text, span.start) {
+            Some(line) => {
+                mended = line;
+                ("a text that is never closed", mended.as_str())
+            }
+            None => (m, general(m)),
+        },
+        m if m.starts_with("unexpected key or value, expected newline") => {
+            ("a second value stands on this line", "take it out, or put it on a line of its own")
+        }
+        m => (m, general(m)),
+    };
+    findings.push(
+        Diagnostic::error("syntax", Place::new(file, span), message.to_owned()).label("here").help(help),
+    );
+}
+
+/// The line with its value in quotes, where it is `key = value` in whole.
+fn quoted(text: &str, at: usize) -> Option<String> {
+    let start = text.get(..at)?.rfind('\n').map_or(0, |n| n + 1);
+    let line = text.get(start..)?.lines().next()?;
+    let (key, value) = line.split_once('=')?;
+    let (key, value) = (key.trim(), code(value).trim().trim_matches(['"', '\'']));
+    let is_key = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c));
+    let is_plain = !value.is_empty() && !value.contains(['"', '\'', '\\', '{', '}', '[', ']', ',', '#']);
+    (is_key && is_plain).then(|| format!("write {key} = \"{value}\""))
+}
+
+fn general(message: &str) -> &'static str {
+    match message {
         m if m.contains("duplicate key") => "a key stands once in a table: take one of the two out",
         m if m.contains("recursion limit") || m.contains("recurse") => {
             "nothing in a plan is nested deeper than six levels"
@@ -176,11 +214,9 @@ fn report(file: FileId, message: &str, span: Range<usize>, findings: &mut Findin
         }
         m if m.contains("array") => "a list stands in brackets, its values divided by commas: [\"a\", \"b\"]",
         m if m.contains("inline table") => "an inline table is { key = \"value\", other = 1 }",
+        m if m.contains("value is missing") => "write the value behind the `=`, or take the line out",
         _ => "a line is `key = value`, `[table]` or `[[list.of.tables]]`; texts stand in double quotes",
-    };
-    findings.push(
-        Diagnostic::error("syntax", Place::new(file, span), message.to_owned()).label("here").help(help),
-    );
+    }
 }
 
 /// A span that a caret can stand under: within one line, and at least one character.

@@ -166,7 +166,7 @@ pub(super) fn time(written: &Datetime) -> Result<(Timestamp, i32), Wrong> {
     if written.date.is_none() || written.time.is_none() {
         return Err(Wrong::new(
             format!("`{written}` is not a date with a time"),
-            "write 2026-12-05T22:00:00+01:00",
+            "write both, with the offset from UTC: 2026-12-05T22:00:00+01:00",
         ));
     }
     if written.offset.is_none() {
@@ -182,6 +182,20 @@ pub(super) fn time(written: &Datetime) -> Result<(Timestamp, i32), Wrong> {
         Some(Offset::Z) | None => 0,
     };
     Ok((Timestamp(at.timestamp_millis()), offset))
+}
+
+/// A time as a plan writes it.
+pub(super) fn write_time(at: Timestamp, offset: i32) -> String {
+    at.at(offset).map_or_else(|| at.rfc3339(), |t| t.format("%Y-%m-%dT%H:%M:%S%:z").to_string())
+}
+
+/// The time that was meant where hour or offset are missing.
+pub(super) fn meant(written: &Datetime, hour: &str) -> (Timestamp, i32) {
+    let date = written.date.map_or_else(|| "2026-12-05".to_owned(), |date| date.to_string());
+    let hour = written.time.map_or_else(|| hour.to_owned(), |hour| hour.to_string());
+    let offset = written.offset.map_or_else(|| "+01:00".to_owned(), |offset| offset.to_string());
+    let whole = format!("{date}T{hour}{offset}").parse().ok().and_then(|whole| time(&whole).ok());
+    whole.unwrap_or((Timestamp(0), 0))
 }
 
 /// `host:port`; an IPv6 host stands in brackets.
@@ -223,7 +237,16 @@ pub(super) fn ssh_host(text: &str) -> Result<(), Wrong> {
 
 /// An id: `[a-z0-9][a-z0-9._-]*`.
 pub(super) fn id(text: &str) -> Result<(), Wrong> {
-    let mend = "an id is lower-case letters, digits, `-`, `_` and `.`, and starts with a letter or digit";
+    let rule = "an id is lower-case letters, digits, `-`, `_` and `.`, and starts with a letter or digit";
+    let slug: Vec<String> = text
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .map(str::to_ascii_lowercase)
+        .filter(|w| !w.is_empty())
+        .collect();
+    let mend = match slug.as_slice() {
+        [] => format!("give it one: {rule}"),
+        words => format!("write it as \"{}\": {rule}", words.join("-")),
+    };
     let first = text.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let rest = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c));
     if !(first && rest) {

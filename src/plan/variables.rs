@@ -7,8 +7,9 @@
 use std::collections::HashMap;
 
 use super::diagnostic::{Diagnostic, Findings};
-use super::grammar::Names;
+use super::grammar::{self, Kind, Names};
 use super::names;
+use super::references::{self, Piece, has_reference, pieces};
 use super::secret::{Part, Template};
 use super::source::{Place, Sources};
 use super::tree::{Node, Table, Value};
@@ -36,6 +37,8 @@ struct Variables<'s> {
     seen: std::collections::HashSet<String>,
     written: usize,
     overflowed: bool,
+    /// What is looked at may hold something of the environment or a file.
+    secret: bool,
 }
 
 struct Variable {
@@ -49,15 +52,6 @@ enum State {
     Busy,
     Done(Vec<Part>),
     Failed,
-}
-
-/// A piece of a text.
-enum Piece<'t> {
-    Text(&'t str),
-    /// What stands between `${` and `}`.
-    Reference(&'t str),
-    /// A `${` that is never closed.
-    Open,
 }
 
 /// Replaces every reference of a tree. `sets` are `--set` options, each with its place.
@@ -96,12 +90,14 @@ pub(super) fn resolve(
         seen: std::collections::HashSet::new(),
         written: 0,
         overflowed: false,
+        secret: true,
     };
     for entry in &mut root.entries {
         if entry.key == "vars" {
             variables.own(&mut entry.node, findings);
         } else {
-            variables.node(&mut entry.node, findings);
+            let kind = grammar::PLAN.key(&entry.key).map(|key| key.kind);
+            variables.node(&mut entry.node, kind, findings);
         }
     }
     variables.used
@@ -120,9 +116,11 @@ impl Variables<'_> {
         }
     }
 
-    fn node(&mut self, node: &mut Node, findings: &mut Findings) {
+    /// Replaces what stands in a value of this kind, as far as the grammar knows it.
+    fn node(&mut self, node: &mut Node, kind: Option<Kind>, findings: &mut Findings) {
         match &mut node.value {
             Value::Text(text) => {
+                self.secret = kind.is_none_or(|kind| matches!(kind, Kind::Secret));
                 if text.contains("${") {
                     let raw = std::mem::take(text);
                     node.value = match self.parts(&raw, node.at, 0, findings) {
@@ -137,7 +135,7 @@ impl Variables<'_> {
             Value::List(list) => {
                 self.shell(list, findings);
                 for item in list {
-                    self.node(item, findings);
+                    self.node(item, kind, findings);
                 }
             }
             Value::Table(table) => {
@@ -149,7 +147,8 @@ impl Variables<'_> {
                                 .help("write the id out: overlays and the record find things by it"),
                         );
                     } else {
-                        self.node(&mut entry.node, findings);
+                        let kind = kind.and_then(|kind| kind.of(&entry.key));
+                        self.node(&mut entry.node, kind, findings);
                     }
                 }
             }
@@ -199,11 +198,7 @@ impl Variables<'_> {
     fn value(&mut self, name: &str, from: Place, depth: usize, findings: &mut Findings) -> Option<Vec<Part>> {
         let Some(variable) = self.values.get_mut(name) else {
             let known = self.values.keys().map(String::as_str);
-            let help = if name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_') {
-                format!("write ${{env:{name}}} for the environment, or $${{{name}}} to leave it as it stands")
-            } else {
-                names::suggest(name, "variable", known)
-            };
+            let help = references::unknown(name, known, self.secret);
             findings.push(
                 Diagnostic::error(
                     "unknown-variable",
@@ -226,7 +221,7 @@ impl Variables<'_> {
                         format!("the variable `{name}` stands in its own value"),
                     )
                     .label("leads back to itself")
-                    .help("write one of the variables of the round out"),
+                    .help(format!("write out what `{name}` is, without another variable")),
                 );
                 return None;
             }
@@ -300,7 +295,13 @@ impl Variables<'_> {
         findings: &mut Findings,
     ) -> Option<Vec<Part>> {
         let name = name.trim();
+        let secret = self.secret;
         let wrong = |why: String, help: &str| {
+            let help = if secret {
+                help
+            } else {
+                "take it out, or write a ${name} of [vars]; `$${` is a literal `${`"
+            };
             Diagnostic::error("wrong-value", self.inside(at, &format!("${{{name}")), why)
                 .label("not a reference")
                 .help(help)
@@ -346,32 +347,6 @@ fn within(at: Place, offset: Option<usize>, length: usize) -> Place {
         let start = at.start as usize + offset;
         Place::new(at.file, start..start + length)
     })
-}
-
-fn has_reference(text: &str) -> bool {
-    pieces(text).iter().any(|p| !matches!(p, Piece::Text(_)))
-}
-
-fn pieces(text: &str) -> Vec<Piece<'_>> {
-    let mut out = Vec::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        if let Some(before) = before.strip_suffix('$') {
-            out.push(Piece::Text(before));
-            out.push(Piece::Text("${"));
-            rest = after;
-            continue;
-        }
-        out.push(Piece::Text(before));
-        let Some((name, next)) = after.split_once('}') else {
-            out.push(Piece::Open);
-            return out;
-        };
-        out.push(Piece::Reference(name));
-        rest = next;
-    }
-    out.push(Piece::Text(rest));
-    out
 }
 
 /// Neighbouring texts as one, empty ones left out.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::super::diagnostic::Diagnostic;
+use super::super::units;
 use super::{Builder, View};
+use crate::clock::Timestamp;
 use crate::plan::ids::{EndpointId, PersonId};
 use crate::plan::model::{
     Contacts, DatabaseSettings, Endpoint, Identity, IdentityRow, Person, Strategy, Window,
@@ -41,7 +43,7 @@ impl<'t> Builder<'t, '_> {
                 .help("the word is typed at the gate so that nobody confuses the two: give each its own"),
             );
         }
-        let offset = view.text("offset").and_then(|t| super::super::units::offset(&t).ok()).unwrap_or(offset);
+        let offset = view.text("offset").and_then(|t| units::offset(&t).ok()).unwrap_or(offset);
         Header {
             name: view.must("name"),
             strategy: match view.text("strategy").as_deref() {
@@ -66,8 +68,13 @@ impl<'t> Builder<'t, '_> {
 
     fn window(&mut self, view: View<'t>) -> (Window, i32) {
         let closes = view.time("closes");
+        // That it ends twice has been said, and which of the two has to go.
+        let twice = view.has("closes") && view.has("length");
         if let Some((opens, offset)) = view.time("opens") {
-            if view.has("length") {
+            if view.has("length") && !twice {
+                let length = view.duration("length").filter(|length| !length.is_zero());
+                let closes = opens.plus(length.unwrap_or(Duration::from_secs(4 * 3600)));
+                let closes = units::write_time(closes, offset);
                 self.findings.push(
                     Diagnostic::error(
                         "misplaced-key",
@@ -75,25 +82,16 @@ impl<'t> Builder<'t, '_> {
                         "`length` goes with `opens = \"start\"`",
                     )
                     .label("the window opens at a fixed time")
-                    .help("give `closes` instead"),
+                    .help(format!("write closes = {closes} instead, or opens = \"start\"")),
                 );
             }
             let (closes, _) = closes.unwrap_or((opens.plus(Duration::from_secs(1)), offset));
             if closes <= opens {
-                self.findings.push(
-                    Diagnostic::error(
-                        "impossible-time",
-                        view.at("closes"),
-                        "the window closes before it opens",
-                    )
-                    .label("not after")
-                    .related(view.at("opens"), "it opens here")
-                    .help("check day and offset of both"),
-                );
+                self.closes_first(view, opens, closes, offset);
             }
             return (Window::Fixed { opens, closes }, offset);
         }
-        if closes.is_some() && view.get("opens").and_then(|n| n.text()) == Some("start") {
+        if closes.is_some() && !twice && view.get("opens").and_then(|n| n.text()) == Some("start") {
             self.findings.push(
                 Diagnostic::error(
                     "misplaced-key",
@@ -101,11 +99,30 @@ impl<'t> Builder<'t, '_> {
                     "`closes` goes with a fixed time in `opens`",
                 )
                 .label("the window opens when the run starts")
-                .help("give `length = \"4h\"` instead"),
+                .help("write length = \"4h\" instead"),
             );
         }
         let length = self.positive(view, "length").unwrap_or_default();
         (Window::FromStart { length }, 0)
+    }
+
+    /// A window that is over before it begins: both times as one clock shows them.
+    fn closes_first(&mut self, view: View<'t>, opens: Timestamp, closes: Timestamp, offset: i32) {
+        let write = |at| units::write_time(at, offset);
+        let (message, label) = if closes == opens {
+            ("the window closes when it opens", format!("the same moment: {}", write(closes)))
+        } else {
+            ("the window closes before it opens", format!("that is {}", write(closes)))
+        };
+        self.findings.push(
+            Diagnostic::error("impossible-time", view.at("closes"), message)
+                .label(label)
+                .related(view.at("opens"), format!("it opens at {}", write(opens)))
+                .help(format!(
+                    "write a time after that, such as closes = {}; check day and offset of both",
+                    write(opens.plus(Duration::from_secs(4 * 3600)))
+                )),
+        );
     }
 
     /// A duration of which zero makes no sense.

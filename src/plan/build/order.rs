@@ -155,10 +155,20 @@ fn report(round: &[usize], steps: &[Step], tables: &HashMap<StepId, View<'_>>, f
     let least = ids.iter().enumerate().min_by_key(|(_, id)| **id).map_or(0, |(i, _)| i);
     ids.rotate_left(least);
     let named: Vec<&str> = ids.iter().chain(ids.first()).map(|id| id.as_str()).collect();
-    // Only what the plan says can lead forward, so that one of the round has an `after` of its own.
-    let speaker =
-        round.iter().filter_map(|&i| steps.get(i)).filter_map(|s| tables.get(&s.id)).find(|v| v.has("after"));
-    let Some(view) = speaker else { return };
+    // Only what the plan says can lead forward, so that one of the round names a later one in its own `after`.
+    // Without that it follows the step before it, and the round is broken.
+    let at = |i: usize| steps.get(i).map(|s| &s.id);
+    let speaker = round.iter().zip(round.iter().cycle().skip(1)).find(|&(step, waits_for)| waits_for >= step);
+    let Some((&speaker, &waits_for)) = speaker else { return };
+    let (Some(speaker), Some(waits_for)) = (at(speaker), at(waits_for)) else { return };
+    let Some(view) = tables.get(speaker).filter(|view| view.has("after")) else { return };
+    let help = match (waits_for == speaker, view.texts("after").len()) {
+        (true, _) => "a step cannot wait for itself: take it out".to_owned(),
+        (false, 0 | 1) => {
+            format!("take after = [\"{waits_for}\"] out of `{speaker}`: then it follows the step before it")
+        }
+        (false, _) => format!("take `{waits_for}` out of the `after` of `{speaker}`"),
+    };
     let shown = if named.len() > 12 {
         format!("{} → …", named.iter().take(12).copied().collect::<Vec<_>>().join(" → "))
     } else {
@@ -167,7 +177,7 @@ fn report(round: &[usize], steps: &[Step], tables: &HashMap<StepId, View<'_>>, f
     let mut diagnostic =
         Diagnostic::error("cycle", view.at("after"), format!("steps wait for each other: {shown}"))
             .label("leads back to itself")
-            .help("a step without `after` follows the one before it: change an `after`, or move a step")
+            .help(help)
             .unclear(true);
     for other in round.iter().filter_map(|&i| steps.get(i)).filter_map(|s| tables.get(&s.id)).take(4) {
         if other.at != view.at {

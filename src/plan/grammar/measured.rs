@@ -1,6 +1,5 @@
 //! Everything that is measured: probes, links, controls, monitors, validations, and what they expect.
 
-use super::whole::MEASURE_BY_COMMAND;
 use super::{Key, Kind, Named, Names, Spec, beside, may, must, needs};
 
 pub(super) static PROBE: Spec = Spec {
@@ -70,13 +69,16 @@ pub(super) static REPLICATION: Spec = Spec {
             Kind::Flag,
             "It carries rows back after the switch: what keeps the way back lossless.",
         ),
-        needs("postgres_logical", "PostgreSQL replication", MEASURE_BY_COMMAND),
-        needs("postgres_physical", "PostgreSQL replication", MEASURE_BY_COMMAND),
-        needs("mysql", "MySQL replication", MEASURE_BY_COMMAND),
-        needs("mariadb", "MariaDB replication", MEASURE_BY_COMMAND),
-        needs("redis", "Redis replication", MEASURE_BY_COMMAND),
+        needs("postgres_logical", "PostgreSQL replication", WITHOUT_THE_LINK),
+        needs("postgres_physical", "PostgreSQL replication", WITHOUT_THE_LINK),
+        needs("mysql", "MySQL replication", WITHOUT_THE_LINK),
+        needs("mariadb", "MariaDB replication", WITHOUT_THE_LINK),
+        needs("redis", "Redis replication", WITHOUT_THE_LINK),
     ],
 };
+
+const WITHOUT_THE_LINK: &str =
+    "take this [[replication]] out with what names it: measure it by a [[probe]] with `command`";
 
 pub(super) static DIRECTION: Spec = Spec {
     name: "a direction",
@@ -96,9 +98,9 @@ pub(super) static FREEZE: Spec = Spec {
         needs(
             "emergency",
             "emergency changes on the record",
-            "agree on them outside, and waive the breach at the gate by name",
+            "take it out: agree on them outside, and waive the breach at the gate by name",
         ),
-        needs("blackout", "blackout times", "set the plan's window outside of them"),
+        needs("blackout", "blackout times", "take it out, and set the plan's window outside of them"),
     ],
 };
 
@@ -184,17 +186,17 @@ pub(super) static VALIDATION: Spec = Spec {
         needs(
             "before",
             "a comparison before the freeze that the window's builds on",
-            "write a step that checks it before the freeze",
+            "take it out, and write a step that checks it before the freeze",
         ),
         needs(
             "trees",
             "the comparison of file trees",
-            "compare by `command`, for example with `rclone check`",
+            "write `command` in its place, for example with `rclone check`",
         ),
         needs(
             "objects",
             "the comparison of object stores",
-            "compare by `command`, for example with `rclone check`",
+            "write `command` in its place, for example with `rclone check`",
         ),
     ],
 };
@@ -207,7 +209,7 @@ static TABLES: Spec = Spec {
         must("to", Kind::Ref(Named::Endpoint), "Must be the same."),
         may("include", Kind::Texts, "Tables by name, with `*`; all where it is not given."),
         may("except", Kind::Texts, "Tables left out, by name, with `*`."),
-        needs("strength", "a choice of strength", "every row is compared exactly; take it out"),
+        needs("strength", "a choice of strength", "take it out: every row is compared exactly"),
     ],
 };
 

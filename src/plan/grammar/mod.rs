@@ -132,6 +132,15 @@ impl Spec {
 }
 
 impl Kind {
+    /// The kind of a key of a table of this kind.
+    pub(super) fn of(self, key: &str) -> Option<Kind> {
+        match self {
+            Kind::Table(spec) | Kind::Tables(spec) | Kind::ArgvOr(spec) => spec.key(key).map(|key| key.kind),
+            Kind::Map(inner, _) => Some(*inner),
+            _ => None,
+        }
+    }
+
     /// Whether a plan that is read without such a value may mean another thing: who follows whom, what is done to
     /// which side. Without any other it means the same with a default.
     pub(super) fn is_structure(self) -> bool {

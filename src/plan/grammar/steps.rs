@@ -115,12 +115,12 @@ static STEP: Spec = Spec {
         may("fence", Kind::Table(&FENCE), "A side stops taking writes, or takes them again."),
         may("freeze", Kind::Table(&FREEZE_STEP), "Controls are enforced, or lifted."),
         may("notify", Kind::Table(&NOTIFY), "Somebody is told."),
-        needs("carry", "carrying sequences over", "write a step with `command` or `sql` that sets them"),
-        needs("transfer", "long work with its progress", "write a step with `command`"),
+        needs("carry", "carrying sequences over", "write `command` or `sql` that sets them in its place"),
+        needs("transfer", "long work with its progress", "write `command` in its place"),
         needs(
             "sign",
             "sign-off by several people",
-            "the operator decides; write a `manual` step for each team before the gate",
+            "write `manual` in its place, a step for each team before the gate: the operator decides",
         ),
     ],
 };
@@ -186,10 +186,14 @@ static GATE: Spec = Spec {
         needs(
             "sign",
             "sign-off by several people",
-            "the operator decides; write a `manual` step for each team before the gate",
+            "take it out: the operator decides; write a `manual` step for each team before the gate",
         ),
-        needs("poll", "a poll of the teams", "write a `manual` step for each team before the gate"),
-        needs("spoken", "a GO heard by somebody else", "the operator gives it at the keys"),
+        needs(
+            "poll",
+            "a poll of the teams",
+            "take it out, and write a `manual` step for each team before the gate",
+        ),
+        needs("spoken", "a GO heard by somebody else", "take it out: the operator gives it at the keys"),
     ],
 };
 

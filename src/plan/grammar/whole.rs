@@ -87,9 +87,9 @@ static PERSON: Spec = Spec {
         needs(
             "key",
             "sign-off by several people",
-            "the operator decides; name who was asked in the gate's title",
+            "take it out: the operator decides; name who was asked in the gate's title",
         ),
-        needs("on_call", "on-call times", "write the times into `contact`"),
+        needs("on_call", "on-call times", "take it out, and write the times into `contact`"),
     ],
 };
 
@@ -109,8 +109,8 @@ static ENDPOINT: Spec = Spec {
     ],
 };
 
-pub(super) const MEASURE_BY_COMMAND: &str =
-    "measure it by a [[probe]] with `command`, and change it by steps with `command`";
+const MEASURE_BY_COMMAND: &str = "take the whole of [endpoints.NAME] out with what names it: measure it by a [[probe]] \
+                                  with `command`, and change it by steps with `command`";
 
 static SQLITE: Spec = Spec {
     name: "a SQLite endpoint",
@@ -149,7 +149,11 @@ static ALARMS: Spec = Spec {
     one_of: &[],
     keys: &[
         may("notify", Kind::Table(&ALARM_NOTIFY), "How alarms are told."),
-        needs("escalate", "escalation to the next person", "tell a tool that escalates, by `notify`"),
+        needs(
+            "escalate",
+            "escalation to the next person",
+            "take it out, and tell a tool that escalates, by `notify`",
+        ),
     ],
 };
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::super::diagnostic::Diagnostic;
+use super::super::render::SECRET;
 use super::super::secret::Part;
 use super::super::source::Place;
 use super::super::tree::{Node, Table, Value};
@@ -266,7 +267,7 @@ fn agent_socket(node: &Node, found: &mut Vec<Diagnostic>) {
 }
 
 fn in_the_plan(at: Place, what: &str, mend: &str) -> Diagnostic {
-    Diagnostic::error("plain-secret", at, format!("{what}, and a plan is shown, hashed and kept"))
+    Diagnostic::error(SECRET, at, format!("{what}, and a plan is shown, hashed and kept"))
         .label("a secret")
         .help(mend)
 }
