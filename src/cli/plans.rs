@@ -1,5 +1,6 @@
 //! Reading the plan that the command line names, the same way for every subcommand.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use super::exit::{Exit, Failure};
@@ -37,6 +38,18 @@ impl PlanArgs {
             print::drawn_error(&drawn);
             failure
         })
+    }
+
+    /// Tells what is wrong with the plan where that is to be told before a cockpit opens: where there is no terminal
+    /// for one, and where a glance at its files shows that there is nothing to read. In a terminal the bones stand
+    /// before a long plan is read.
+    pub(super) fn told(&self) -> Result<(), Failure> {
+        let opens =
+            |path: &PathBuf| std::fs::metadata(path).is_ok_and(|it| it.is_file()) && File::open(path).is_ok();
+        if print::is_terminal() && opens(&self.plan) && self.overlay.iter().all(opens) {
+            return Ok(());
+        }
+        self.load().map(drop)
     }
 
     /// The plan, or everything that is wrong with it, drawn, for a caller whose screen has to go first. The failure

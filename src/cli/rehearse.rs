@@ -56,6 +56,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     }
     let name = who::drives(args.name.as_deref(), &args.plan)?;
     let title = args.plan.plan.display().to_string();
+    args.plan.told()?;
     let screen = Screen::enter(ui::mode::Mode::Rehearsal, &title, args.ascii)?;
     let loaded = args.plan.read().map_err(|(failure, drawn)| (failure, Some(drawn)));
     match loaded.and_then(|loaded| maker(args, loaded, &name).map_err(|failure| (failure, None))) {

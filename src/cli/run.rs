@@ -49,6 +49,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let Some(plan) = &args.plan else { return Err(Failure::usage("which plan? cutover run PLAN")) };
     let plan = PlanArgs { plan: plan.clone(), set: args.set.clone(), overlay: args.overlay.clone() };
     let name = who::drives(args.name.as_deref(), &plan)?;
+    plan.told()?;
     let screen = Screen::enter(Mode::Live, &plan.plan.display().to_string(), args.ascii)?;
     let (loaded, page) = match prepared(&plan, &name) {
         Ok(prepared) => prepared,
