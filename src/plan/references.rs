@@ -1,6 +1,8 @@
 //! Where `${…}` stand in a text, and what is said of one that names nothing.
 
+use super::grammar::Names;
 use super::names;
+use super::secret::Part;
 
 /// A piece of a text.
 pub(super) enum Piece<'t> {
@@ -37,6 +39,20 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     }
     out.push(Piece::Text(rest));
     out
+}
+
+/// What a text holds of the environment and of files.
+pub(super) fn from_outside(text: &str) -> Vec<Part> {
+    let references = pieces(text).into_iter().filter_map(|piece| match piece {
+        Piece::Reference(name) => Some(name.trim()),
+        Piece::Text(_) | Piece::Open => None,
+    });
+    let part = |name: &str| match name.split_once(':')? {
+        ("env", name) if Names::Environment.fits(name) => Some(Part::Env(name.to_owned())),
+        ("file", path) if !path.is_empty() => Some(Part::File(path.into())),
+        _ => None,
+    };
+    references.filter_map(part).collect()
 }
 
 /// What to do about a variable that is not there. `secret`: what stands there may be the environment's.

@@ -371,12 +371,18 @@ impl Shape<'_> {
 
     fn wrong(&mut self, node: &Node, key: &str, kind: Kind) {
         let noun = examples::noun(kind);
+        let which = match kind {
+            Kind::Ref(named) | Kind::Refs(named) | Kind::RefsOrNone(named) => {
+                format!(" with the id of a {}", named.word())
+            }
+            _ => String::new(),
+        };
         let empty = node.list().is_some_and(<[Node]>::is_empty);
         let here = if empty { "an empty list" } else { node.what() };
         self.findings.push(
             Diagnostic::error("wrong-type", node.at, format!("`{key}` is {noun}, not {here}"))
                 .label(format!("expected {noun}"))
-                .help(format!("write {}", examples::line(&self.path, key, kind)))
+                .help(format!("write {}{which}", examples::line(&self.path, key, kind)))
                 .unclear(kind.is_structure()),
         );
     }

@@ -209,6 +209,9 @@ fn general(message: &str) -> &'static str {
         m if m.contains("recursion limit") || m.contains("recurse") => {
             "nothing in a plan is nested deeper than six levels"
         }
+        m if m.contains("unquoted key") => {
+            "a key of other signs than letters, digits, `-` and `_` stands in double quotes: \"/a/b\" = 1"
+        }
         m if m.contains("string") || m.contains("quote") => {
             "texts stand in double quotes; a quote inside is written \\\""
         }

@@ -128,7 +128,11 @@ impl Variables<'_> {
                             self.note_used(&parts, node.at);
                             whole(parts)
                         }
-                        None => Value::Text(raw),
+                        // What else stands there is looked at all the same.
+                        None => match references::from_outside(&raw) {
+                            parts if parts.is_empty() => Value::Text(raw),
+                            parts => whole(parts),
+                        },
                     };
                 }
             }
@@ -404,6 +408,16 @@ mod tests {
         .unwrap();
         assert_eq!(text(&root, "a"), "plain http://db.eu:81/");
         assert_eq!(text(&root, "b"), "tainted ${HOME} ${env:X}");
+    }
+
+    #[test]
+    fn a_wrong_reference_hides_no_other() {
+        let mut sources = Sources::default();
+        let file = sources.add("plan.toml", None, "a = 'x ${env:X} ${nam}'\n".to_owned());
+        let mut findings = Findings::default();
+        let mut root = tree::parse(file, &sources, &mut findings);
+        resolve(&mut root, &[], &sources, &mut findings);
+        assert_eq!(text(&root, "a"), "tainted ${env:X}");
     }
 
     #[test]

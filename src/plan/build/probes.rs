@@ -284,7 +284,7 @@ impl<'t> Builder<'t, '_> {
                 self.findings.push(
                     Diagnostic::error("wrong-value", at, format!("`{pointer}` is no JSON pointer"))
                         .label("does not start with `/`")
-                        .help(format!("write {}", units::pointer(pointer))),
+                        .help(format!("write \"{}\"", units::pointer(pointer))),
                 );
             }
         }
