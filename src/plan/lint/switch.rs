@@ -153,8 +153,7 @@ impl Lint<'_> {
         }
         let sides = self.atlas.endpoints.keys().map(EndpointId::as_str);
         let other = sides.filter(|side| *side != opened.as_str()).min().unwrap_or("…");
-        let fence = format!("fence = {{ endpoint = \"{other}\", probe_write = {{ sql = \"insert …\" }} }}");
-        format!("put a step {fence} before it")
+        format!("put a step {} before it", proved_fence(other))
     }
 
     fn way_back_in_order(&mut self) {
@@ -216,9 +215,9 @@ impl Lint<'_> {
                     .help(
                         match rollback.steps.iter().find(|s| fenced(s) == Some(target)) {
                             Some(step) => format!("move `{}`, which fences `{target}`, above it", step.id),
-                            None => format!(
-                                "begin the way back with a step fence = {{ endpoint = \"{target}\" }}"
-                            ),
+                            None => {
+                                format!("begin the way back with a step {}", proved_fence(target.as_str()))
+                            }
                         },
                     ),
                 );
@@ -325,4 +324,9 @@ impl Lint<'_> {
 fn write_after(step: &Step, other: &Step) -> String {
     let all: Vec<String> = step.after.iter().chain([&other.id]).map(|id| format!("\"{id}\"")).collect();
     format!("write after = [{}]", all.join(", "))
+}
+
+/// A fence that is proved by a write, as a step writes it.
+fn proved_fence(side: &str) -> String {
+    format!("fence = {{ endpoint = \"{side}\", probe_write = {{ sql = \"insert …\" }} }}")
 }
