@@ -228,7 +228,9 @@ impl Feed {
         let begun: Vec<&ProbeId> = wanted.difference(&self.wanted).filter(|id| before(id)).collect();
         if !begun.is_empty() {
             let readings = Arc::make_mut(&mut self.readings);
-            begun.into_iter().for_each(|id| readings.forget(id));
+            for id in begun {
+                readings.forget(id);
+            }
         }
         self.wanted = wanted;
     }
