@@ -202,8 +202,8 @@ impl Cockpit {
             Some(Action::Back) if start.clear() => {}
             Some(Action::Back) => return vec![Request::Quit { held: false }],
             Some(Action::Help) => self.over.push(Over::Help(Help::new(Context::Start))),
-            Some(Action::PageUp) => start.turn(false),
-            Some(Action::PageDown) => start.turn(true),
+            Some(Action::PageUp) => start.go(Move::PageUp),
+            Some(Action::PageDown) => start.go(Move::PageDown),
             _ => start.press(press),
         }
         Vec::new()

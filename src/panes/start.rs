@@ -11,7 +11,7 @@ use crate::ui::format;
 use crate::ui::glyphs::Glyphs;
 use crate::ui::input::KeyPress;
 use crate::ui::theme::Role;
-use crate::ui::widgets::Field;
+use crate::ui::widgets::{Field, Move, Scroll};
 
 use super::row::{Words, hang, words};
 use super::start_page::{Stands, StartPage};
@@ -23,16 +23,14 @@ pub(super) struct Start {
     pub(super) page: StartPage,
     field: Field,
     wrong: Option<String>,
-    /// The first line that is seen, and how many are.
-    top: usize,
-    shown: usize,
+    scroll: Scroll,
     /// The word was typed; the run is being made.
     pub(super) begun: bool,
 }
 
 impl Start {
     pub(super) fn new(page: StartPage) -> Start {
-        Start { page, field: Field::default(), wrong: None, top: 0, shown: 0, begun: false }
+        Start { page, field: Field::default(), wrong: None, scroll: Scroll::default(), begun: false }
     }
 
     pub(super) fn press(&mut self, press: KeyPress) {
@@ -112,12 +110,13 @@ impl Start {
         canvas.line_right(width, 0, 22, &clock.0);
 
         let area = Rect { x: 0, y: 2, width, height: screen.height.saturating_sub(6) };
+        let mut scroll = std::mem::take(&mut self.scroll);
         let lines = self.lines(glyphs, screen.height < 24, area.width.saturating_sub(3));
         // Whatever does not fit is said to be there: nobody starts past a warning that was below the edge.
         let scrolls = lines.len() > usize::from(area.height);
         let shown = usize::from(area.height.saturating_sub(u16::from(scrolls)));
-        let top = self.top.min(lines.len().saturating_sub(shown));
-        for (y, line) in (area.y..area.bottom()).zip(lines.iter().skip(top).take(shown)) {
+        let seen = scroll.window(lines.len(), shown);
+        for (y, line) in (area.y..area.bottom()).zip(lines.iter().take(seen.end).skip(seen.start)) {
             match line {
                 Line::Head(title) => {
                     canvas.head(Rect { y, height: 1, ..area }, title, &[], false);
@@ -128,13 +127,13 @@ impl Start {
                 Line::Empty => {}
             }
         }
-        if scrolls {
-            let place = format!("{}-{} of {} lines  ", top + 1, (top + shown).min(lines.len()), lines.len());
+        if let Some(place) = scroll.position() {
+            let place = format!("{place} lines  ");
             let line = words(Role::Dim, place).and(Role::KeyName, "pgup pgdn").and(Role::Dim, " the others");
             canvas.line(area.x + 2, area.bottom().saturating_sub(1), area.width.saturating_sub(3), &line.0);
         }
         drop(lines);
-        (self.top, self.shown) = (top, shown);
+        self.scroll = scroll;
         self.draw_entry(canvas, screen);
     }
 
@@ -161,9 +160,8 @@ impl Start {
     }
 
     /// Goes through a page that is longer than the screen.
-    pub(super) fn turn(&mut self, down: bool) {
-        let page = self.shown.saturating_sub(1).max(1);
-        self.top = if down { self.top + page } else { self.top.saturating_sub(page) };
+    pub(super) fn go(&mut self, step: Move) {
+        self.scroll.go(step);
     }
 
     fn draw_entry(&self, canvas: &mut Canvas<'_>, screen: Rect) {

@@ -163,8 +163,8 @@ fn too_early_keeps_what_was_typed() {
     assert!(says_go(&hands), "{}", hands.reads());
 }
 
-#[test]
-fn a_sheet_that_worsens_clears_what_was_typed_and_says_what_changed() {
+/// Half of an answer is typed when the backup turns bad.
+fn worsens_while_typing() -> Hands {
     let mut hands = hands();
     hands.press("g");
     hands.types("azure 7k");
@@ -174,6 +174,12 @@ fn a_sheet_that_worsens_clears_what_was_typed_and_says_what_changed() {
     );
     hands.night.pass(11);
     hands.feed();
+    hands
+}
+
+#[test]
+fn a_sheet_that_worsens_clears_what_was_typed_and_says_what_changed() {
+    let mut hands = worsens_while_typing();
     let screen = hands.reads();
     assert!(screen.contains("sheet 1 is void, 2 counts: backup was good"), "{screen}");
     assert!(screen.contains("Not yet: backup is not well"), "{screen}");
@@ -184,15 +190,7 @@ fn a_sheet_that_worsens_clears_what_was_typed_and_says_what_changed() {
 
 #[test]
 fn who_types_on_past_a_sheet_that_worsens_asks_for_nothing() {
-    let mut hands = hands();
-    hands.press("g");
-    hands.types("azure 7k");
-    hands.night.sees(
-        "backup",
-        World::Says { pass: false, text: "no file".into(), facts: cutover::engine::reading::Facts::Plain },
-    );
-    hands.night.pass(11);
-    hands.feed();
+    let mut hands = worsens_while_typing();
     hands.reads();
     // Each of these is a key of the gate: HOLD, NO-GO, a waiver.
     hands.types("hnw");
