@@ -49,6 +49,9 @@ const STARTED: &str = "started";
 const EXIT: &str = "exit";
 /// How often an attempt is looked at by an engine that did not start it.
 const LOOK: Duration = Duration::from_millis(100);
+/// What a child may take from its birth to its own program, in looks and the pause between two.
+const BETWEEN_LOOKS: u32 = 10;
+const BETWEEN: Duration = Duration::from_millis(2);
 /// How much longer than its grace a shim may take to end its command.
 const SLACK: Duration = Duration::from_secs(5);
 
@@ -135,8 +138,8 @@ pub fn claim(dir: &Path) -> Result<Claim, StepError> {
         io::ErrorKind::AlreadyExists => StepError::Taken(dir.to_owned()),
         _ => StepError::io("create", dir)(error),
     })?;
-    // The whole path: the shim is to find it from wherever it runs, and holders are known by it.
-    let dir = dir.canonicalize().map_err(StepError::io("find", dir))?;
+    // The whole path: the shim is to find it from wherever it runs.
+    let dir = std::path::absolute(dir).map_err(StepError::io("find", dir))?;
     let lock = private(&dir.join(LOCK))?;
     flock(&lock, FlockOperation::NonBlockingLockExclusive)
         .map_err(|error| StepError::io("lock", &dir.join(LOCK))(error.into()))?;
@@ -178,6 +181,14 @@ impl Launched {
         let gone = || StepError::io("wait for the shim of", &self.dir);
         self.children.ended(Pid::from_child(&self.shim)).await.map_err(gone())?;
         self.shim.wait().map_err(gone())?;
+        // Another child that is just being started has every descriptor of ours until its program begins, so a lock
+        // may be held for a moment by nobody who came from this attempt.
+        for _ in 0..BETWEEN_LOOKS {
+            if !is_held(&self.dir)? {
+                break;
+            }
+            tokio::time::sleep(BETWEEN).await;
+        }
         // As a rule the exit is there now. If the shim was killed, its command may still run.
         wait(&self.dir, &self.boot_id).await
     }
