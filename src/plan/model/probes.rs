@@ -1,0 +1,314 @@
+//! What is measured: how, when, and where it stands on the screen.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::ids::{EndpointId, ProbeId, StepId};
+use crate::plan::secret::Template;
+
+/// Which part of the screen a probe stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Section {
+    /// Replication gauges.
+    Replication,
+    /// Fences, controls, monitors.
+    Freeze,
+    /// What was compared or tried.
+    Validation,
+    /// Everything else that must be well: identities, connectivity, preflights, plain probes.
+    Environment,
+}
+
+/// One thing that is measured.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// Unique over everything measured.
+    pub id: ProbeId,
+    /// What people read; the id where the plan gives none.
+    pub title: String,
+    /// Where it stands on the screen.
+    pub section: Section,
+    /// How it is measured.
+    pub kind: ProbeKind,
+    /// When it is measured.
+    pub schedule: Schedule,
+    /// One measurement may take this long.
+    pub timeout: Duration,
+    /// A reading older than this is stale.
+    pub max_age: Duration,
+    /// How loud the alarm is when it goes bad; `None` never alarms (a reading that a step waits for).
+    pub alarm: Option<Severity>,
+    /// Counts only once this step has finished.
+    pub since: Option<StepId>,
+    /// Counts no more once this step has finished.
+    pub until: Option<StepId>,
+    /// Measured from another host, over ssh.
+    pub from: Option<SshHost>,
+    /// For how long it takes until good in a simulated rehearsal.
+    pub estimate: Option<Duration>,
+}
+
+/// When something is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    /// All the time, once in this span.
+    Every(Duration),
+    /// When a step asks for it.
+    OnDemand,
+}
+
+/// A host that a probe runs from: `user@host`, checked against an option being smuggled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SshHost(pub String);
+
+/// How loud an alarm is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Worth knowing.
+    Advisory,
+    /// Wants attention soon.
+    Caution,
+    /// Wants an answer now; blocks gates until it is acknowledged.
+    Warning,
+}
+
+/// How something is measured.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ProbeKind {
+    /// A command: exit, text, or a value in its JSON.
+    Command(CommandProbe),
+    /// One HTTP exchange.
+    Http(HttpProbe),
+    /// A port that accepts.
+    Tcp {
+        /// `host:port`.
+        address: String,
+    },
+    /// A certificate: chain, name, days left.
+    Tls(TlsProbe),
+    /// A record at a named server.
+    Dns(DnsProbe),
+    /// One value from a database.
+    Sql {
+        /// Where it is asked.
+        endpoint: EndpointId,
+        /// The query; run read-only.
+        query: String,
+        /// What it must give.
+        expect: Expect,
+    },
+    /// Files that are there: how many, how old, how large.
+    Files(FilesProbe),
+    /// A replication gauge.
+    Link(Link),
+    /// The shape of a database, object by object; any change is a breach.
+    Schema {
+        /// Whose.
+        endpoint: EndpointId,
+    },
+    /// Rows that replication did not write; any is a breach.
+    Writes {
+        /// Where nobody but replication may write.
+        endpoint: EndpointId,
+    },
+    /// File trees; any change is a breach.
+    Tree {
+        /// Folders or files, relative to the plan's folder.
+        paths: Vec<String>,
+    },
+    /// Refs of a repository; any move is a breach.
+    Git {
+        /// Where.
+        remote: String,
+        /// Patterns as `git ls-remote` takes them.
+        refs: Vec<String>,
+    },
+    /// A command whose output may not change; any change is a breach.
+    Unchanged(CommandLine),
+    /// A freeze control that must really refuse: its verify command.
+    Control(CommandLine),
+    /// A fence: set, proved by a refused write, nobody older left, no row moved since.
+    Fence(FenceTarget),
+    /// What an endpoint must prove to be.
+    Identity {
+        /// Whose.
+        endpoint: EndpointId,
+    },
+    /// A row of ours, sent through a link and looked for on the other side.
+    Marker {
+        /// Where it is written.
+        from: EndpointId,
+        /// Where it must arrive.
+        to: EndpointId,
+    },
+    /// Every row of two databases.
+    Tables(TablesProbe),
+}
+
+/// An argv list with its environment; never a shell string.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommandLine {
+    /// Program and arguments; relative programs with a `/` are relative to the plan's folder.
+    pub argv: Vec<String>,
+    /// Set for the command beside what it inherits; may hold secrets.
+    pub env: Vec<(String, Template)>,
+}
+
+/// A command whose answer is looked at.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CommandProbe {
+    /// What is run.
+    pub command: CommandLine,
+    /// What it must give; exit 0 where nothing else is asked.
+    pub expect: Expect,
+}
+
+/// What an answer must look like; everything named must hold.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Expect {
+    /// Exit code of a command; 0 unless said otherwise.
+    pub exit: Option<i32>,
+    /// Status of an HTTP exchange; any 2xx unless said otherwise.
+    pub status: Option<u16>,
+    /// Text that must stand in the answer.
+    pub text: Option<String>,
+    /// JSON pointers and the values that must stand there.
+    pub json: Vec<(String, serde_json::Value)>,
+    /// The whole answer, trimmed.
+    pub is: Option<String>,
+    /// The answer, or the value at the one JSON pointer of `number`, may be at most this.
+    pub at_most: Option<f64>,
+    /// … and at least this.
+    pub at_least: Option<f64>,
+    /// JSON pointer to the number that `at_most` and `at_least` look at.
+    pub number: Option<String>,
+}
+
+/// One HTTP exchange.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HttpProbe {
+    /// `GET`, `HEAD` or `POST`.
+    pub method: String,
+    /// Where.
+    pub url: Template,
+    /// Header lines.
+    pub headers: Vec<(String, Template)>,
+    /// Sent with a POST.
+    pub body: Option<Template>,
+    /// A PEM file of roots to trust instead of the system's.
+    pub ca: Option<String>,
+    /// What must come back.
+    pub expect: Expect,
+}
+
+/// A certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsProbe {
+    /// `host:port`.
+    pub address: String,
+    /// The name it must be good for; the host of `address` where the plan gives none.
+    pub name: String,
+    /// A PEM file of roots to trust instead of the system's.
+    pub ca: Option<String>,
+    /// It must be good for this many days more.
+    pub days_left: u32,
+}
+
+/// A record at a named server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsProbe {
+    /// `host:port` of the server that is asked.
+    pub server: String,
+    /// The name asked for.
+    pub name: String,
+    /// `A`, `AAAA`, `CNAME`, `TXT`, …
+    pub record: String,
+    /// What must come back, in any order; `None` asks only that something does.
+    pub is: Option<Vec<String>>,
+    /// The TTL may be at most this.
+    pub ttl_at_most: Option<Duration>,
+}
+
+/// Files that are there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilesProbe {
+    /// A file or folder.
+    pub path: String,
+    /// At least this many files (1 where the plan says nothing).
+    pub at_least: u64,
+    /// The youngest may be at most this old.
+    pub younger_than: Option<Duration>,
+    /// All together at least this many bytes.
+    pub bytes_at_least: Option<u64>,
+}
+
+/// A replication link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Where changes come from.
+    pub from: EndpointId,
+    /// Where they must arrive.
+    pub to: EndpointId,
+    /// A row of ours travels it end to end.
+    pub marker: bool,
+    /// Alarm above this, in the link's own unit (changes or bytes).
+    pub warn: u64,
+    /// *Zero* means zero for this long.
+    pub zero_for: Duration,
+    /// Tables that need not travel it.
+    pub except: Vec<String>,
+    /// This link carries rows back after the switch: what keeps the way back lossless.
+    pub reverse: bool,
+}
+
+/// Which side a fence stands on, and how it is proved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FenceTarget {
+    /// The side.
+    pub endpoint: EndpointId,
+    /// Sessions that are not ended, each with a reason: (application, because).
+    pub spare: Vec<(String, String)>,
+    /// A write that is rolled back: it must succeed before and be refused after.
+    pub probe_write: Option<String>,
+}
+
+/// Every row of two databases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TablesProbe {
+    /// Held to be right.
+    pub from: EndpointId,
+    /// Must be the same.
+    pub to: EndpointId,
+    /// Patterns with `*`; everything where empty.
+    pub include: Vec<String>,
+    /// Patterns with `*`, left out by name.
+    pub except: Vec<String>,
+}
+
+impl ProbeKind {
+    /// Whether it is compared with a baseline: any change is a breach.
+    pub fn holds_still(&self) -> bool {
+        match self {
+            ProbeKind::Schema { .. }
+            | ProbeKind::Writes { .. }
+            | ProbeKind::Tree { .. }
+            | ProbeKind::Git { .. }
+            | ProbeKind::Unchanged(_) => true,
+            ProbeKind::Command(_)
+            | ProbeKind::Http(_)
+            | ProbeKind::Tcp { .. }
+            | ProbeKind::Tls(_)
+            | ProbeKind::Dns(_)
+            | ProbeKind::Sql { .. }
+            | ProbeKind::Files(_)
+            | ProbeKind::Link(_)
+            | ProbeKind::Control(_)
+            | ProbeKind::Fence(_)
+            | ProbeKind::Identity { .. }
+            | ProbeKind::Marker { .. }
+            | ProbeKind::Tables(_) => false,
+        }
+    }
+}
