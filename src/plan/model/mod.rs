@@ -2,8 +2,8 @@
 //!
 //! This is the plan that the engine, the tasks and the panes know: every reference resolves, every default
 //! is filled in, everything that is measured is a [`Probe`] whatever part of the file it came from. It knows
-//! no TOML and no spans (`build` does), and nothing of what has happened (`engine::state` does). Systems, probes and steps have a
-//! file each.
+//! no TOML and no spans (`build` does), and nothing of what has happened (`engine::state` does). Systems,
+//! probes and steps have a file each.
 
 mod endpoints;
 mod probes;
