@@ -16,8 +16,8 @@ use rusqlite::{Connection, ErrorCode};
 use super::{Dir, Side, WorldError, files};
 use crate::databases::sqlite::convention;
 
-/// How long the parts get to let go of a database.
-const LET_GO: Duration = Duration::from_secs(5);
+/// How long whoever has a database open gets to let go of it. A comparison waits ten seconds for rows on their way.
+const LET_GO: Duration = Duration::from_secs(12);
 /// How long one try for the lock waits before the next.
 const AGAIN: Duration = Duration::from_millis(5);
 
@@ -96,12 +96,12 @@ impl Store {
     }
 
     fn move_away(&self) -> Result<(), WorldError> {
-        files::private_folder(&self.dir.away())?;
         let path = self.path();
         let alone = set_journal(&path, "delete")?;
         let failed = || WorldError::database("lock", &path);
         alone.busy_timeout(LET_GO).map_err(failed())?;
         alone.execute_batch("begin exclusive").map_err(failed())?;
+        files::private_folder(&self.dir.away())?;
         // The lock goes with the connection, at the end.
         rename(&path, &self.away())
     }
