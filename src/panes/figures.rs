@@ -15,7 +15,6 @@ use crate::engine::rules::evidence::{self, Evidence};
 use crate::engine::rules::forecast::{self, Forecast};
 use crate::engine::rules::wayback::{self, WayBack};
 use crate::engine::state::{Stage, Status, StepState, UndoStatus};
-use crate::plan::model::Schedule;
 use crate::plan::{Plan, ProbeId};
 
 use super::feed::{Feed, Recorded};
@@ -136,12 +135,8 @@ fn sheet(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<Evide
     let Some((gate, _)) = state.open_gate() else { return Vec::new() };
     let mut lines = evidence::lines(plan, state, readings, gate, now);
     for line in &mut lines {
-        // A comparison whose ground has moved says so in its own words.
-        let watched = plan.probe(&ProbeId::from(line.id.as_str()));
-        if watched.is_some_and(|probe| matches!(probe.schedule, Schedule::Every(_))) {
-            standing::never_its_last_value(line);
-        }
-        if let Some(probe) = watched {
+        if let Some(probe) = plan.probe(&ProbeId::from(line.id.as_str())) {
+            standing::never_its_last_value(probe, line);
             standing::in_words(probe, line);
         }
     }

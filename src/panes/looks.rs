@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::engine::reading::{Compared, Facts, FenceFacts, FenceState, SessionSeen};
+use crate::engine::state::Recorded;
 use crate::plan::ProbeId;
 use crate::plan::model::{Probe, ProbeKind, Schedule};
 use crate::ui::actions::Action;
@@ -78,7 +79,8 @@ pub(super) fn measured(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
             words(Role::Figure, scene.time(last.at)).and(Role::Dim, format!(", {age} ago")),
         );
     }
-    if let Some(recorded) = scene.state.verdicts.get(&probe.id) {
+    let same = |recorded: &&Recorded| recorded.verdict == seen.evidence.verdict;
+    if let Some(recorded) = scene.state.verdicts.get(&probe.id).filter(same) {
         doc.plain("so since", scene.time(recorded.since));
     }
 }

@@ -10,7 +10,7 @@ use crate::engine::State;
 use crate::engine::reading::Verdict;
 use crate::engine::readings::Readings;
 use crate::engine::rules::evidence::Evidence;
-use crate::engine::rules::{span, validation, worth};
+use crate::engine::rules::{span, worth};
 use crate::engine::state::{Status, StepState, UndoStatus};
 use crate::plan::model::{Probe, ProbeKind, Schedule, Severity, StepKind, WaitFor};
 use crate::plan::{Plan, ProbeId};
@@ -149,25 +149,20 @@ pub(crate) fn all(plan: &Plan, state: &State, readings: &Readings, now: Now) -> 
         .iter()
         .enumerate()
         .map(|(at, probe)| {
-            let mut evidence = worth::of_probe(state, readings, probe, now.boot);
-            never_its_last_value(&mut evidence);
+            let mut evidence = worth::of_probe(plan, state, readings, probe, now.boot);
+            let standing = standing(plan, state, readings, probe, &evidence);
+            if standing == Standing::Past {
+                // It is told as it was when it was asked for, whoever has written since.
+                evidence = worth::last_look(state, readings, probe, now.boot);
+                // After a restart nobody has looked at it again, and nobody will: what the record says of it stands.
+                if readings.track(&probe.id).is_none()
+                    && let Some(recorded) = asked_for(plan, state, probe).last()
+                {
+                    evidence.text.clone_from(&recorded.detail);
+                }
+            }
+            never_its_last_value(probe, &mut evidence);
             in_words(probe, &mut evidence);
-            let mut standing = standing(plan, state, readings, probe, &evidence);
-            // After a restart nobody has looked at it again, and nobody will: what the record says of it stands.
-            if standing == Standing::Past
-                && readings.track(&probe.id).is_none()
-                && let Some(recorded) = asked_for(plan, state, probe).last()
-            {
-                evidence.text.clone_from(&recorded.detail);
-            }
-            // What was compared and whose ground has moved is stale, whatever it said.
-            if standing == Standing::Well
-                && let Err(why) = validation::still_holds(plan, state, readings, probe)
-            {
-                standing = Standing::Unknown;
-                evidence.verdict = Verdict::Stale;
-                evidence.text = why;
-            }
             Kept { probe: at, evidence, standing }
         })
         .collect()
@@ -176,7 +171,7 @@ pub(crate) fn all(plan: &Plan, state: &State, readings: &Readings, now: Now) -> 
 /// After the end nothing grows old: every probe as it stood at that moment.
 fn at_the_end(plan: &Plan, state: &State, readings: &Readings, end: Boot) -> Vec<Kept> {
     let kept = plan.probes.iter().enumerate().map(|(at, probe)| {
-        let mut evidence = worth::of_probe(state, readings, probe, end);
+        let mut evidence = worth::last_look(state, readings, probe, end);
         in_words(probe, &mut evidence);
         let standing = match standing(plan, state, readings, probe, &evidence) {
             Standing::Well | Standing::Waived | Standing::Wrong(_) | Standing::Unknown => Standing::Over,
@@ -194,9 +189,10 @@ pub(crate) fn in_words(probe: &Probe, evidence: &mut Evidence) {
     }
 }
 
-/// What has grown old says that it has, and not what it said when it was young.
-pub(crate) fn never_its_last_value(evidence: &mut Evidence) {
-    if let (Verdict::Stale, Some(age)) = (evidence.verdict, evidence.age) {
+/// What has grown old says that it has, and not what it said when it was young. What is stale because its ground has
+/// moved says that in its own words.
+pub(crate) fn never_its_last_value(probe: &Probe, evidence: &mut Evidence) {
+    if let Some(age) = worth::too_old(probe, evidence) {
         evidence.text = format!("no look for {}", format::span(Duration::from_secs(age.as_secs())));
     }
 }
@@ -220,7 +216,8 @@ fn standing(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, seen
         return Standing::Out;
     }
     let looked_at = readings.track(&probe.id).is_some();
-    if (seen.verdict == Verdict::Pass || !looked_at) && is_past(plan, state, probe) {
+    let was_good = readings.measure(&probe.id).is_some_and(|said| said.pass);
+    if (was_good || !looked_at) && is_past(plan, state, probe) {
         return Standing::Past;
     }
     if !looked_at || !is_due(plan, state, probe) {

@@ -106,7 +106,7 @@ fn of_probe(
         let set = state.sides.get(&fence.endpoint).map(|side| side.since);
         track.last.as_ref().filter(|last| set.is_none_or(|set| last.at > set))?;
     }
-    let seen = worth::of_probe(state, readings, probe, now.boot);
+    let seen = worth::last_look(state, readings, probe, now.boot);
     let text = match seen.verdict {
         Verdict::Pass => {
             track.growing_since().filter(|since| now.boot.since(*since) >= GROWING_FOR)?;

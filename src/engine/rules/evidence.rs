@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::replication;
 use super::span::in_span;
 use super::worth::of_probe;
-use super::{replication, validation};
 use crate::clock::Now;
 use crate::engine::State;
 use crate::engine::event::{AlarmId, FrozenLine, SheetLine};
@@ -143,7 +143,7 @@ fn way_back_lines(plan: &Plan, state: &State, readings: &Readings, now: Now) -> 
     plan.probes
         .iter()
         .filter(|p| matches!(p.kind, ProbeKind::Identity { .. }))
-        .map(|p| of_probe(state, readings, p, now.boot))
+        .map(|p| of_probe(plan, state, readings, p, now.boot))
         .collect()
 }
 
@@ -227,21 +227,13 @@ impl Scope<'_> {
     }
 
     fn probe(&self, probe: &Probe) -> Evidence {
-        let mut line = of_probe(self.state, self.readings, probe, self.now.boot);
+        let mut line = of_probe(self.plan, self.state, self.readings, probe, self.now.boot);
         if matches!(probe.kind, ProbeKind::Link(_))
             && self.step_before(
                 |kind| matches!(kind, StepKind::Wait(WaitFor::CaughtUp(links)) if links.contains(&probe.id)),
             )
         {
             caught_up(self.plan, self.state, self.readings, probe, self.now, &mut line);
-        }
-        if probe.schedule == Schedule::OnDemand
-            && line.verdict == Verdict::Pass
-            && let Err(why) = validation::still_holds(self.plan, self.state, self.readings, probe)
-        {
-            line.verdict = Verdict::Stale;
-            line.finding = Some(finding(&line.id, &why));
-            line.text = why;
         }
         line
     }

@@ -3,7 +3,7 @@
 //! given out for it, not too early, and with what has to be typed typed.
 
 use super::evidence::{Evidence, digest, lines};
-use super::{people, steps};
+use super::{people, steps, worth};
 use crate::clock::Now;
 use crate::engine::State;
 use crate::engine::event::{Decision, Event, HoldCause, SheetLine};
@@ -12,7 +12,7 @@ use crate::engine::reading::Verdict;
 use crate::engine::readings::Readings;
 use crate::engine::refusal::Refusal;
 use crate::engine::state::{GateState, ROLLBACK_GATE, Sheet};
-use crate::plan::{Plan, StepId};
+use crate::plan::{Plan, ProbeId, StepId};
 
 /// How long after its drawing a gate's code becomes valid, in milliseconds of real time.
 pub const ARMS_AFTER_MS: u64 = 1_500;
@@ -175,7 +175,12 @@ fn may_go(
     let missing: Vec<String> = fresh
         .iter()
         .filter(|e| !e.passes())
-        .map(|e| format!("{} is {}", e.title, e.verdict.word()))
+        .map(|e| {
+            let said = format!("{} is {}", e.title, e.verdict.word());
+            let old = plan.probe(&ProbeId::from(e.id.as_str())).and_then(|p| worth::too_old(p, e));
+            // Of what is merely old the last words are not true any more; of what has lost its ground they say why.
+            if e.verdict == Verdict::Stale && old.is_none() { format!("{said} ({})", e.text) } else { said }
+        })
         .collect();
     if !missing.is_empty() {
         return Err(Refusal::EvidenceMissing(missing));

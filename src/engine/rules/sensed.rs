@@ -80,8 +80,7 @@ fn look_again<'a>(
         let last = readings.track(id)?.last.as_ref()?;
         let answered = state.looks.get(id).is_none_or(|asked| last.boot >= *asked);
         let due = now.boot.since(last.boot) >= LOOK_AGAIN + Duration::from_millis(last.took_ms);
-        let bad = readings.verdict(probe, now.boot) != Verdict::Pass
-            || validation::still_holds(plan, state, readings, probe).is_err();
+        let bad = worth::of_probe(plan, state, readings, probe, now.boot).verdict != Verdict::Pass;
         (answered && due && bad).then(|| Event::MeasureAsked { probe: id.clone(), by: "engine".to_owned() })
     })
 }
@@ -102,7 +101,7 @@ pub fn proof(
         StepKind::Wait(WaitFor::CaughtUp(links)) => caught_up(plan, state, readings, links, now),
         StepKind::Wait(WaitFor::Good { probes, lasting }) => {
             for id in probes {
-                if let Some(missing) = not_good(plan, readings, id, at.asked, now) {
+                if let Some(missing) = not_good(plan, state, readings, id, at.asked, now) {
                     return Proof::NotYet(missing);
                 }
                 let since = readings.track(id).and_then(|t| t.good_since);
@@ -118,7 +117,7 @@ pub fn proof(
             Proof::Holds(texts(readings, probes))
         }
         StepKind::Check(probes) => checked(plan, state, readings, probes, at.asked),
-        StepKind::Fence(fence) => by_probe(plan, readings, &fence.probe, at.asked, now),
+        StepKind::Fence(fence) => by_probe(plan, state, readings, &fence.probe, at.asked, now),
         StepKind::Manual { .. }
         | StepKind::Command(_)
         | StepKind::Sql { .. }
@@ -126,7 +125,7 @@ pub fn proof(
         | StepKind::Open { .. }
         | StepKind::Freeze(_)
         | StepKind::Notify(_) => match &step.proof {
-            Some(probe) => by_probe(plan, readings, probe, at.asked, now),
+            Some(probe) => by_probe(plan, state, readings, probe, at.asked, now),
             None => Proof::Holds(at.detail.clone()),
         },
     }
@@ -185,18 +184,10 @@ fn broken(plan: &Plan, state: &State, readings: &Readings, step: &Step, now: Now
         StepKind::Wait(WaitFor::Good { probes, .. }) => {
             probes.iter().find_map(|id| bad_for_good(plan, state, readings, id, now))
         }
-        StepKind::Check(probes) => probes.iter().find_map(|id| {
-            let probe = plan.probe(id)?;
-            match readings.verdict(probe, now.boot) {
-                Verdict::Pass => validation::still_holds(plan, state, readings, probe).err(),
-                // After a resume it has to be looked at again before it counts.
-                Verdict::Unknown if readings.track(id).is_none() => {
-                    Some(format!("{} has to be looked at again", probe.title))
-                }
-                Verdict::Fail | Verdict::Stale | Verdict::Unknown => {
-                    bad_for_good(plan, state, readings, id, now)
-                }
-            }
+        StepKind::Check(probes) => probes.iter().find_map(|id| match readings.track(id) {
+            // After a resume it has to be looked at again before it counts.
+            None => Some(format!("{} has to be looked at again", plan.probe(id)?.title)),
+            Some(_) => bad_for_good(plan, state, readings, id, now),
         }),
         StepKind::Fence(fence) => bad_for_good(plan, state, readings, &fence.probe, now),
         StepKind::Manual { .. }
@@ -213,7 +204,7 @@ fn broken(plan: &Plan, state: &State, readings: &Readings, step: &Step, now: Now
 fn bad_for_good(plan: &Plan, state: &State, readings: &Readings, id: &ProbeId, now: Now) -> Option<String> {
     let probe = plan.probe(id)?;
     let track = readings.track(id)?;
-    let seen = worth::of_probe(state, readings, probe, now.boot);
+    let seen = worth::of_probe(plan, state, readings, probe, now.boot);
     let definite = match seen.verdict {
         Verdict::Pass => false,
         Verdict::Stale => true,
@@ -272,22 +263,35 @@ fn checked(
     waits.map_or_else(|| Proof::Holds(texts(readings, probes)), Proof::NotYet)
 }
 
-fn by_probe(plan: &Plan, readings: &Readings, id: &ProbeId, asked: Option<Boot>, now: Now) -> Proof {
-    match not_good(plan, readings, id, asked, now) {
+fn by_probe(
+    plan: &Plan,
+    state: &State,
+    readings: &Readings,
+    id: &ProbeId,
+    asked: Option<Boot>,
+    now: Now,
+) -> Proof {
+    match not_good(plan, state, readings, id, asked, now) {
         Some(missing) => Proof::NotYet(missing),
         None => Proof::Holds(texts(readings, std::slice::from_ref(id))),
     }
 }
 
-fn not_good(plan: &Plan, readings: &Readings, id: &ProbeId, asked: Option<Boot>, now: Now) -> Option<String> {
+fn not_good(
+    plan: &Plan,
+    state: &State,
+    readings: &Readings,
+    id: &ProbeId,
+    asked: Option<Boot>,
+    now: Now,
+) -> Option<String> {
     let probe = plan.probe(id)?;
-    let last = readings.track(id).and_then(|t| t.last.as_ref()).filter(|r| Some(r.boot) >= asked);
-    let Some(last) = last else { return Some(format!("{} is being looked at", probe.title)) };
-    match (&last.result, readings.verdict(probe, now.boot)) {
-        (Ok(_), Verdict::Pass) => None,
-        (Ok(m), _) => Some(format!("{}: {}", probe.title, m.text)),
-        (Err(why), _) => Some(format!("{}: {why}", probe.title)),
+    let looked = readings.track(id).and_then(|t| t.last.as_ref()).is_some_and(|r| Some(r.boot) >= asked);
+    if !looked {
+        return Some(format!("{} is being looked at", probe.title));
     }
+    let seen = worth::of_probe(plan, state, readings, probe, now.boot);
+    (seen.verdict != Verdict::Pass).then(|| format!("{}: {}", probe.title, seen.text))
 }
 
 /// A step that nobody knows the end of is settled by its probe where that says that it has happened.
@@ -303,7 +307,7 @@ fn settled_by_proof(plan: &Plan, state: &State, readings: &Readings, now: Now) -
                 _ => step.proof.as_ref(),
             }?;
             let ended = state.at_slot(slot).and_then(|s| s.ended).map(|at| at.boot);
-            not_good(plan, readings, probe, ended, now).is_none().then(|| Event::StepSettled {
+            not_good(plan, state, readings, probe, ended, now).is_none().then(|| Event::StepSettled {
                 step: step.id.clone(),
                 leg: Leg::Forward,
                 happened: true,

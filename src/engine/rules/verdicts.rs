@@ -15,7 +15,7 @@ pub(crate) fn changed(plan: &Plan, state: &State, readings: &Readings, now: Now)
         .iter()
         .filter(|probe| readings.track(&probe.id).is_some() && span::in_span(plan, state, probe))
         .filter_map(|probe| {
-            let seen = worth::of_probe(state, readings, probe, now.boot);
+            let seen = worth::last_look(state, readings, probe, now.boot);
             let known = state.verdicts.get(&probe.id);
             let same = known.is_some_and(|k| k.verdict == seen.verdict && k.finding == seen.finding);
             (!same).then(|| Event::VerdictChanged {

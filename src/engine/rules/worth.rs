@@ -1,17 +1,36 @@
 //! What a probe is worth by itself, whoever asks: its verdict, its bound, its position, and exactly what is wrong.
 //!
-//! Refuses to know what rests on it: see `evidence` for gates, `sensed` for steps.
+//! [`of_probe`] is the one judgement that steps, gates and panes share; [`last_look`] is only what was seen. Refuses
+//! to know what rests on it: see `evidence` for gates, `sensed` for steps.
+
+use std::time::Duration;
 
 use super::evidence::{Evidence, finding};
+use super::validation;
 use crate::clock::Boot;
 use crate::engine::State;
 use crate::engine::reading::{Facts, FenceFacts, Still, Verdict};
 use crate::engine::readings::Readings;
 use crate::engine::state::Side;
+use crate::plan::Plan;
 use crate::plan::model::{Probe, ProbeKind, Schedule, Section};
 
-/// What a probe is worth by itself, whoever asks.
-pub fn of_probe(state: &State, readings: &Readings, probe: &Probe, now: Boot) -> Evidence {
+/// What a probe is worth now: what its last look said, as long as the ground under it has not moved since. What was
+/// compared before somebody wrote is stale, however lately that was and whoever looks again by itself.
+pub fn of_probe(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, now: Boot) -> Evidence {
+    let mut line = last_look(state, readings, probe, now);
+    if line.verdict == Verdict::Pass
+        && let Err(why) = validation::still_holds(plan, state, readings, probe)
+    {
+        line.verdict = Verdict::Stale;
+        line.finding = Some(finding(&line.id, &why));
+        line.text = why;
+    }
+    line
+}
+
+/// What the last look of a probe said, and whether it is too old; whether it still holds is [`of_probe`]'s part.
+pub fn last_look(state: &State, readings: &Readings, probe: &Probe, now: Boot) -> Evidence {
     let track = readings.track(&probe.id);
     let verdict = readings.verdict(probe, now);
     let last = track.and_then(|t| t.last.as_ref());
@@ -49,6 +68,12 @@ pub fn of_probe(state: &State, readings: &Readings, probe: &Probe, now: Boot) ->
         finding: wrong,
         waived: None,
     }
+}
+
+/// How old the look is, where that is what makes it stale.
+pub fn too_old(probe: &Probe, evidence: &Evidence) -> Option<Duration> {
+    let old = |age: &Duration| matches!(probe.schedule, Schedule::Every(_)) && *age > probe.max_age;
+    evidence.age.filter(|age| evidence.verdict == Verdict::Stale && old(age))
 }
 
 fn fence_position(state: &State, probe: &Probe) -> Option<String> {

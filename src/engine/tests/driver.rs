@@ -8,8 +8,8 @@ use crate::engine::effect::{Effect, effects};
 use crate::engine::event::{Decision, Event, Leg, Mode, Outcome, RunStarted};
 use crate::engine::input::{GateAnswer, Input, Intent, Issued, Report};
 use crate::engine::reading::{
-    Facts, FenceFacts, FenceState, Lag, LagUnit, MarkerSeen, Measure, Origin, Reading, SessionSeen,
-    Unmeasured,
+    Facts, FenceFacts, FenceState, Finding, Lag, LagUnit, MarkerSeen, Measure, Origin, Reading, SessionSeen,
+    Still, Unmeasured,
 };
 use crate::engine::readings::Readings;
 use crate::engine::refusal::Refusal;
@@ -429,6 +429,17 @@ pub(super) fn fenced(older: &[&str], moved: u64) -> Result<Measure, Unmeasured> 
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as a probe gives it")]
+pub(super) fn stray(rows: u64) -> Result<Measure, Unmeasured> {
+    let found = |n| Finding { what: format!("orders {n}"), change: "written".into(), when: None, who: None };
+    let findings: Vec<Finding> = (0..rows).map(found).collect();
+    Ok(Measure {
+        pass: rows == 0,
+        text: format!("{rows} rows written"),
+        facts: Facts::Still(Still { baseline: "b".into(), objects: 3, findings }),
+    })
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as a probe gives it")]
 pub(super) fn compared(differences: u64) -> Result<Measure, Unmeasured> {
     let facts = Facts::Compared(crate::engine::reading::Compared {
         tables: 3,
@@ -445,7 +456,12 @@ pub(super) fn compared(differences: u64) -> Result<Measure, Unmeasured> {
 
 /// Runs [`cutover`] up to its second gate with everything good.
 pub(super) fn at_switch_gate() -> Driver {
-    let mut d = Driver::begin(cutover());
+    up_to_the_switch_gate(cutover())
+}
+
+/// The same with a plan made from it.
+pub(super) fn up_to_the_switch_gate(plan: Plan) -> Driver {
+    let mut d = Driver::begin(plan);
     d.read("orders", lag(0, START));
     d.go("begin").unwrap();
     d.fence("source", FenceState::Fenced);

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use super::driver::{
-    Driver, at_switch_gate, bad, command, compared, fenced, good, good_seconds, plan, silent, step, tcp,
+    Driver, at_switch_gate, bad, command, compared, cutover, fenced, good, good_seconds, plan, probe, silent,
+    step, stray, tcp, up_to_the_switch_gate,
 };
 use crate::engine::event::{Decision, Event, HoldCause, Outcome};
 use crate::engine::input::Intent;
+use crate::engine::reading::Verdict;
 use crate::engine::refusal::Refusal;
 use crate::engine::rules::gates::ARMS_AFTER_MS;
+use crate::engine::rules::worth;
 use crate::engine::state::Status;
-use crate::plan::StepId;
-use crate::plan::model::{Gate, StepKind};
+use crate::plan::model::{Gate, ProbeKind, Schedule, StepKind};
+use crate::plan::{ProbeId, StepId};
 
 fn one_gate() -> Driver {
     let gate = step("gate", StepKind::Gate(Gate::default()));
@@ -232,6 +235,53 @@ fn a_writer_behind_the_fence_closes_the_gate_until_it_is_gone() {
     d.read("rows", compared(0));
     d.intent(Intent::AcknowledgeAlarm { alarm: None }).unwrap();
     d.go("go").unwrap();
+}
+
+/// As in a plan that compares again and again, and watches the target for stray writes.
+fn compares_by_itself() -> Driver {
+    let mut p = cutover();
+    let rows = ProbeId::from("rows");
+    for probe in p.probes.iter_mut().filter(|probe| probe.id == rows) {
+        probe.schedule = Schedule::Every(Duration::from_secs(5));
+        probe.max_age = Duration::from_secs(10);
+        probe.since = Some("begin".into());
+    }
+    let quiet = ProbeKind::Writes { endpoint: "target".into() };
+    let mut quiet = probe("quiet", quiet, Schedule::Every(Duration::from_secs(1)));
+    quiet.since = Some("begin".into());
+    p.probes.push(quiet);
+    let mut d = up_to_the_switch_gate(p.indexed());
+    d.read("quiet", stray(0));
+    d
+}
+
+#[test]
+fn what_was_compared_by_itself_is_stale_at_the_gate_once_somebody_has_written() {
+    let mut d = compares_by_itself();
+    d.pass(1);
+    d.read("quiet", stray(1));
+    let id = StepId::from("go");
+    let now = d.clock.now();
+    let lines = crate::engine::rules::evidence::lines(&d.plan, &d.state, &d.readings, &id, now);
+    let rows = lines.iter().find(|line| line.id == "rows").unwrap();
+    assert_eq!(rows.verdict, Verdict::Stale);
+    assert_eq!(rows.text, "target was written to since it was compared");
+    let shared =
+        worth::of_probe(&d.plan, &d.state, &d.readings, d.plan.probe(&"rows".into()).unwrap(), now.boot);
+    assert_eq!((rows.verdict, &rows.text), (shared.verdict, &shared.text));
+    d.show("go");
+    d.clock.advance(Duration::from_millis(ARMS_AFTER_MS));
+    let answer = d.honest("go", Decision::Go);
+    let no = d.intent(Intent::DecideGate(answer));
+    let Err(Refusal::EvidenceMissing(missing)) = no else { panic!("{no:?}") };
+    let why = "rows is stale (target was written to since it was compared)";
+    assert!(missing.iter().any(|m| m == why), "{missing:?}");
+    // The next look is of what is there now.
+    d.read("rows", compared(1));
+    let now = d.clock.now();
+    let lines = crate::engine::rules::evidence::lines(&d.plan, &d.state, &d.readings, &id, now);
+    let rows = lines.iter().find(|line| line.id == "rows").unwrap();
+    assert_eq!(rows.verdict, Verdict::Fail);
 }
 
 #[test]
