@@ -91,7 +91,10 @@ fn step(scene: &Scene<'_>, id: &StepId, outputs: &HashMap<Source, Output>) -> Do
     doc.fact("timeout", figure(step.timeout));
     if step.retries.times > 0 {
         let after = format::span(step.retries.backoff);
-        doc.plain("retries", format!("{} times, first after {after}", step.retries.times));
+        doc.plain(
+            "retries",
+            format!("{}, first after {after}", format::counted(step.retries.times.into(), "time", "times")),
+        );
     }
     if let Some(until) = &step.holds_until {
         doc.plain("holds until", format!("{until} has finished"));

@@ -73,7 +73,8 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
             line(Caution, "engine", "taken up again", "everything is measured anew")
         }
         Event::EngineResumed { torn_bytes, .. } => {
-            line(Caution, "engine", "taken up again", format!("{torn_bytes} bytes of a torn tail put aside"))
+            let torn = format::counted(*torn_bytes, "byte", "bytes");
+            line(Caution, "engine", "taken up again", format!("{torn} of a torn tail put aside"))
         }
         Event::OperatorArrived { name, account, took_from: None } => {
             line(Normal, "operator", drives(name), account.as_str())
