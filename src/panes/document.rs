@@ -194,8 +194,8 @@ fn alarm_facts(scene: &Scene<'_>, alarm: &Alarm, doc: &mut Doc) {
         None => doc.fact("answered", words(Role::Caution, "not yet")),
     }
     match alarm.cleared {
-        Some(at) => doc.plain("clear", format!("since {}", scene.time(at))),
-        None => doc.plain("clear", "no: its cause is still there"),
+        Some(at) => doc.plain("over", format!("since {}", scene.time(at))),
+        None => doc.plain("over", "no: its cause is still there"),
     }
 }
 

@@ -11,7 +11,7 @@ use super::cockpit::{Cockpit, Seat};
 use super::feed::Pulse;
 use super::scene::Scene;
 use super::views::Page;
-use super::{freeze, gate};
+use super::{alarms, freeze, gate};
 
 impl Cockpit {
     /// Whether an action means anything here and now: only such stand in the last line and in the palette.
@@ -35,7 +35,9 @@ impl Cockpit {
             Action::Fail => scene.drives && !over && has(Wants::Fail),
             Action::Stop => scene.drives && !over && has(Wants::Stop),
             Action::Skip => scene.drives && !over && has(Wants::Skip),
-            Action::Answer | Action::AnswerAll => scene.drives && !over && !self.alarms(scene).is_empty(),
+            Action::Answer | Action::AnswerAll => {
+                scene.drives && !over && !alarms::meant(scene, None).is_empty()
+            }
             Action::Hold => scene.drives && !over && !held,
             Action::Resume => scene.drives && !over && held,
             Action::Rollback => scene.drives && scene.state.stage == Stage::Forward,

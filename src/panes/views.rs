@@ -130,7 +130,7 @@ fn lines_page<'a>(scene: Scene<'a>, id: PaneId, section: Section, more: Vec<More
         note,
         len: lines.len() + gap + more.len(),
         row: Box::new(move |at, place| match lines.get(at) {
-            Some(line) => line.row(&scene, Columns::whole(scene.plan, section, place), false),
+            Some(line) => line.row(&scene, Columns::whole(scene.plan, section, place), &[]),
             None => match at.checked_sub(lines.len() + gap).and_then(|at| more.get(at)) {
                 Some(row) => row(place),
                 None => Row::new(),
