@@ -247,6 +247,9 @@ fn difference(scene: &Scene<'_>, id: &ProbeId, n: usize) -> Doc {
     doc.plain("columns", row.columns.join(", "));
     doc.plain("seen from", "the side that is held to be right");
     doc.plain("values", "stay in the databases: no row's content is ever recorded");
+    if let Some(probe) = scene.plan.probe(id) {
+        doc.fact("way on", super::differing::way_on(scene, probe, true));
+    }
     doc
 }
 
