@@ -26,7 +26,7 @@ impl Cockpit {
         match action {
             Action::Open => self.selected().is_some() || self.desk.is_up(),
             Action::Resume if lost => !over && matches!(self.seat, Seat::Operator(_)),
-            Action::TakeHelm => !scene.drives && !over,
+            Action::TakeHelm => !scene.drives && !over && !self.only_watches,
             Action::Gate => self.desk.gate().is_some(),
             Action::ViewEnding => over,
             Action::Confirm => scene.drives && !over && has(Wants::Confirm),
@@ -86,6 +86,9 @@ impl Cockpit {
         };
         let own = match action {
             Action::TakeHelm if scene.drives => Some("you have the helm"),
+            Action::TakeHelm if self.only_watches => {
+                Some("this cockpit only watches: `cutover run --resume RUN` takes part")
+            }
             Action::Gate => Some("no gate is open"),
             Action::ViewEnding => Some("the run is not over yet"),
             _ => None,
