@@ -192,7 +192,7 @@ impl Cockpit {
     /// The run has gone on.
     pub fn on_feed(&mut self, feed: Feed) {
         self.start = None;
-        if self.desk.follow(&feed.state) {
+        if self.desk.follow(&feed.plan, &feed.state) {
             // What lies over the checklist would hide the gate; a line that is being typed stays.
             self.over.retain(|over| matches!(over, Over::Prompt(_)));
             self.page = Page::Main;

@@ -274,6 +274,15 @@ fn evidence(scene: &Scene<'_>, ids: &[String], outputs: &HashMap<Source, Output>
             doc.fact("waived", words(Role::Caution, format!("by {by}: {why}")));
         }
     }
+    if let Some((gate, _)) = scene.state.open_gate() {
+        let missing = super::gate::missing(scene, gate, &scene.figures.evidence);
+        if !missing.is_empty() {
+            doc.head("What is missing at the gate");
+        }
+        for what in missing {
+            doc.say(words(Role::Caution, what));
+        }
+    }
     if let Some(about) = scene.plan.probe(&ProbeId::from(first.id.as_str())).filter(|_| lines.len() == 1) {
         doc.head("What was looked at");
         doc.lines.extend(probe(scene, &about.id, outputs).lines);
