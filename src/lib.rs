@@ -18,6 +18,7 @@
 //! |---|---|
 //! | [`clock`] | the only reader of time |
 //! | [`compare`] | whether two sides hold the same, and which rows do not |
+//! | [`counts`] | how a count is written: grouped, its noun in the right number |
 //! | [`databases`] | every engine of database behind one trait: position, fence, census, schema, digests |
 //! | [`demo`] | the world that the demo moves: a shop on two databases, in a process of its own |
 //! | [`probes`] | how we look: one file a kind, each giving a measure or the reason why there is none |
@@ -51,6 +52,7 @@ compile_error!("cutover runs on Linux: it relies on flock inheritance, pidfds an
 pub mod cli;
 pub mod clock;
 pub mod compare;
+pub mod counts;
 pub mod databases;
 pub mod demo;
 pub mod engine;

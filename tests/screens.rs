@@ -9,6 +9,8 @@
     reason = "tests"
 )]
 
+#[path = "screens/alarms.rs"]
+mod alarms;
 #[path = "screens/gate_keys.rs"]
 mod gate_keys;
 #[path = "screens/hostile.rs"]

@@ -16,6 +16,7 @@ use super::store::{Fence, Store, fence};
 use super::tables::TABLES;
 use super::{Side, WorldError};
 use crate::clock::Clock;
+use crate::counts::counted;
 use crate::databases::sqlite::convention;
 
 /// One thing that can be done to the world.
@@ -221,7 +222,9 @@ impl Levers {
         let mended = mend().map_err(WorldError::database("mend the rows of", &path))?;
         drop((db, lease));
         match mended {
-            Some(rows) => Ok(format!("{rows} rows of the target were mended")),
+            Some(rows) => {
+                Ok(counted(rows as u64, "row of the target was mended", "rows of the target were mended"))
+            }
             None => Err(WorldError::Refused("the target is open for orders: fence it first".to_owned())),
         }
     }

@@ -24,6 +24,7 @@ use super::shop::Shop;
 use super::store::Store;
 use super::{Dir, Side, Status, WorldError, client_log, files, folder, wire};
 use crate::clock::{Clock, Timestamp};
+use crate::counts::counted;
 use crate::databases::sqlite::convention;
 
 pub use super::folder::make;
@@ -258,7 +259,10 @@ fn find_store(dir: &Dir, side: Side) -> Result<Arc<Store>, WorldError> {
         let left = convention::forget_sessions(&convention::open(&store.path())?)?;
         drop(lease);
         if left > 0 {
-            tracing::info!("{left} sessions of an earlier world on the {side} are gone");
+            tracing::info!(
+                "{} of an earlier world on the {side} gone",
+                counted(left as u64, "session", "sessions")
+            );
         }
     }
     Ok(Arc::new(store))
@@ -354,7 +358,12 @@ impl World {
                     None => "changes are carried in this direction".to_owned(),
                     Some(0) => "turned round; the other direction had carried everything".to_owned(),
                     Some(left) => {
-                        format!("turned round; {left} changes of the other direction are not carried")
+                        let left = counted(
+                            left,
+                            "change of the other direction is",
+                            "changes of the other direction are",
+                        );
+                        format!("turned round; {left} not carried")
                     }
                 })
             }

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::event::AlarmId;
+use super::rules::called;
 use crate::clock::Timestamp;
-use crate::plan::{EndpointId, ProbeId, StepId};
+use crate::plan::{EndpointId, Plan, ProbeId, StepId};
 
 /// Why something was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +96,34 @@ pub enum Refusal {
     RollbackNotAsked,
 }
 
+impl Refusal {
+    /// The refusal as a person reads it: steps and probes by their titles.
+    pub fn said(&self, plan: &Plan) -> String {
+        match self {
+            Refusal::WrongStatus { step, is, wants } => {
+                format!("{} is {is}; this wants {wants}", called::step(plan, step))
+            }
+            Refusal::Before { step, waits_for } => {
+                format!("{} waits for {waits_for}", called::step(plan, step))
+            }
+            Refusal::NotSkippable(id, why) => {
+                format!("{} may not be skipped: {why}", called::step(plan, id))
+            }
+            Refusal::GateNotOpen(id) => {
+                format!("nobody asks for a decision at {} now", called::step(plan, id))
+            }
+            Refusal::NoSuchAlarm(id) => {
+                format!("no alarm of {} wants an answer any more", called::alarm(plan, id))
+            }
+            Refusal::NothingToWaive(id) => {
+                let what = called::evidence(plan, id);
+                format!("{what} has no such finding now: look at the sheet again")
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -103,7 +132,7 @@ impl fmt::Display for Refusal {
             Refusal::NoSuchStep(id) => write!(f, "the plan has no step {id}"),
             Refusal::NoSuchProbe(id) => write!(f, "the plan has no probe {id}"),
             Refusal::NoSuchAlarm(id) => {
-                write!(f, "{} is not raised", super::rules::evidence::alarm_name(id))
+                write!(f, "{} wants no answer", super::rules::evidence::alarm_name(id))
             }
             Refusal::StaleReport(id, attempt) => {
                 write!(f, "a late report of try {attempt} of {id}: left out")

@@ -409,6 +409,19 @@ impl State {
     }
 }
 
+impl Alarm {
+    /// Whether somebody has yet to answer it: while its cause is there, and a warning also after that, since gates
+    /// wait for it.
+    pub fn wants_answer(&self) -> bool {
+        self.acknowledged.is_none() && (self.cleared.is_none() || self.severity == Severity::Warning)
+    }
+
+    /// Whether no gate that it counts at can be passed before it is answered: warnings do that, nothing else.
+    pub fn shuts_gates(&self) -> bool {
+        self.severity == Severity::Warning && self.acknowledged.is_none()
+    }
+}
+
 impl StepState {
     /// It waits until what must be true is measured to be true.
     pub fn is_proving(&self) -> bool {

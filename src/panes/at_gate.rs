@@ -88,12 +88,22 @@ impl Cockpit {
             self.desk.notice = Some(format!(
                 "a GO needs a screen of {width}x{height}: make it larger, or say NO-GO or HOLD"
             ));
-        } else if !self.desk.has_code() {
+        } else if self.is_out_of_contact() {
+            self.desk.notice = None;
+        } else if self.desk.may_type() {
+            self.desk.entry = Some(gate::Entry::default());
+            if !self.desk.is_ready() {
+                self.desk.notice = Some(gate::NOT_READY.to_owned());
+            }
+        } else {
             self.desk.notice =
                 Some("look at all of the evidence first: the code comes with its last row".to_owned());
-        } else {
-            self.desk.entry = Some(gate::Entry::default());
         }
+    }
+
+    /// Whether the engine cannot hear a GO: the gate says so itself, and what to do.
+    fn is_out_of_contact(&self) -> bool {
+        scene!(self).is_some_and(|scene| gate::no_contact(&scene).is_some())
     }
 
     pub(super) fn in_field(&mut self, press: KeyPress, action: Option<Action>) -> Vec<Request> {
@@ -124,6 +134,9 @@ impl Cockpit {
     }
 
     fn say_go(&mut self, press: KeyPress) -> Vec<Request> {
+        if self.is_out_of_contact() {
+            return Vec::new();
+        }
         let Some(scene) = scene!(self) else { return Vec::new() };
         match self.desk.answer(&scene, press) {
             Ok(answer) => vec![Request::Intent(Intent::DecideGate(answer))],

@@ -37,8 +37,7 @@ impl View {
 
 /// How much of a part is done: `2 of 10 steps`.
 pub(super) fn note(part: &Part) -> Words<'static> {
-    let all = part.slots.len();
-    words(Role::Dim, format!("{} of {all} {}", part.done, if all == 1 { "step" } else { "steps" }))
+    words(Role::Dim, format::of_counted(part.done, part.slots.len(), "step", "steps"))
 }
 
 /// Draws the part that runs and what comes after it; returns the row below the last.

@@ -81,6 +81,8 @@ pub struct Cockpit {
     pub(super) now: Now,
     pub(super) glyphs: &'static Glyphs,
     pub(super) screen: (u16, u16),
+    /// There is no line to the engine here, and there will be none: nobody takes the helm from this seat.
+    pub(super) only_watches: bool,
     /// The end was shown by itself once.
     end_shown: bool,
     pub(super) dirty: bool,
@@ -152,6 +154,7 @@ impl Cockpit {
             now: Now { wall: Timestamp(0), boot: Boot(0), real: Boot(0) },
             glyphs: &UNICODE,
             screen: (0, 0),
+            only_watches: false,
             end_shown: false,
             dirty: true,
         }
@@ -160,6 +163,11 @@ impl Cockpit {
     /// What the palette offers beside the keymap's own actions.
     pub fn set_commands(&mut self, extras: Vec<Extra>, themes: Vec<String>) {
         (self.extras, self.themes) = (extras, themes);
+    }
+
+    /// From here the run is watched, and never driven.
+    pub fn only_watches(&mut self) {
+        self.only_watches = true;
     }
 
     /// Another seat: the helm was taken, or given up; whoever has it has a line to the engine.
@@ -184,7 +192,7 @@ impl Cockpit {
     /// The run has gone on.
     pub fn on_feed(&mut self, feed: Feed) {
         self.start = None;
-        if self.desk.follow(&feed.state) {
+        if self.desk.follow(&feed.plan, &feed.state) {
             // What lies over the checklist would hide the gate; a line that is being typed stays.
             self.over.retain(|over| matches!(over, Over::Prompt(_)));
             self.page = Page::Main;

@@ -91,7 +91,10 @@ fn step(scene: &Scene<'_>, id: &StepId, outputs: &HashMap<Source, Output>) -> Do
     doc.fact("timeout", figure(step.timeout));
     if step.retries.times > 0 {
         let after = format::span(step.retries.backoff);
-        doc.plain("retries", format!("{} times, first after {after}", step.retries.times));
+        doc.plain(
+            "retries",
+            format!("{}, first after {after}", format::counted(step.retries.times.into(), "time", "times")),
+        );
     }
     if let Some(until) = &step.holds_until {
         doc.plain("holds until", format!("{until} has finished"));
@@ -191,8 +194,8 @@ fn alarm_facts(scene: &Scene<'_>, alarm: &Alarm, doc: &mut Doc) {
         None => doc.fact("answered", words(Role::Caution, "not yet")),
     }
     match alarm.cleared {
-        Some(at) => doc.plain("clear", format!("since {}", scene.time(at))),
-        None => doc.plain("clear", "no: its cause is still there"),
+        Some(at) => doc.plain("over", format!("since {}", scene.time(at))),
+        None => doc.plain("over", "no: its cause is still there"),
     }
 }
 
@@ -244,6 +247,9 @@ fn difference(scene: &Scene<'_>, id: &ProbeId, n: usize) -> Doc {
     doc.plain("columns", row.columns.join(", "));
     doc.plain("seen from", "the side that is held to be right");
     doc.plain("values", "stay in the databases: no row's content is ever recorded");
+    if let Some(probe) = scene.plan.probe(id) {
+        doc.fact("way on", super::differing::way_on(scene, probe, true));
+    }
     doc
 }
 
@@ -266,6 +272,15 @@ fn evidence(scene: &Scene<'_>, ids: &[String], outputs: &HashMap<Source, Output>
         doc.plain("finding", line.finding.clone().unwrap_or_default());
         if let Some((by, why)) = &line.waived {
             doc.fact("waived", words(Role::Caution, format!("by {by}: {why}")));
+        }
+    }
+    if let Some((gate, _)) = scene.state.open_gate() {
+        let missing = super::gate::missing(scene, gate, &scene.figures.evidence);
+        if !missing.is_empty() {
+            doc.head("What is missing at the gate");
+        }
+        for what in missing {
+            doc.say(words(Role::Caution, what));
         }
     }
     if let Some(about) = scene.plan.probe(&ProbeId::from(first.id.as_str())).filter(|_| lines.len() == 1) {

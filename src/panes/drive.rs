@@ -41,12 +41,19 @@ impl Cockpit {
                 None => self.refuse(action),
             },
             Action::Answer => {
-                let meant = self.alarms(&scene);
-                if meant.is_empty() {
-                    self.refuse(action);
+                let meant = alarms::meant(&scene, self.main.chosen());
+                let answer =
+                    |id: &AlarmId| Request::Intent(Intent::AcknowledgeAlarm { alarm: Some(id.clone()) });
+                let requests = meant.iter().map(|(id, _)| answer(id)).collect();
+                match (self.main.chosen(), meant.first()) {
+                    (_, None) => self.refuse(action),
+                    // The one under the cursor wants no answer: whoever presses on works the others off.
+                    (Some(Item::Alarm(chosen)), Some((id, alarm))) if chosen != *id => {
+                        self.tell(&format!("that one wants no answer; answered instead: {}", alarm.text));
+                    }
+                    _ => {}
                 }
-                let answer = |alarm| Request::Intent(Intent::AcknowledgeAlarm { alarm: Some(alarm) });
-                return meant.into_iter().map(answer).collect();
+                return requests;
             }
             Action::AnswerAll => return vec![Request::Intent(Intent::AcknowledgeAlarm { alarm: None })],
             Action::Rollback => self.ask(Ask::Rollback),
@@ -218,14 +225,6 @@ impl Cockpit {
         }
         let ready = (scene.state.first_open..scene.state.steps.len()).take(64);
         scene.figures.telling.iter().copied().chain(ready).find_map(fits)
-    }
-
-    /// The alarm that is selected, else the one to answer first; those that have gone by themselves together.
-    pub(super) fn alarms(&self, scene: &Scene<'_>) -> Vec<AlarmId> {
-        if let Some(Item::Alarm(id)) = self.main.chosen() {
-            return vec![id.clone()];
-        }
-        alarms::next(scene).into_iter().map(|(id, _)| id.clone()).collect()
     }
 
     /// The session that is selected, or the only one there is.

@@ -3,12 +3,14 @@
 //! Everything here is asked of the engine's rules or counted from the state; nothing is decided. It is
 //! gathered when the run or the second changes, never for a key: its cost grows with the plan.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Now, Timestamp};
 use crate::engine::State;
-use crate::engine::event::Way;
+use crate::engine::event::{Event, Way};
+use crate::engine::reading::Verdict;
 use crate::engine::readings::Readings;
 use crate::engine::rules::countdown::{self, Clocks};
 use crate::engine::rules::evidence::{self, Evidence};
@@ -92,6 +94,8 @@ pub(crate) struct Figures {
     pub(crate) probes: Vec<Kept>,
     /// Every line of the journal: the record's place, and which of its events.
     pub(crate) lines: Vec<(usize, usize)>,
+    /// The readings that turned well after they were not: the record's number, and which of its events.
+    pub(crate) mended: HashSet<(u64, usize)>,
     /// Slots with more to say than their title: running, failed, unknown, no longer true.
     pub(crate) telling: Vec<usize>,
 }
@@ -113,6 +117,7 @@ impl Figures {
             evidence: sheet(plan, state, readings, now),
             probes: standing::all(plan, state, readings, now),
             lines: lines(&feed.journal),
+            mended: mended(&feed.journal),
             telling: (0..state.steps.len())
                 .filter(|&slot| state.at_slot(slot).is_some_and(|at| tells(at, state.stage)))
                 .collect(),
@@ -149,6 +154,21 @@ fn lines(journal: &[Arc<Recorded>]) -> Vec<(usize, usize)> {
         .enumerate()
         .flat_map(|(at, record)| (0..record.events.len()).map(move |n| (at, n)))
         .collect()
+}
+
+fn mended(journal: &[Arc<Recorded>]) -> HashSet<(u64, usize)> {
+    let mut last: HashMap<&ProbeId, Verdict> = HashMap::new();
+    let mut mended = HashSet::new();
+    for record in journal {
+        for (n, event) in record.events.iter().enumerate() {
+            let Event::VerdictChanged { probe, verdict, .. } = event else { continue };
+            let was = last.insert(probe, *verdict);
+            if *verdict == Verdict::Pass && was.is_some_and(|was| was != Verdict::Pass) {
+                mended.insert((record.seq, n));
+            }
+        }
+    }
+    mended
 }
 
 fn parts(plan: &Plan, state: &State) -> Vec<Part> {

@@ -83,7 +83,7 @@ impl Cockpit {
                 Over::Help(help) => help.draw(canvas, body, &self.keys, scene.drives),
                 Over::Quit => quit::draw(canvas, &scene, body),
                 Over::Commands(commands) => commands.draw(canvas, body),
-                Over::Prompt(prompt) => prompt.draw(canvas, regions.last),
+                Over::Prompt(prompt) => prompt.draw(canvas, scene.plan, regions.last),
                 Over::Find(field) => notice::find(canvas, regions.last, field),
             }
         }

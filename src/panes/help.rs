@@ -72,7 +72,7 @@ const SIGNS: [Sign; 8] = [
     (|g| g.alarm, Role::Warning, "Wrong: an alarm, a breach, a step that failed or is no longer true."),
     (|g| g.unknown, Role::Caution, "Unknown or stale: nobody has measured it, or too long ago."),
     (|g| g.waived, Role::Caution, "Waived: somebody goes on in spite of exactly this."),
-    (|g| g.proved, Role::Proved, "Good: done, or proved."),
+    (|g| g.proved, Role::Proved, "Good: done, or proved; beside an alarm, that it is over."),
     (|g| g.running, Role::StepRunning, "Runs."),
     (|g| g.to_come, Role::Dim, "To come."),
     (|g| g.gate, Role::StepGate, "A gate: a person decides."),

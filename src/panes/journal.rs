@@ -57,15 +57,17 @@ pub(super) fn last<'a>(scene: &Scene<'a>, area: Rect, most: usize) -> Vec<Row<'a
     let newest = scene.journal.iter().rev();
     newest
         .flat_map(|record| (0..record.events.len()).rev().map(move |n| (record, n)))
-        .filter(|(record, n)| record.events.get(*n).is_some_and(|e| says(scene, e)))
+        .filter(|(record, n)| says(scene, record, *n))
         .take(most)
         .filter_map(|(record, n)| row(scene, record, n, columns))
         .collect()
 }
 
-/// The few lines of the main screen leave out what only goes by.
-fn says(scene: &Scene<'_>, event: &crate::engine::Event) -> bool {
-    say::of(scene.plan, event).weight > Weight::Quiet
+/// The few lines of the main screen leave out what only goes by. What turned well again does not: whoever read that
+/// it was not is told.
+fn says(scene: &Scene<'_>, record: &Recorded, n: usize) -> bool {
+    let weighs = |event| say::of(scene.plan, event).weight > Weight::Quiet;
+    scene.figures.mended.contains(&(record.seq, n)) || record.events.get(n).is_some_and(weighs)
 }
 
 /// One event as a line.
@@ -76,7 +78,10 @@ pub(super) fn row<'a>(
     columns: Columns,
 ) -> Option<Row<'a>> {
     let event = record.events.get(n)?;
-    let line = say::of(scene.plan, event);
+    let mut line = say::of(scene.plan, event);
+    if scene.figures.mended.contains(&(record.seq, n)) {
+        (line.what, line.weight) = ("well again".into(), Weight::Normal);
+    }
     let role = match line.weight {
         Weight::Quiet => Role::Dim,
         Weight::Normal | Weight::Caution => Role::Normal,

@@ -12,6 +12,7 @@ use crate::ui::format;
 use crate::ui::theme::Role;
 
 use super::detail::{Doc, DocLine};
+use super::differing;
 use super::document::{gone, named, output};
 use super::plain;
 use super::replication;
@@ -107,7 +108,12 @@ pub(super) fn facts(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
             }
         }
         Some(Facts::Fence(fence)) => fence_facts(scene, fence, doc),
-        Some(Facts::Compared(compared)) => compared_facts(compared, doc),
+        Some(Facts::Compared(compared)) => {
+            compared_facts(compared, doc);
+            if compared.differences > 0 {
+                doc.fact("way on", differing::way_on(scene, probe, true));
+            }
+        }
         Some(Facts::Still(still)) => {
             doc.plain("baseline", say::short(&still.baseline));
             doc.fact("covers", words(Role::Figure, format::counted(still.objects, "object", "objects")));

@@ -25,6 +25,7 @@ mod checklist;
 mod cockpit;
 mod commands;
 mod detail;
+mod differing;
 mod document;
 mod drive;
 mod ending;

@@ -93,7 +93,7 @@ pub(super) fn probe(kind: &ProbeKind) -> Facts {
             vec![
                 fact("connects to", tls.address.as_str()),
                 fact("name", tls.name.as_str()),
-                fact("good for", format!("{} days more", tls.days_left)),
+                fact("good for", format!("{} more", format::counted(tls.days_left.into(), "day", "days"))),
             ]
         }
         ProbeKind::Dns(dns) => {

@@ -332,6 +332,10 @@ impl Cockpit {
             Action::Repaint => vec![Request::Repaint],
             Action::Suspend => vec![Request::Suspend],
             Action::Resume => self.resume(),
+            Action::TakeHelm if self.only_watches => {
+                self.refuse(action);
+                Vec::new()
+            }
             Action::TakeHelm => {
                 let name = self.feed.as_ref().and_then(|f| f.state.operator.as_ref()).map(|o| o.name.clone());
                 match name.filter(|_| !self.has_keys()) {

@@ -7,7 +7,8 @@ use ratatui::layout::Rect;
 
 use crate::engine::event::Decision;
 use crate::engine::input::{GateAnswer, Intent};
-use crate::plan::{EndpointId, StepId};
+use crate::engine::rules::called;
+use crate::plan::{EndpointId, Plan, StepId};
 use crate::ui::canvas::{Canvas, piece};
 use crate::ui::input::KeyPress;
 use crate::ui::theme::Role;
@@ -144,18 +145,21 @@ impl Prompt {
     }
 
     /// What is asked, in a sentence, and what stands in the empty field.
-    fn question(&self) -> (String, &'static str) {
+    fn question(&self, called: impl Fn(&StepId) -> String) -> (String, &'static str) {
         match &self.ask {
             Ask::NoGo(answer) => {
-                (format!("NO-GO at {}: why?", answer.gate), "goes on the record; the run is held")
+                (format!("NO-GO at {}: why?", called(&answer.gate)), "goes on the record; the run is held")
             }
             Ask::Waive { title, .. } => {
                 (format!("Go on in spite of {title}: why?"), "counts for exactly this finding, at this gate")
             }
-            Ask::Confirm(step) => (format!("Step \"{step}\" is done. A note?"), "may stay empty"),
-            Ask::Fail(step) => (format!("Step \"{step}\" could not be done: why?"), "goes on the record"),
-            Ask::Skip(step) => (format!("Skip {step}: why?"), "goes on the record"),
+            Ask::Confirm(step) => (format!("Step \"{}\" is done. A note?", called(step)), "may stay empty"),
+            Ask::Fail(step) => {
+                (format!("Step \"{}\" could not be done: why?", called(step)), "goes on the record")
+            }
+            Ask::Skip(step) => (format!("Skip {}: why?", called(step)), "goes on the record"),
             Ask::Settle { step, undo, happened } => {
+                let step = called(step);
                 let sentence = match (undo, happened) {
                     (false, None) => format!("Did {step} happen? yes or no"),
                     (false, Some(true)) => format!("{step} happened: how do you know?"),
@@ -168,7 +172,9 @@ impl Prompt {
                     if happened.is_none() { "look first; nobody else knows" } else { "goes on the record" };
                 (sentence, hint)
             }
-            Ask::Stop(step) => (format!("Type {step} to stop it"), "what it has changed stays changed"),
+            Ask::Stop(step) => {
+                (format!("Type {step} to stop {}", called(step)), "what it has changed stays changed")
+            }
             Ask::Rollback => ("Go back: why?".to_owned(), "its own gate opens; nothing is done before GO"),
             Ask::Abort => (
                 "Abort the run: why?".to_owned(),
@@ -186,10 +192,10 @@ impl Prompt {
     }
 
     /// Draws the question and the field over the rows above `last`.
-    pub(super) fn draw(&self, canvas: &mut Canvas<'_>, last: Rect) {
+    pub(super) fn draw(&self, canvas: &mut Canvas<'_>, plan: &Plan, last: Rect) {
         let area = Rect { y: last.y.saturating_sub(3), height: 3, ..last };
         canvas.clear(area);
-        let (question, hint) = self.question();
+        let (question, hint) = self.question(|step| called::step(plan, step).to_owned());
         let note = match self.wrong {
             Some(wrong) => piece(wrong, Role::Caution),
             None => piece("", Role::Dim),
@@ -211,7 +217,7 @@ mod tests {
     fn a_step_is_settled_by_whether_it_happened_and_its_undo_by_whether_it_is_taken_back() {
         let asks = |undo, happened| {
             let ask = Ask::Settle { step: "fence".into(), undo, happened };
-            Prompt::new(ask).question().0
+            Prompt::new(ask).question(ToString::to_string).0
         };
         assert_eq!(asks(false, None), "Did fence happen? yes or no");
         assert_eq!(asks(true, None), "Was fence taken back, or never there? yes or no");

@@ -50,9 +50,11 @@ fn note(scene: &Scene<'_>, seen: &[Seen<'_>]) -> Words<'static> {
 pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Row<'a> {
     let call = call(scene, seen);
     let name = call.role(seen.role());
-    let row = section::probe_row(scene, seen, columns, name)
-        .right(columns.age, scene.age(seen))
-        .of(Item::Probe(seen.probe.id.clone()));
+    let mut row = section::probe_row(scene, seen, columns, name);
+    if call > Call::None && seen.standing.sign(scene.glyphs).is_none() {
+        row = row.left(columns.sign, words(name, scene.glyphs.alarm));
+    }
+    let row = row.right(columns.age, scene.age(seen)).of(Item::Probe(seen.probe.id.clone()));
     if !matches!(seen.probe.kind, ProbeKind::Link(_)) {
         return row.left(columns.text, section::text_of(seen, name));
     }
@@ -131,6 +133,12 @@ pub(super) fn amount(behind: u64, unit: LagUnit) -> String {
     }
 }
 
+/// Why a look is not as it must be. How far behind the link is stands beside it already.
+fn what_is_wrong(seen: Seen<'_>) -> &str {
+    let text = seen.evidence.text.as_str();
+    text.split_once(" behind, ").map_or(text, |(_, why)| why.strip_prefix("yet ").unwrap_or(why))
+}
+
 fn trend<'a>(scene: &Scene<'a>, seen: Seen<'a>, call: Call) -> Words<'a> {
     let over = seen.standing == Standing::Over;
     let role = call.role(if over { Role::Dim } else { Role::Normal });
@@ -141,23 +149,27 @@ fn trend<'a>(scene: &Scene<'a>, seen: Seen<'a>, call: Call) -> Words<'a> {
     let (Some(track), Some(lag)) = (scene.readings.track(&seen.probe.id), lag(scene, seen)) else {
         return words(call.role(Role::Dim), seen.evidence.text.clone());
     };
-    match track.trend() {
-        Trend::Zero => match track.zero_since {
+    match (track.trend(), seen.standing) {
+        // What is wrong with it, and not what is well in spite of that.
+        (Trend::Zero | Trend::Steady | Trend::Unclear, Standing::Wrong(_) | Standing::Waived) => {
+            words(role, what_is_wrong(seen))
+        }
+        (Trend::Zero, _) => match track.zero_since {
             Some(since) => {
                 let held = track.last.as_ref().map_or(since, |last| last.boot).since(since);
                 words(role, "zero for ").and(bright, format::span(held))
             }
             None => words(role, "at zero"),
         },
-        Trend::Draining(left) => words(role, "zero in about ").and(bright, format::span(left)),
-        Trend::Growing(rate) => {
+        (Trend::Draining(left), _) => words(role, "zero in about ").and(bright, format::span(left)),
+        (Trend::Growing(rate), _) => {
             // A rate is positive and far below what a count holds.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
             let rate = rate.clamp(1.0, 1e15) as u64;
             words(role, "growing ").and(bright, rate_of(rate, lag.unit))
         }
-        Trend::Steady => words(role, "steady"),
-        Trend::Unclear => words(call.role(Role::Dim), "no trend yet"),
+        (Trend::Steady, _) => words(role, "steady"),
+        (Trend::Unclear, _) => words(call.role(Role::Dim), "no trend yet"),
     }
 }
 

@@ -81,8 +81,7 @@ impl<'a> Line<'a> {
                 replication::call(scene, *seen)
             }
             Line::Probe(seen) => seen.standing.call(),
-            Line::Alarm(_, alarm) if alarms::wants_answer(scene, alarm) => alarm.severity.into(),
-            Line::Alarm(..) => Call::None,
+            Line::Alarm(_, alarm) => alarms::call(scene, alarm),
         }
     }
 
@@ -93,8 +92,8 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// `is_first`: the pane's key means this one.
-    pub(super) fn row(&self, scene: &Scene<'a>, columns: Columns, is_first: bool) -> Row<'a> {
+    /// `meant`: the alarms that the pane's key means.
+    pub(super) fn row(&self, scene: &Scene<'a>, columns: Columns, meant: &[(&AlarmId, &Alarm)]) -> Row<'a> {
         match *self {
             Line::Probe(seen) => match seen.probe.section {
                 Section::Replication => replication::row(scene, seen, columns),
@@ -102,7 +101,7 @@ impl<'a> Line<'a> {
                 Section::Validation => validation::row(scene, seen, columns),
                 Section::Environment => environment::row(scene, seen, columns),
             },
-            Line::Alarm(id, alarm) => alarms::row(scene, id, alarm, columns, is_first),
+            Line::Alarm(id, alarm) => alarms::row(scene, id, alarm, columns, meant),
         }
     }
 
@@ -119,6 +118,8 @@ impl<'a> Line<'a> {
                 };
                 words(role, format!("{}: ", seen.probe.title)).also(text)
             }
+            Line::Alarm(_, alarm) if alarm.cleared.is_some() => alarms::said(scene, alarm),
+            // When it was raised stands where there is room for more than one line.
             Line::Alarm(_, alarm) => words(self.call(scene).role(Role::Normal), alarm.text.as_str()),
         }
     }
@@ -126,6 +127,7 @@ impl<'a> Line<'a> {
     fn sign(&self, scene: &Scene<'_>) -> &'static str {
         match self {
             Line::Probe(seen) => seen.standing.sign(scene.glyphs).unwrap_or(scene.glyphs.alarm),
+            Line::Alarm(_, alarm) if alarm.cleared.is_some() => scene.glyphs.proved,
             Line::Alarm(..) => scene.glyphs.alarm,
         }
     }
@@ -153,11 +155,9 @@ impl Pane {
         let room = usize::from(area.height - 1);
         let (shown, hidden) = fit(scene, &gathered.lines, room, selection.item);
         let mut y = area.y + 1;
-        let means = selection
-            .item
-            .map_or(0, |item| gathered.lines.iter().position(|l| l.item() == *item).unwrap_or(0));
-        for (at, line) in shown.iter().filter_map(|at| Some((*at, gathered.lines.get(*at)?))) {
-            selection.draw(canvas, area, y, &line.row(scene, columns, at == means));
+        let meant = if self.id == PaneId::Alarms { alarms::meant(scene, selection.item) } else { Vec::new() };
+        for line in shown.iter().filter_map(|at| gathered.lines.get(*at)) {
+            selection.draw(canvas, area, y, &line.row(scene, columns, &meant));
             y += 1;
         }
         if !hidden.is_empty() && y < area.bottom() {

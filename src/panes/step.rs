@@ -15,6 +15,7 @@ use crate::ui::format;
 use crate::ui::layout::{self, Column, Slot};
 use crate::ui::theme::Role;
 
+use super::differing;
 use super::item::Item;
 use super::row::{Row, Words, slot, words, wrap};
 use super::scene::Scene;
@@ -194,7 +195,10 @@ fn below<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, slot: usize) 
         Status::Proving => waiting::proving(scene, step, at, &mut lines),
         Status::Failed => {
             lines.push(words(Role::Warning, "failed: ").and(Role::Warning, at.detail.as_str()));
-            lines.push(hint(scene, Action::Retry, "try again"));
+            match differing::of_step(scene, step) {
+                Some(probe) => lines.push(differing::way_on(scene, probe, false)),
+                None => lines.push(hint(scene, Action::Retry, "try again")),
+            }
         }
         Status::Unknown => {
             lines.push(

@@ -24,7 +24,8 @@ pub(super) fn text(scene: &Scene<'_>) -> String {
     if let Stage::Over(ending) = scene.state.stage {
         said.push(format!("the run is over: {}.", ending_in_words(ending)));
     } else if let Some(part) = scene.figures.parts.get(scene.figures.current) {
-        said.push(format!("{}, {} of {} steps done.", part.title, part.done, part.slots.len()));
+        let steps = format::of_counted(part.done, part.slots.len(), "step", "steps");
+        said.push(format!("{}, {steps} done.", part.title));
     }
     if let Some(hold) = &scene.state.hold {
         let by = hold.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));

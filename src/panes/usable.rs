@@ -11,7 +11,7 @@ use super::cockpit::{Cockpit, Seat};
 use super::feed::Pulse;
 use super::scene::Scene;
 use super::views::Page;
-use super::{freeze, gate};
+use super::{alarms, freeze, gate};
 
 impl Cockpit {
     /// Whether an action means anything here and now: only such stand in the last line and in the palette.
@@ -26,7 +26,7 @@ impl Cockpit {
         match action {
             Action::Open => self.selected().is_some() || self.desk.is_up(),
             Action::Resume if lost => !over && matches!(self.seat, Seat::Operator(_)),
-            Action::TakeHelm => !scene.drives && !over,
+            Action::TakeHelm => !scene.drives && !over && !self.only_watches,
             Action::Gate => self.desk.gate().is_some(),
             Action::ViewEnding => over,
             Action::Confirm => scene.drives && !over && has(Wants::Confirm),
@@ -35,7 +35,9 @@ impl Cockpit {
             Action::Fail => scene.drives && !over && has(Wants::Fail),
             Action::Stop => scene.drives && !over && has(Wants::Stop),
             Action::Skip => scene.drives && !over && has(Wants::Skip),
-            Action::Answer | Action::AnswerAll => scene.drives && !over && !self.alarms(scene).is_empty(),
+            Action::Answer | Action::AnswerAll => {
+                scene.drives && !over && !alarms::meant(scene, None).is_empty()
+            }
             Action::Hold => scene.drives && !over && !held,
             Action::Resume => scene.drives && !over && held,
             Action::Rollback => scene.drives && scene.state.stage == Stage::Forward,
@@ -84,6 +86,9 @@ impl Cockpit {
         };
         let own = match action {
             Action::TakeHelm if scene.drives => Some("you have the helm"),
+            Action::TakeHelm if self.only_watches => {
+                Some("this cockpit only watches: `cutover run --resume RUN` takes part")
+            }
             Action::Gate => Some("no gate is open"),
             Action::ViewEnding => Some("the run is not over yet"),
             _ => None,

@@ -4,7 +4,6 @@
 
 use ratatui::layout::Rect;
 
-use crate::engine::reading::Facts;
 use crate::plan::model::{ProbeKind, Section};
 use crate::ui::actions::Action;
 use crate::ui::canvas::{Canvas, piece};
@@ -17,7 +16,7 @@ use super::item::Item;
 use super::row::{Row, Words, slot, words};
 use super::scene::{Columns, Scene};
 use super::section::{Line, PANES, PaneId};
-use super::{freeze, journal, replication, timeline};
+use super::{differing, freeze, journal, replication, timeline};
 
 /// What fills the screen between the first lines and the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -130,7 +129,7 @@ fn lines_page<'a>(scene: Scene<'a>, id: PaneId, section: Section, more: Vec<More
         note,
         len: lines.len() + gap + more.len(),
         row: Box::new(move |at, place| match lines.get(at) {
-            Some(line) => line.row(&scene, Columns::whole(scene.plan, section, place), false),
+            Some(line) => line.row(&scene, Columns::whole(scene.plan, section, place), &[]),
             None => match at.checked_sub(lines.len() + gap).and_then(|at| more.get(at)) {
                 Some(row) => row(place),
                 None => Row::new(),
@@ -183,12 +182,7 @@ fn census<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
 fn differences<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
     let mut rows: Vec<More<'a>> = Vec::new();
     for probe in scene.plan.probes.iter().filter(|p| matches!(p.kind, ProbeKind::Tables(_))) {
-        let Some(Facts::Compared(compared)) = scene.readings.measure(&probe.id).map(|m| &m.facts) else {
-            continue;
-        };
-        if compared.differences == 0 {
-            continue;
-        }
+        let Some(compared) = differing::of(&scene, probe) else { continue };
         rows.push(Box::new(move |place| {
             let named = compared.named.len() as u64;
             let of = if named < compared.differences {
@@ -203,6 +197,10 @@ fn differences<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
                 format::counted(compared.differences, "row differs", "rows differ")
             );
             Row::new().left(at, words(Role::Title, text))
+        }));
+        rows.push(Box::new(move |place| {
+            let at = slot(place.x + 1, place.width.saturating_sub(1));
+            Row::new().left(at, differing::way_on(&scene, probe, true))
         }));
         for (n, row) in compared.named.iter().enumerate() {
             rows.push(Box::new(move |place| {

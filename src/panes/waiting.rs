@@ -13,11 +13,11 @@ use crate::ui::actions::{Action, Context};
 use crate::ui::format;
 use crate::ui::theme::Role;
 
-use super::freeze;
 use super::row::{Words, words};
 use super::scene::Scene;
 use super::standing::Call;
 use super::step::{late, whole};
+use super::{differing, freeze};
 
 /// Why a step is not proved yet, or no more, and what is left to do.
 pub(super) fn proving<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, said: &mut Vec<Words<'a>>) {
@@ -40,6 +40,11 @@ pub(super) fn proving<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, 
     }
     if !waits.is_empty() {
         said.push(waits);
+    }
+    if at.reopened.is_some()
+        && let Some(probe) = differing::of_step(scene, step)
+    {
+        said.push(differing::way_on(scene, probe, false));
     }
     let next = ends_sessions(scene, step);
     if !next.is_empty() {

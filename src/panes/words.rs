@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::engine::Event;
-use crate::engine::event::{AlarmId, Decision, Ending, HoldCause, Leg, Mode, Outcome, Way};
+use crate::engine::event::{Decision, Ending, HoldCause, Leg, Mode, Outcome, Way};
 use crate::engine::reading::{FenceState, Verdict};
 use crate::engine::readings::{Track, Trend};
-use crate::engine::rules::evidence;
+use crate::engine::rules::called;
 use crate::plan::Plan;
 use crate::plan::model::{ProbeKind, Severity};
 use crate::ui::format;
@@ -73,7 +73,8 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
             line(Caution, "engine", "taken up again", "everything is measured anew")
         }
         Event::EngineResumed { torn_bytes, .. } => {
-            line(Caution, "engine", "taken up again", format!("{torn_bytes} bytes of a torn tail put aside"))
+            let torn = format::counted(*torn_bytes, "byte", "bytes");
+            line(Caution, "engine", "taken up again", format!("{torn} of a torn tail put aside"))
         }
         Event::OperatorArrived { name, account, took_from: None } => {
             line(Normal, "operator", drives(name), account.as_str())
@@ -177,9 +178,11 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
             };
             line(weight, "alarm", text.as_str(), loud)
         }
-        Event::AlarmCleared { alarm } => line(Quiet, "alarm", "clear", alarm_subject(alarm)),
+        Event::AlarmCleared { alarm } => {
+            line(Normal, "alarm", format!("over: {}", called::alarm(plan, alarm)), "its cause is gone")
+        }
         Event::AlarmAcknowledged { alarm, by } => {
-            line(Normal, "alarm", format!("answered by {by}"), alarm_subject(alarm))
+            line(Normal, "alarm", format!("answered by {by}"), called::alarm(plan, alarm))
         }
 
         Event::GateOpened { gate, revision: 0 | 1 } => line(Normal, gate.as_str(), "asks for a decision", ""),
@@ -193,7 +196,8 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
             line(Quiet, gate.as_str(), format!("sheet {sheet}, better now"), sheet_in_words(digest, lines))
         }
         Event::Waived { gate, evidence, by, reason, .. } => {
-            line(Caution, gate.as_str(), format!("{evidence} waived by {by}"), reason.as_str())
+            let what = called::evidence(plan, evidence);
+            line(Caution, gate.as_str(), format!("{what} waived by {by}"), reason.as_str())
         }
         Event::GateDecided { gate, sheet, digest, decision: Decision::Go, by, frozen, .. } => {
             let waived = frozen.iter().filter(|f| f.line.waived.is_some()).count();
@@ -246,7 +250,10 @@ pub(super) fn unknown_because(scene: &Scene<'_>, because: &str) -> String {
         return format!("{} is not proved", whose(because));
     }
     let Some(link) = scene.plan.probes.iter().find(|probe| probe.title == because) else {
-        return because.to_owned();
+        // The step calls by itself, in a line that has room for its title.
+        let mut telling = scene.figures.telling.iter().filter_map(|&slot| scene.plan.at_slot(slot));
+        let rest = telling.find_map(|step| because.strip_prefix(step.title.as_str()));
+        return rest.map_or_else(|| because.to_owned(), |rest| format!("a step{rest}"));
     };
     let fresh = matches!(scene.readings.verdict(link, scene.now.boot), Verdict::Pass | Verdict::Fail);
     let trend = scene.readings.track(&link.id).map(Track::trend);
@@ -287,16 +294,6 @@ fn verdict_in_words(verdict: Verdict) -> &'static str {
 
 fn title_of_phase<'a>(plan: &'a Plan, id: &crate::plan::PhaseId) -> &'a str {
     plan.phases.iter().find(|p| p.id == *id).map_or("", |p| &p.title)
-}
-
-fn alarm_subject(alarm: &AlarmId) -> Cow<'_, str> {
-    match alarm {
-        AlarmId::Probe(probe) => Cow::from(probe.as_str()),
-        AlarmId::Step(step) => step.as_str().into(),
-        AlarmId::OutageBudget | AlarmId::Window | AlarmId::NoOperator => {
-            evidence::alarm_name(alarm).trim_start_matches("alarm:").to_owned().into()
-        }
-    }
 }
 
 /// Why nothing new starts.

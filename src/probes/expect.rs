@@ -175,7 +175,7 @@ fn about(text: &str) -> String {
     } else if text.len() <= 16 {
         format!("“{}”", line(text, 16))
     } else {
-        format!("{} bytes of something else", text.len())
+        format!("{} of something else", crate::counts::counted(text.len() as u64, "byte", "bytes"))
     }
 }
 

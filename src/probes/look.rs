@@ -211,7 +211,8 @@ fn capped(text: &str) -> String {
     }
     let head = (0..=HEAD).rev().find_map(|at| text.get(..at)).unwrap_or_default();
     let tail = (text.len() - TAIL..=text.len()).find_map(|at| text.get(at..)).unwrap_or_default();
-    format!("{head}\n… {} bytes left out …\n{tail}", text.len() - head.len() - tail.len())
+    let out = crate::counts::counted((text.len() - head.len() - tail.len()) as u64, "byte", "bytes");
+    format!("{head}\n… {out} left out …\n{tail}")
 }
 
 #[cfg(test)]

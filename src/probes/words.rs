@@ -4,22 +4,11 @@
 
 use std::time::Duration;
 
-/// `1 204`: thousands apart.
-pub(crate) fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(' ');
-        }
-        out.push(digit);
-    }
-    out
-}
+pub(crate) use crate::counts::count;
 
 /// `1 file`, `1 204 files`.
 pub(crate) fn counted(n: u64, noun: &str) -> String {
-    format!("{} {}", count(n), plural(n, noun))
+    crate::counts::counted(n, noun, &plural(n, noun))
 }
 
 /// `file` or `files`, `day` or `days`, `entry` or `entries`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::clock::Now;
+use crate::counts;
 use crate::engine::State;
 use crate::engine::event::{Ending, Mode};
 use crate::engine::readings::Readings;
@@ -70,7 +71,8 @@ impl Run<'_> {
                 parts.push(hold.reason.clone());
             }
             if let Some((_, phase)) = self.phase() {
-                parts.push(format!("{}, {} of {} steps", phase.title, self.settled(phase), phase.count));
+                let steps = counts::of_counted(self.settled(phase), phase.count, "step", "steps");
+                parts.push(format!("{}, {steps}", phase.title));
             }
             parts.extend(
                 self.state.open_gate().map(|(gate, _)| format!("{} asks for a decision", self.title(gate))),
@@ -85,7 +87,8 @@ impl Run<'_> {
                 [] => {}
                 [(_, only)] => parts.push(only.text.clone()),
                 [(_, loudest), rest @ ..] => {
-                    parts.push(format!("{} and {} more alarms", loudest.text, rest.len()));
+                    let others = counts::counted(rest.len() as u64, "more alarm", "more alarms");
+                    parts.push(format!("{} and {others}", loudest.text));
                 }
             }
             let operator = self.state.operator.as_ref();

@@ -70,7 +70,9 @@ impl Desk {
             Ask::Intent { id: which, intent } if has_keys => {
                 let answer = match self.intend(core, intent) {
                     Ok(seq) => Answer::Accepted { id: which, seq },
-                    Err(Stop::Refused(refusal)) => Answer::Refused { id: which, text: refusal.to_string() },
+                    Err(Stop::Refused(refusal)) => {
+                        Answer::Refused { id: which, text: refusal.said(core.plan()) }
+                    }
                     Err(Stop::Fatal(fatal)) => return Err(fatal),
                 };
                 self.answers.push((id, answer));

@@ -127,7 +127,10 @@ pub fn parse<T: for<'de> Deserialize<'de>>(line: &[u8]) -> io::Result<T> {
     let whole = line.strip_suffix(b"\n").ok_or_else(|| {
         io::Error::new(
             io::ErrorKind::InvalidData,
-            format!("a line without an end after {} bytes", line.len()),
+            format!(
+                "a line without an end after {}",
+                crate::counts::counted(line.len() as u64, "byte", "bytes")
+            ),
         )
     })?;
     serde_json::from_slice(whole).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))

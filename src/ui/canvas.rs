@@ -110,10 +110,17 @@ impl<'a> Canvas<'a> {
     /// Writes pieces one after the other, at most `width` columns in all; returns how many they took.
     pub fn line(&mut self, x: u16, y: u16, width: u16, pieces: &[Piece<'_>]) -> u16 {
         let mut taken = 0;
-        for Piece { text, role } in pieces {
+        for (at, Piece { text, role }) in pieces.iter().enumerate() {
+            let (x, room, style) = (x.saturating_add(taken), width - taken, self.style(*role));
             let wanted = self.columns(text);
-            taken += self.put(x.saturating_add(taken), y, width - taken, text, self.style(*role));
-            if taken >= width || wanted > width {
+            let more = || pieces.iter().skip(at + 1).any(|piece| self.columns(&piece.text) > 0);
+            // What ends right at the edge looks whole: what comes after it is cut with a sign all the same.
+            if wanted == room && wanted > 0 && more() {
+                let cut = SafeText::from(format!("{} ", text.as_str()));
+                return taken + self.put(x, y, room, &cut, style);
+            }
+            taken += self.put(x, y, room, text, style);
+            if taken >= width || wanted > room {
                 break;
             }
         }
@@ -332,6 +339,20 @@ mod tests {
             assert_eq!(c.text(99, 0, 5, "beside", Role::Normal), 0);
         });
         assert_eq!(rows, ["  repl…", "      1.2 M…"]);
+    }
+
+    #[test]
+    fn a_line_of_pieces_is_never_cut_without_a_sign() {
+        let all = "not yet: orders is stale";
+        let pieces: Vec<Piece<'_>> = all.split_inclusive(' ').map(|word| piece(word, Role::Normal)).collect();
+        for width in 1..=30 {
+            let drawn = rows(30, 1, &look(Mode::Live), |c| {
+                c.line(0, 0, width, &pieces);
+            });
+            let whole = usize::from(width) >= all.len();
+            assert_eq!(!drawn[0].ends_with('…'), whole, "{width}: {drawn:?}");
+            assert!(drawn[0].chars().count() <= width.into(), "{width}: {drawn:?}");
+        }
     }
 
     #[test]

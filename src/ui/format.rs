@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+pub use crate::counts::{count, counted, of_counted};
+
 /// A clock that runs: `3:04`, `10:00`, `1:02:03`.
 pub fn clock(time: Duration) -> String {
     let (h, m, s) = parts(time);
@@ -66,24 +68,6 @@ pub fn bytes(size: u64) -> String {
         unit *= 1024;
     }
     format!("{size} B")
-}
-
-/// A count in groups of three: `7`, `1 842`, `12 000 000`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(' ');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// A count and its word: `1 step`, `2 steps`.
-pub fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
 fn parts(time: Duration) -> (u64, u64, u64) {
@@ -159,14 +143,5 @@ mod tests {
         for (size, text) in cases {
             assert_eq!(bytes(size), text, "{size}");
         }
-    }
-
-    #[test]
-    fn counts_are_grouped() {
-        assert_eq!(count(7), "7");
-        assert_eq!(count(1_842), "1 842");
-        assert_eq!(count(12_000_000), "12 000 000");
-        assert_eq!(counted(1, "step", "steps"), "1 step");
-        assert_eq!(counted(0, "step", "steps"), "0 steps");
     }
 }

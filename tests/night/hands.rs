@@ -130,7 +130,7 @@ impl Hands {
         let issued = self.issued.clone();
         let reply = match self.night.put(Input::Intent { by, intent, issued }) {
             Ok(()) => Reply::Accepted,
-            Err(refusal) => Reply::Refused(refusal.to_string()),
+            Err(refusal) => Reply::Refused(refusal.said(&self.night.plan)),
         };
         self.cockpit.on_reply(reply);
         self.cockpit.on_feed(self.night.feed());

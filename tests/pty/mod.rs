@@ -185,11 +185,6 @@ impl Terminal {
     pub fn answer(&mut self) -> String {
         self.until("what to type stands on the gate", |screen| entry(screen, "to say GO"))
     }
-
-    /// What would have to be typed at a gate that cannot be passed yet: `g then cloud abcd: opens when …`.
-    pub fn answer_too_early(&mut self) -> String {
-        self.until("what to type stands on the gate that is shut", |screen| entry(screen, ": opens when"))
-    }
 }
 
 impl Drop for Terminal {

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use cutover::engine::event::{Decision, Event as Happened};
+use cutover::engine::input::Intent;
+use cutover::engine::rules::evidence;
 use cutover::panes::Request;
 use cutover::ui::input::Event;
 
@@ -223,14 +225,15 @@ fn a_sheet_that_only_improves_keeps_what_was_typed() {
     night.pass(12);
     let mut hands = Hands::on(night, LARGE);
     hands.press("g");
-    hands.types("azure 7k");
+    hands.types("azure ");
     hands.night.sees(
         "backup",
         World::Says { pass: true, text: "of 21:30".into(), facts: cutover::engine::reading::Facts::Plain },
     );
     hands.night.pass(11);
     hands.feed();
-    hands.types("3m");
+    hands.wait(Duration::from_secs(2));
+    hands.types("7k3m");
     hands.press("enter");
     assert!(says_go(&hands), "{}", hands.reads());
 }
@@ -274,7 +277,7 @@ fn no_go_and_hold_are_one_key_away_also_out_of_the_field() {
     hands.press("g");
     hands.types("azu");
     hands.press("f8");
-    assert!(hands.reads().contains("NO-GO at go: why?"), "{}", hands.reads());
+    assert!(hands.reads().contains("NO-GO at Send users to Azure: why?"), "{}", hands.reads());
     hands.types("lag in the report");
     hands.press("enter");
     assert_eq!(decisions(&hands), [Decision::NoGo]);
@@ -383,15 +386,35 @@ fn an_evidence_opens_over_the_gate_and_comes_back() {
 #[test]
 fn the_code_waits_until_the_last_row_has_been_seen() {
     let mut night = night::at_the_gate(Night::live());
-    for probe in ["orders", "billing", "audit", "app-files", "schema", "quiet-target", "backup", "front-door"]
-    {
+    for probe in [
+        "app-files",
+        "schema",
+        "quiet-target",
+        "backup",
+        "front-door",
+        "certificate",
+        "identity:source",
+        "identity:target",
+        "pipelines",
+    ] {
         night.sees(probe, World::Fails(cutover::engine::reading::Unmeasured::TimedOut(1_000)));
     }
-    night.pass(70);
+    night.pass(400);
+    // Each of them is waived: everything holds, in more rows than the screen has.
+    night.wants(Intent::AcknowledgeAlarm { alarm: None }).unwrap();
+    let lines = evidence::lines(&night.plan, &night.state, &night.readings, &"go".into(), night.now);
+    for line in lines.iter().filter(|line| !line.passes()) {
+        let (evidence, finding) = (line.id.clone(), line.finding.clone().unwrap());
+        let waive = Intent::Waive { gate: "go".into(), evidence, finding, reason: "known".into() };
+        night.wants(waive).unwrap();
+    }
+    night.pass(1);
     let mut hands = Hands::on(night, (80, 24));
     let screen = hands.reads();
     assert!(!screen.contains(night::CODE), "{screen}");
     assert!(screen.contains("its code comes when the last row has been seen"), "{screen}");
+    hands.press("g");
+    assert!(hands.reads().contains("look at all of the evidence first"), "{}", hands.reads());
     hands.press("pgdn");
     hands.press("pgdn");
     hands.press("pgdn");
@@ -526,12 +549,122 @@ fn a_gate_that_is_shut_invites_nobody_to_type_and_offers_the_answer_that_is_miss
     night.pass(70);
     let mut hands = Hands::on(night, LARGE);
     let screen = hands.reads();
-    assert!(screen.contains("shut; g then azure"), "{screen}");
+    assert!(screen.contains("its code comes when everything holds"), "{screen}");
+    assert!(!screen.contains(night::CODE) && !screen.contains("g then"), "{screen}");
     let alarm = screen.contains("not answered");
     assert_eq!(screen.lines().last().unwrap().contains("a answer"), alarm, "{screen}");
     assert!(alarm, "{screen}");
     let quiet = self::hands().reads();
-    assert!(!quiet.contains("shut;") && !quiet.lines().last().unwrap().contains("a answer"), "{quiet}");
+    assert!(
+        quiet.contains("g then azure 7k3m") && !quiet.lines().last().unwrap().contains("a answer"),
+        "{quiet}"
+    );
+}
+
+#[test]
+fn at_a_gate_that_is_not_ready_no_code_is_asked_for_and_letters_are_no_keys() {
+    for size in [(80, 24), LARGE] {
+        let mut hands = Hands::on(night::at_a_bad_gate(Night::live()), size);
+        hands.wait(Duration::from_secs(5));
+        assert!(!hands.reads().contains(night::CODE), "{}", hands.reads());
+        let records = hands.night.journal.len();
+        hands.press("g");
+        // HOLD, NO-GO, a waiver, an answer, were they keys here.
+        hands.types("hnwa 1 7k3m");
+        hands.press("enter");
+        let screen = hands.reads();
+        assert!(screen.contains("nothing can be said yet: the code comes when everything"), "{screen}");
+        assert_eq!(hands.night.journal.len(), records, "{screen}");
+        // It is given out when all of it holds, and arms from then on.
+        hands.press("esc");
+        for (probe, text) in [("backup", "of 21:30"), ("front-door", "answers")] {
+            let facts = cutover::engine::reading::Facts::Plain;
+            hands.night.sees(probe, World::Says { pass: true, text: text.into(), facts });
+        }
+        hands.night.pass(11);
+        hands.feed();
+        hands.press("a");
+        hands.night.pass(1);
+        hands.feed();
+        let screen = hands.reads();
+        assert!(screen.contains("g then azure 1 7k3m  arms in"), "{screen}");
+        hands.wait(Duration::from_secs(2));
+        hands.press("g");
+        hands.types("azure 1 7k3m");
+        hands.press("enter");
+        assert!(says_go(&hands), "{}", hands.reads());
+    }
+}
+
+#[test]
+fn a_code_that_cannot_be_used_while_the_run_is_held_is_not_shown() {
+    let mut hands = hands();
+    assert!(hands.reads().contains(night::CODE));
+    hands.press("h");
+    assert!(!hands.reads().contains(night::CODE), "{}", hands.reads());
+    hands.press("R");
+    assert!(hands.reads().contains(night::CODE), "{}", hands.reads());
+}
+
+#[test]
+fn what_is_missing_is_never_cut_without_a_sign_and_the_detail_has_all_of_it() {
+    for size in [(60, 16), (80, 24), LARGE] {
+        let mut night = night::at_the_gate(Night::live());
+        let probes =
+            ["orders", "billing", "audit", "app-files", "schema", "quiet-target", "backup", "front-door"];
+        for probe in probes {
+            night.sees(probe, World::Fails(cutover::engine::reading::Unmeasured::TimedOut(1_000)));
+        }
+        night.pass(70);
+        let mut hands = Hands::on(night, size);
+        let screen = hands.reads();
+        let lines: Vec<&str> = screen.lines().filter(|line| line.starts_with('┃')).collect();
+        let from = lines.iter().position(|line| line.contains("Not yet: ")).unwrap();
+        let inside = |line: &&str| line.split('┃').nth(1).unwrap().trim().to_owned();
+        let said =
+            lines[from..].iter().map(inside).take_while(|line| !line.starts_with("GO ")).collect::<Vec<_>>();
+        let said = said.join(" ");
+        assert!(
+            said.ends_with("more (enter has all)") || said.contains("answered (a answer)"),
+            "{said}\n{screen}"
+        );
+        // The evidence itself is not pushed out by what is missing.
+        let evidence = lines[..from].iter().filter(|line| line.starts_with("┃ ?") || line.starts_with("┃ !"));
+        assert!(evidence.count() >= 2, "{screen}");
+        hands.press("enter");
+        let mut all = hands.reads();
+        for _ in 0..3 {
+            hands.press("pgdn");
+            all += &hands.reads();
+        }
+        for what in ["front door is ", "schema is ", "audit is "] {
+            assert!(all.contains(what), "{what}\n{all}");
+        }
+    }
+}
+
+#[test]
+fn without_contact_the_gate_says_so_and_what_to_do_and_hears_nothing() {
+    for size in [(60, 16), (80, 24), LARGE] {
+        let mut hands = Hands::on(night::at_the_gate(Night::live()), size);
+        hands.night.silence(Duration::from_secs(12));
+        let screen = hands.reads();
+        assert!(screen.contains("No contact with the engine for 1"), "{screen}");
+        assert!(screen.contains("R takes the run up again"), "{screen}");
+        assert!(!screen.contains("code") && !screen.contains(night::CODE), "{screen}");
+        hands.press("g");
+        hands.types("azure 7k3m");
+        hands.press("enter");
+        assert!(!says_go(&hands) && hands.night.state.hold.is_none(), "{}", hands.reads());
+    }
+    // The engine goes while somebody types: what they typed is not sent to nobody.
+    let mut hands = hands();
+    hands.press("g");
+    hands.types("azure 7k3m");
+    hands.night.silence(Duration::from_secs(12));
+    hands.press("enter");
+    let screen = hands.reads();
+    assert!(!says_go(&hands) && !screen.contains("the engine is asked"), "{screen}");
 }
 
 #[test]

@@ -187,7 +187,7 @@ fn hundreds_of_alarms_are_the_loudest_few_and_a_sum() {
     night.begin();
     night.pass(20);
     let screen = Hands::on(night, (120, 36)).reads();
-    assert!(screen.contains("300 to answer"), "{screen}");
+    assert!(screen.contains("30 warnings, 270 cautions to answer"), "{screen}");
     let sum = screen
         .lines()
         .find(|line| line.contains("more, ") && line.contains("warnings"))

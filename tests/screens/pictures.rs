@@ -21,13 +21,17 @@ fn begun() -> Night {
     night
 }
 
-const PICTURES: [Picture; 21] = [
+const PICTURES: [Picture; 25] = [
     ("quiet", live_quiet, &[]),
     ("wrong", live_wrong, &[]),
     ("begin", begun, &[]),
     ("held", live_quiet, &["H"]),
     ("gate", || night::at_the_gate(Night::live()), &[]),
     ("badgate", || night::at_a_bad_gate(Night::live()), &[]),
+    ("badgate-detail", || night::at_a_bad_gate(Night::live()), &["enter"]),
+    ("alarms", crate::alarms::mixed, &["esc", "tab", "tab", "tab", "tab", "tab", "a"]),
+    ("different", || night::different(Night::live()), &[]),
+    ("different-probe", || night::different(Night::live()), &["5", "j", "enter"]),
     ("rehearsal", || night::at_the_gate(Night::rehearsed()), &[]),
     ("ending", || night::over(Night::live()), &[]),
     ("over", || night::over(Night::live()), &["esc"]),
@@ -78,6 +82,9 @@ fn for_eyes() {
             let mut gone = Hands::on(live_quiet(), size);
             gone.night.silence(Duration::from_secs(12));
             write(&folder, "gone", size, &gone.in_themes(&[&theme]).remove(0).1);
+            let mut gone = Hands::on(night::at_the_gate(Night::live()), size);
+            gone.night.silence(Duration::from_secs(12));
+            write(&folder, "gone-gate", size, &gone.in_themes(&[&theme]).remove(0).1);
         }
     }
 }

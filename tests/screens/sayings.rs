@@ -352,3 +352,63 @@ fn what_is_open_and_runs_nothing_is_not_counted_as_running() {
     let screen = hands.reads();
     assert!(screen.contains("the gate stays open") && !screen.contains("to the end"), "{screen}");
 }
+
+#[test]
+fn a_gauge_that_is_not_well_says_why_and_not_what_is_well_in_spite_of_it() {
+    use cutover::engine::reading::{Facts, Lag, LagUnit, MarkerSeen};
+    let mut night = crate::live_quiet();
+    let marker = MarkerSeen { id: "12".into(), sent: night.now.wall, took_ms: None };
+    let (source, target) = ("3/9F21C040".to_owned(), "3/9F21C040".to_owned());
+    let facts = Facts::Lag(Lag { behind: 0, unit: LagUnit::Changes, source, target, marker: Some(marker) });
+    let text = "0 changes behind, yet marker 12 is under way for 8s".to_owned();
+    night.sees("orders", night::World::Says { pass: false, text, facts });
+    night.pass(20);
+    let mut hands = Hands::on(night, LARGE);
+    for size in [(80, 24), LARGE] {
+        hands.size = size;
+        let screen = hands.reads();
+        let gauge = screen.lines().find(|line| line.contains("! ") && line.contains("orders ")).unwrap();
+        assert!(gauge.contains("marker 12 is un") && !gauge.contains("zero for"), "{screen}");
+    }
+}
+
+#[test]
+fn rows_that_differ_say_what_leads_on_by_its_keys() {
+    let mut hands = Hands::on(night::different(Night::live()), LARGE);
+    let screen = hands.reads();
+    assert!(screen.contains("5 names the rows; mend them, then r compares again"), "{screen}");
+    assert!(screen.contains(": rollback goes back"), "{screen}");
+    hands.press("5");
+    let screen = hands.reads();
+    assert!(screen.contains("mend them, then r compares again, or : rollback goes back"), "{screen}");
+    for key in ["j", "enter"] {
+        hands.press(key);
+    }
+    let screen = hands.reads();
+    assert!(screen.contains("way on        mend them, then r compares again"), "{screen}");
+    hands.press("esc");
+    hands.press("G");
+    hands.press("enter");
+    let screen = hands.reads();
+    assert!(screen.contains("orders  90aa") && screen.contains("way on        mend them"), "{screen}");
+}
+
+#[test]
+fn whoever_only_watches_is_not_offered_the_helm() {
+    use cutover::panes::{Cockpit, Seat};
+    use cutover::ui::keymap::Keymap;
+    let mut hands = Hands::on(crate::live_quiet(), LARGE);
+    hands.cockpit = Cockpit::new(Seat::Watcher, Keymap::default());
+    hands.feed();
+    hands.press(":");
+    assert!(hands.reads().contains("Takes the helm from whoever drives"), "{}", hands.reads());
+    hands.press("esc");
+    hands.cockpit.only_watches();
+    hands.press(":");
+    assert!(!hands.reads().contains("Takes the helm"), "{}", hands.reads());
+    hands.types("helm");
+    assert!(hands.reads().contains("Not now: this cockpit only watches"), "{}", hands.reads());
+    hands.press("enter");
+    let screen = hands.reads();
+    assert!(screen.contains("`cutover run --resume RUN` takes part") && hands.asked.is_empty(), "{screen}");
+}

@@ -55,6 +55,9 @@ impl Host {
     pub(super) fn open(screen: Screen, opening: Opening) -> Result<Host, Failure> {
         let mut cockpit = Cockpit::new(opening.seat.clone(), screen.settings.keymap.clone());
         cockpit.set_commands(opening.extras, crate::ui::theme::names(screen.themes.as_deref()));
+        if matches!(opening.begin, Begin::Watch(_)) {
+            cockpit.only_watches();
+        }
         if let Some(wrong) = screen.wrong.first() {
             cockpit.say(wrong.clone());
         }

@@ -174,7 +174,8 @@ impl TableOutcome {
         } else if !self.looked_at {
             not_proved("its rows were not compared".to_owned())
         } else if self.in_flight > 0 {
-            not_proved(format!("{} rows differed and may still have been in flight", self.in_flight))
+            let rows = crate::counts::counted(self.in_flight, "row", "rows");
+            not_proved(format!("{rows} differed and may still have been in flight"))
         } else {
             Verdict::Same
         }

@@ -17,7 +17,7 @@ use crate::engine::event::{AlarmId, FrozenLine, SheetLine};
 use crate::engine::reading::Verdict;
 use crate::engine::readings::Readings;
 use crate::engine::state::{ROLLBACK_GATE, Status};
-use crate::plan::model::{Gate, Probe, ProbeKind, Schedule, Severity, StepKind, WaitFor};
+use crate::plan::model::{Gate, Probe, ProbeKind, Schedule, StepKind, WaitFor};
 use crate::plan::{Plan, ProbeId, StepId};
 
 /// One thing that a gate rests on, as it is now.
@@ -276,7 +276,7 @@ impl Scope<'_> {
         self.state
             .alarms
             .iter()
-            .filter(|(_, a)| a.severity == Severity::Warning && a.acknowledged.is_none())
+            .filter(|(_, alarm)| alarm.shuts_gates())
             .filter(|(id, _)| match id {
                 AlarmId::Probe(probe) => !left_out(gate, probe),
                 AlarmId::Step(_) | AlarmId::OutageBudget | AlarmId::Window | AlarmId::NoOperator => true,

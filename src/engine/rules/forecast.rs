@@ -94,8 +94,8 @@ fn remaining(
     let estimate = step.estimate.unwrap_or(Duration::ZERO);
     match at.status {
         Status::Done | Status::Skipped => Ok(Duration::ZERO),
-        Status::Failed => Err(format!("{} failed", step.id)),
-        Status::Unknown => Err(format!("{} is unknown", step.id)),
+        Status::Failed => Err(format!("{} failed", step.title)),
+        Status::Unknown => Err(format!("{} is unknown", step.title)),
         Status::Pending | Status::RetryAt(_) => {
             for link in links(step) {
                 let (Some(probe), Some(track)) = (plan.probe(link), readings.track(link)) else { continue };
@@ -154,7 +154,7 @@ fn undo_forecast(plan: &Plan, state: &State, now: Now) -> Forecast {
     for step in super::wayback::to_undo(plan, state) {
         let Some(at) = state.step(plan, &step.id) else { continue };
         if matches!(at.undo, UndoStatus::Stuck | UndoStatus::Unknown) {
-            return Forecast::Unknown { because: format!("the undo of {}", step.id) };
+            return Forecast::Unknown { because: format!("the undo of {}", step.title) };
         }
         left += step.estimate.unwrap_or(Duration::ZERO);
     }

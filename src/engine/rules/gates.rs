@@ -3,7 +3,7 @@
 //! given out for it, not too early, and with what has to be typed typed.
 
 use super::evidence::{Evidence, digest, lines};
-use super::{people, steps, worth};
+use super::{called, people, steps, worth};
 use crate::clock::Now;
 use crate::engine::State;
 use crate::engine::event::{Decision, Event, HoldCause, SheetLine};
@@ -29,12 +29,14 @@ pub(crate) fn sheets(plan: &Plan, state: &State, readings: &Readings, now: Now) 
             let fresh_digest = digest(plan, id, gate.revision, &fresh);
             match &gate.sheet {
                 Some(sheet) if sheet.digest == fresh_digest => None,
-                Some(sheet) if what_worsened(&sheet.lines, &fresh).is_none() => Some(Event::SheetImproved {
-                    gate: id.clone(),
-                    sheet: sheet.number,
-                    digest: fresh_digest,
-                    lines: fresh,
-                }),
+                Some(sheet) if what_worsened(plan, &sheet.lines, &fresh).is_none() => {
+                    Some(Event::SheetImproved {
+                        gate: id.clone(),
+                        sheet: sheet.number,
+                        digest: fresh_digest,
+                        lines: fresh,
+                    })
+                }
                 sheet => Some(Event::SheetDrawn {
                     gate: id.clone(),
                     sheet: sheet.as_ref().map_or(0, |s| s.number) + 1,
@@ -47,20 +49,20 @@ pub(crate) fn sheets(plan: &Plan, state: &State, readings: &Readings, now: Now) 
 }
 
 /// What makes a new sheet necessary, in words; `None` where the new one is the same or better.
-fn what_worsened(before: &[SheetLine], after: &[SheetLine]) -> Option<String> {
+fn what_worsened(plan: &Plan, before: &[SheetLine], after: &[SheetLine]) -> Option<String> {
     if let Some(gone) = before.iter().find(|b| !after.iter().any(|a| a.id == b.id)) {
-        return Some(format!("{} is not asked any more", gone.id));
+        return Some(format!("{} is not asked any more", called::evidence(plan, &gone.id)));
     }
     for line in after {
         let Some(was) = before.iter().find(|b| b.id == line.id) else {
-            return Some(format!("{} is asked now", line.id));
+            return Some(format!("{} is asked now", called::evidence(plan, &line.id)));
         };
         if rank(line) > rank(was) || (rank(line) == 2 && line.verdict != was.verdict) {
-            return Some(format!("{} is {} now", line.id, line.verdict.word()));
+            return Some(format!("{} is {} now", called::evidence(plan, &line.id), line.verdict.word()));
         }
         let holds_elsewhere = was.position.is_some() && line.position != was.position;
         if rank(line) == 0 && rank(was) == 0 && (line.bound != was.bound || holds_elsewhere) {
-            return Some(format!("{} holds at another position now", line.id));
+            return Some(format!("{} holds at another position now", called::evidence(plan, &line.id)));
         }
     }
     None
@@ -139,7 +141,7 @@ pub(crate) fn answer(
         (Decision::Go, true) => events.extend(super::back::started(plan, state, by)),
         (Decision::NoGo, true) => events.push(Event::RollbackDropped { by: by.to_owned() }),
         (Decision::NoGo, false) => {
-            let reason = format!("NO-GO at {}: {}", answer.gate, answer.reason);
+            let reason = format!("NO-GO at {}: {}", called::step(plan, &answer.gate), answer.reason);
             events.extend(people::hold(state, HoldCause::NoGo, Some(by), &reason));
         }
     }
@@ -169,7 +171,7 @@ fn may_go(
     }
     // What is true at this very moment, not what was true at the last tick.
     let fresh_lines: Vec<SheetLine> = fresh.iter().map(Evidence::line).collect();
-    if let Some(what) = what_worsened(&sheet.lines, &fresh_lines) {
+    if let Some(what) = what_worsened(plan, &sheet.lines, &fresh_lines) {
         return Err(void(answer.sheet, sheet.number + 1, &what));
     }
     let missing: Vec<String> = fresh

@@ -4,6 +4,7 @@
 
 pub(crate) mod alarms;
 pub(crate) mod back;
+pub mod called;
 pub mod countdown;
 pub mod evidence;
 pub mod forecast;

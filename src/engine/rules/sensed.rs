@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{replication, validation, worth};
+use super::{called, replication, validation, worth};
 use crate::clock::{Boot, Now};
 use crate::engine::State;
 use crate::engine::event::{Event, Leg, Outcome};
@@ -108,7 +108,8 @@ pub fn proof(
                 let held = since.map_or(Duration::ZERO, |s| now.boot.since(s));
                 if held < *lasting {
                     return Proof::NotYet(format!(
-                        "{id} good for {}s of {}s",
+                        "{} good for {}s of {}s",
+                        called::probe(plan, id),
                         held.as_secs(),
                         lasting.as_secs()
                     ));
@@ -311,7 +312,7 @@ fn settled_by_proof(plan: &Plan, state: &State, readings: &Readings, now: Now) -
                 step: step.id.clone(),
                 leg: Leg::Forward,
                 happened: true,
-                by: format!("probe {probe}"),
+                by: format!("probe {}", called::probe(plan, probe)),
                 reason: texts(readings, std::slice::from_ref(probe)),
             })
         })

@@ -8,32 +8,32 @@ use crate::engine::rules::gates::{self, Entry as Wants};
 use crate::engine::rules::span;
 use crate::engine::rules::wayback::Cost;
 use crate::engine::state::ROLLBACK_GATE;
+use crate::plan::StepId;
 use crate::plan::model::{Probe, ProbeKind};
-use crate::plan::{ProbeId, StepId};
 use crate::ui::actions::Action;
 use crate::ui::canvas::Canvas;
 use crate::ui::format;
 use crate::ui::layout::SMALLEST;
 use crate::ui::theme::Role;
 
-use super::{Asked, Desk, sheet};
+use super::{Asked, Desk, missing, sheet};
 use crate::panes::row::{Words, words, wrap};
 use crate::panes::scene::Scene;
-use crate::panes::standing::never_mends;
 use crate::panes::words::grouped;
 
 /// The smallest screen on which a GO can be said: what it rests on must be readable.
 pub(in crate::panes) const GO_NEEDS: (u16, u16) = (80, 24);
 
+/// So many rows of evidence stay on the screen, however much is missing.
+const SEEN: u16 = 3;
 /// Columns of a label before its text.
 const LABEL: u16 = 12;
+/// What is missing takes at most so many rows; the detail of any evidence has all of it.
+const LINES: usize = 6;
 
 /// Draws the gate that is open.
 pub(in crate::panes) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: Rect, desk: &mut Desk) {
     let Desk { asked: Some(asked), list, unfolded, entry, notice, .. } = desk else { return };
-    if asked.code.is_some() {
-        asked.code_since.get_or_insert(scene.now.real);
-    }
     let screen = canvas.area();
     let size = (screen.width, screen.height);
     let (width, gap) = (area.width.saturating_sub(4), u16::from(area.height >= 21));
@@ -42,14 +42,21 @@ pub(in crate::panes) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, area: R
         .into_iter()
         .map(|(label, text)| (label, wrap(&text.0, width.saturating_sub(LABEL), 2)))
         .collect();
-    let below = below(scene, asked, evidence, entry.as_ref(), notice.as_deref(), size, width);
-    let below_height = u16::try_from(below.len()).unwrap_or(3) + 1;
     let rows = sheet::rows(scene, evidence, unfolded);
+    asked.ready = missing::is_ready(scene, &asked.gate, evidence);
+    if asked.code.is_some() && asked.ready {
+        asked.code_since.get_or_insert(scene.now.real);
+    }
     // Beside the gauges the box is as high as what is in it; across the screen there is nothing beside it.
     let across = area.width == screen.width;
     let facts_height: usize = facts.iter().map(|(_, lines)| lines.len()).sum();
-    let needs = u16::try_from(facts_height + rows.len()).unwrap_or(u16::MAX);
-    let needs = needs.saturating_add(2 * gap + 1 + below_height + 3);
+    let facts_height = u16::try_from(facts_height).unwrap_or(u16::MAX);
+    let rows_height = u16::try_from(rows.len()).unwrap_or(u16::MAX);
+    let least = facts_height.saturating_add(2 * gap + 2 + rows_height.min(SEEN) + 2);
+    let room = area.height.saturating_sub(least);
+    let below = below(scene, asked, evidence, entry.as_ref(), notice.as_deref(), size, width, room);
+    let below_height = u16::try_from(below.len()).unwrap_or(3) + 1;
+    let needs = facts_height.saturating_add(rows_height).saturating_add(2 * gap + 1 + below_height + 3);
     let area = if across { area } else { Rect { height: area.height.min(needs), ..area } };
     let inner = canvas.frame(area, &title(scene, &asked.gate));
     let mut y = inner.y + gap;
@@ -192,7 +199,8 @@ fn costs<'a>(scene: &Scene<'_>, cost: &Cost) -> Words<'a> {
     }
 }
 
-/// What is missing, what the gate has to say, and the entry.
+/// What is missing, what the gate has to say, and the entry, in so many rows.
+#[expect(clippy::too_many_arguments, reason = "everything that stands there")]
 fn below<'a>(
     scene: &Scene<'a>,
     asked: &Asked,
@@ -201,72 +209,28 @@ fn below<'a>(
     notice: Option<&str>,
     screen: (u16, u16),
     width: u16,
+    room: u16,
 ) -> Vec<Words<'a>> {
-    let mut lines = wrap(&missing(scene, &asked.gate, evidence).0, width, 3);
+    let mut said = Vec::new();
     if let Some(notice) = notice {
-        lines.extend(wrap(&words(Role::Caution, notice.to_owned()).0, width, 2));
+        said.extend(wrap(&words(Role::Caution, notice.to_owned()).0, width, 2));
     }
-    if !scene.drives {
+    if let Some(lost) = missing::no_contact(scene) {
+        return lost.iter().flat_map(|line| wrap(&line.0, width, 2)).collect();
+    }
+    if scene.drives {
+        said.push(call_for(scene, asked, evidence, screen, entry.is_some()));
+        if entry.is_some() {
+            said.push(words(Role::Go, "GO"));
+        }
+    } else {
         let who = scene.state.operator.as_ref().map_or("nobody drives", |o| o.name.as_str());
-        lines.push(words(Role::Dim, format!("{who}: the decision is at their keys")));
-        return lines;
+        said.push(words(Role::Dim, format!("{who}: the decision is at their keys")));
     }
-    lines.push(call_for(scene, asked, evidence, screen, entry.is_some()));
-    if entry.is_some() {
-        lines.push(words(Role::Go, "GO"));
-    }
+    let left = usize::from(room).saturating_sub(said.len()).clamp(1, LINES);
+    let mut lines = missing::lines(scene, &asked.gate, evidence, width, left);
+    lines.extend(said);
     lines
-}
-
-fn missing<'a>(scene: &Scene<'_>, gate: &StepId, evidence: &[Evidence]) -> Words<'a> {
-    let (alarms, rest): (Vec<&Evidence>, Vec<&Evidence>) =
-        evidence.iter().filter(|e| !e.passes()).partition(|e| e.id.starts_with("alarm:"));
-    let mut what: Vec<String> = rest
-        .iter()
-        .map(|e| {
-            if e.id.starts_with("step:") {
-                return format!("{} is {}", e.title, e.text);
-            }
-            let probe = scene.plan.probe(&ProbeId::from(e.id.as_str()));
-            let stays = scene.drives && probe.is_some_and(|probe| never_mends(probe, e));
-            let waive = scene.key_at_gate(Action::Waive).plain();
-            let way_on = if stays { format!(" ({waive} waive)") } else { String::new() };
-            format!("{} is {}{way_on}", e.title, state_of(e.verdict))
-        })
-        .collect();
-    let answer = scene.key_at_gate(Action::Answer).plain();
-    let answer =
-        if scene.drives && !answer.is_empty() { format!(" ({answer} answer)") } else { String::new() };
-    match alarms.len() {
-        0 => {}
-        1 => what.push(format!("an alarm is not answered{answer}")),
-        many => what.push(format!("{many} alarms are not answered{answer}")),
-    }
-    // The way back may be ordered while the run is held.
-    if let Some(hold) = scene.state.hold.as_ref().filter(|_| gate.as_str() != ROLLBACK_GATE) {
-        let by = hold.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
-        let on = scene.key_at_gate(Action::Resume).plain();
-        let on = if scene.drives && !on.is_empty() { format!(" ({on} go on)") } else { String::new() };
-        what.push(format!("the run is held{by}{on}"));
-    }
-    if what.is_empty() {
-        let waived = evidence.iter().filter(|e| e.waived.is_some()).count();
-        return if waived == 0 {
-            words(Role::Proved, "All of it holds.")
-        } else {
-            words(Role::Proved, "All the rest holds.").and(Role::Caution, format!(" {waived} waived."))
-        };
-    }
-    words(Role::Caution, "Not yet: ").and(Role::Caution, what.join(", "))
-}
-
-fn state_of(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "good",
-        Verdict::Fail => "not well",
-        Verdict::Stale => "stale",
-        Verdict::Unknown => "unknown",
-    }
 }
 
 /// What a GO would be, and what keeps it from being said.
@@ -288,6 +252,9 @@ fn call_for<'a>(
     if asked.said {
         return go().and(Role::Bright, "said; the engine is asked");
     }
+    if !asked.ready {
+        return go().and(Role::Dim, "its code comes when everything holds");
+    }
     let Some(code) = &asked.code else {
         let what = if asked.requested {
             "the code is on its way"
@@ -296,16 +263,9 @@ fn call_for<'a>(
         };
         return go().and(Role::Dim, what);
     };
-    let held = scene.state.hold.is_some() && asked.gate.as_str() != ROLLBACK_GATE;
-    let ready = evidence.iter().all(Evidence::passes) && !held;
-    // Nothing that stands out invites to type what cannot be said yet.
-    let (role, plain) = if ready { (Role::GateCode, Role::Normal) } else { (Role::Dim, Role::Dim) };
-    let mut line = match (ready, field_open) {
-        (true, true) => words(plain, "type "),
-        (true, false) => scene.key_at_gate(Action::Go).and(plain, " then "),
-        (false, true) => words(plain, "shut; type "),
-        (false, false) => words(plain, format!("shut; {} then ", scene.key_at_gate(Action::Go).plain())),
-    };
+    let (role, plain) = (Role::GateCode, Role::Normal);
+    let mut line =
+        if field_open { words(plain, "type ") } else { scene.key_at_gate(Action::Go).and(plain, " then ") };
     if gates::entry(scene.plan, &asked.gate) == Wants::WordAndCode {
         line = line.and(role, scene.plan.target.clone()).and(plain, " ");
         let waived = waivers(evidence);
@@ -315,10 +275,10 @@ fn call_for<'a>(
     }
     line = line.and(role, code.text.clone());
     let arms = code.arms_in.saturating_sub(scene.now.real.since(asked.code_since.unwrap_or(scene.now.real)));
-    match (ready, arms.is_zero()) {
-        (false, _) => line.and(Role::Dim, ": opens when all is ready"),
-        (true, false) => line.and(Role::Dim, format!("  arms in {}", format::span(arms))),
-        (true, true) => line.and(Role::Dim, if field_open { "  then enter" } else { "  to say GO" }),
+    if arms.is_zero() {
+        line.and(Role::Dim, if field_open { "  then enter" } else { "  to say GO" })
+    } else {
+        line.and(Role::Dim, format!("  arms in {}", format::span(arms)))
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod draw;
 mod entry;
+mod missing;
 mod sheet;
 
 use std::collections::BTreeMap;
@@ -18,8 +19,8 @@ use crate::engine::event::{Decision, SheetLine};
 use crate::engine::input::GateAnswer;
 use crate::engine::reading::Verdict;
 use crate::engine::rules::evidence::Evidence;
-use crate::engine::rules::gates;
-use crate::plan::StepId;
+use crate::engine::rules::{called, gates};
+use crate::plan::{Plan, StepId};
 use crate::ui::format;
 use crate::ui::input::KeyPress;
 use crate::ui::widgets::List;
@@ -29,9 +30,12 @@ use super::scene::Scene;
 
 pub(super) use draw::{GO_NEEDS, draw, is_large_enough};
 pub(super) use entry::{Entry, Fault};
+pub(super) use missing::{missing, no_contact};
 
 /// A key that comes sooner than this after the gate could be seen was meant for something else.
 const REACTION: Duration = Duration::from_millis(250);
+/// Why nothing that is typed counts yet.
+pub(super) const NOT_READY: &str = "nothing can be said yet: the code comes when everything holds";
 /// Who types without a longer pause than this is still typing the same thing; who tries a key again waits longer.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -74,6 +78,8 @@ struct Asked {
     was: BTreeMap<String, Was>,
     /// When a frame with this sheet was first on the screen.
     shown: Option<Instant>,
+    /// All of it held in the last frame, and the engine was there: a GO could be said.
+    ready: bool,
     /// The last row was in a frame …
     last_row_drawn: bool,
     /// … and that frame was on the screen, so the code was asked for.
@@ -87,7 +93,7 @@ struct Asked {
 
 impl Desk {
     /// Takes in what the engine asks now; says whether a gate has just opened.
-    pub(super) fn follow(&mut self, state: &State) -> bool {
+    pub(super) fn follow(&mut self, plan: &Plan, state: &State) -> bool {
         let open = state.open_gate().and_then(|(id, gate)| Some((id, gate.revision, gate.sheet.as_ref()?)));
         let Some((gate, revision, sheet)) = open else {
             if self.asked.is_some() {
@@ -103,6 +109,7 @@ impl Desk {
             lines: sheet.lines.clone(),
             was,
             shown: None,
+            ready: false,
             last_row_drawn: false,
             requested: false,
             code: None,
@@ -117,7 +124,7 @@ impl Desk {
                         "sheet {} is void, {} counts: {}",
                         asked.sheet,
                         sheet.number,
-                        in_words(&was)
+                        in_words(plan, &was)
                     ));
                     // The field stays open: letters that are still being typed must not become keys of the gate.
                     if let Some(entry) = &mut self.entry {
@@ -168,9 +175,15 @@ impl Desk {
         self.notice = Some(why);
     }
 
-    /// Whether a code was given out for what is shown.
-    pub(super) fn has_code(&self) -> bool {
-        self.asked.as_ref().is_some_and(|asked| asked.code.is_some())
+    /// Whether the field may be opened: with a code to type, or while nothing that is typed can count yet. Letters of
+    /// whoever types all the same must not become keys of the gate.
+    pub(super) fn may_type(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.code.is_some() || !asked.ready)
+    }
+
+    /// Whether a GO could be said now.
+    pub(super) fn is_ready(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.ready)
     }
 
     /// A NO-GO at the gate that is open, without its reason.
@@ -185,7 +198,8 @@ impl Desk {
             return Err("no gate is open".to_owned());
         };
         let Some(code) = &asked.code else {
-            return Err("the code has not come yet".to_owned());
+            let why = if asked.ready { "the code has not come yet" } else { NOT_READY };
+            return Err(why.to_owned());
         };
         let since = press.at.saturating_duration_since(code.at);
         if let Some(left) = code.arms_in.checked_sub(since).filter(|left| !left.is_zero()) {
@@ -207,12 +221,13 @@ impl Desk {
         Ok(GateAnswer { decision: Decision::Go, code, word: typed.word, waived: typed.waived, ..answer })
     }
 
-    /// A frame is on the screen: asks for the code once its last row of evidence was in it.
+    /// A frame is on the screen: asks for the code once its last row of evidence was in it and all of it held. A code
+    /// that nobody can use yet stands nowhere, and arms only from when it can be used.
     pub(super) fn shown(&mut self, at: Instant) -> Option<Request> {
         let up = !self.aside;
         let asked = self.asked.as_mut().filter(|_| up)?;
         asked.shown.get_or_insert(at);
-        if !asked.last_row_drawn || asked.requested {
+        if !asked.last_row_drawn || !asked.ready || asked.requested {
             return None;
         }
         asked.requested = true;
@@ -309,13 +324,13 @@ fn differences(before: &[SheetLine], now: &[SheetLine]) -> BTreeMap<String, Was>
         .collect()
 }
 
-fn in_words(was: &BTreeMap<String, Was>) -> String {
+fn in_words(plan: &Plan, was: &BTreeMap<String, Was>) -> String {
     let mut words: Vec<String> = was
         .iter()
         .take(3)
         .map(|(id, was)| match was {
-            Was::Worth(verdict) => format!("{id} was {}", verdict.word()),
-            Was::Absent => format!("{id} is new"),
+            Was::Worth(verdict) => format!("{} was {}", called::evidence(plan, id), verdict.word()),
+            Was::Absent => format!("{} is new", called::evidence(plan, id)),
         })
         .collect();
     if was.len() > 3 {
