@@ -2,6 +2,7 @@
 //!
 //! An id binds and a title is read: whatever a person is told of a step or a probe goes through here.
 
+use super::evidence::WINDOW;
 use crate::engine::event::AlarmId;
 use crate::engine::state::ROLLBACK_GATE;
 use crate::plan::{Plan, ProbeId, StepId};
@@ -42,6 +43,7 @@ pub fn evidence(plan: &Plan, id: &str) -> String {
     }
     match id.strip_prefix("step:") {
         Some(id) => step(plan, &id.into()).to_owned(),
+        None if id == WINDOW => "the window".to_owned(),
         None => probe(plan, &id.into()).to_owned(),
     }
 }

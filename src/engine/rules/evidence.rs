@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::countdown::clocks;
 use super::replication;
 use super::span::in_span;
 use super::worth::of_probe;
@@ -20,10 +21,13 @@ use crate::engine::state::{ROLLBACK_GATE, Status};
 use crate::plan::model::{Gate, Probe, ProbeKind, Schedule, StepKind, WaitFor};
 use crate::plan::{Plan, ProbeId, StepId};
 
+/// The window, as it stands on a sheet.
+pub const WINDOW: &str = "clock:window";
+
 /// One thing that a gate rests on, as it is now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
-    /// What it is about: a probe's id, `step:ID` or `alarm:…`.
+    /// What it is about: a probe's id, `step:ID`, `alarm:…` or [`WINDOW`].
     pub id: String,
     /// What people read.
     pub title: String,
@@ -138,13 +142,15 @@ fn waiver(state: &State, gate: &StepId, line: &Evidence) -> Option<(String, Stri
     Some((waiver.by.clone(), waiver.reason.clone()))
 }
 
-/// The way back is easier than GO: it asks only that we know where we are.
+/// The way back is easier than GO: it asks only that we know where we are and, once users have moved, whether what
+/// they wrote is carried back. Rows that are lost with it are accepted by name, or not at all.
 fn way_back_lines(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<Evidence> {
-    plan.probes
-        .iter()
-        .filter(|p| matches!(p.kind, ProbeKind::Identity { .. }))
-        .map(|p| of_probe(plan, state, readings, p, now.boot))
-        .collect()
+    let counts = |probe: &&Probe| match &probe.kind {
+        ProbeKind::Identity { .. } => true,
+        ProbeKind::Link(link) => link.reverse && state.switched.is_some() && in_span(plan, state, probe),
+        _ => false,
+    };
+    plan.probes.iter().filter(counts).map(|p| of_probe(plan, state, readings, p, now.boot)).collect()
 }
 
 fn gate_lines(plan: &Plan, state: &State, readings: &Readings, gate: &StepId, now: Now) -> Vec<Evidence> {
@@ -161,6 +167,7 @@ fn gate_lines(plan: &Plan, state: &State, readings: &Readings, gate: &StepId, no
         .map(|p| scope.probe(p))
         .collect();
     all.extend(scope.steps());
+    all.extend(scope.window());
     all.extend(scope.alarms(asked));
     all
 }
@@ -271,7 +278,23 @@ impl Scope<'_> {
             .collect()
     }
 
-    /// Warnings that nobody has answered, where their own probe is not on the sheet already.
+    /// The window, once it is over: whoever goes on after it says why.
+    fn window(&self) -> Option<Evidence> {
+        let over = clocks(self.plan, self.state, self.now).window_left == Some(Duration::ZERO);
+        over.then(|| Evidence {
+            id: WINDOW.to_owned(),
+            title: "window".to_owned(),
+            verdict: Verdict::Fail,
+            bound: "open".to_owned(),
+            position: None,
+            text: "over".to_owned(),
+            age: None,
+            finding: Some(finding(WINDOW, "over")),
+            waived: None,
+        })
+    }
+
+    /// Warnings that nobody has answered, where what they are about is not on the sheet already.
     fn alarms(&self, gate: &Gate) -> Vec<Evidence> {
         self.state
             .alarms
@@ -279,7 +302,8 @@ impl Scope<'_> {
             .filter(|(_, alarm)| alarm.shuts_gates())
             .filter(|(id, _)| match id {
                 AlarmId::Probe(probe) => !left_out(gate, probe),
-                AlarmId::Step(_) | AlarmId::OutageBudget | AlarmId::Window | AlarmId::NoOperator => true,
+                AlarmId::Step(_) | AlarmId::OutageBudget | AlarmId::NoOperator => true,
+                AlarmId::Window => false,
             })
             .map(|(id, alarm)| {
                 let name = alarm_name(id);

@@ -178,10 +178,13 @@ fn may_go(
         .iter()
         .filter(|e| !e.passes())
         .map(|e| {
+            let Some(probe) = plan.probe(&ProbeId::from(e.id.as_str())) else {
+                return format!("{} is {}", e.title, e.text);
+            };
             let said = format!("{} is {}", e.title, e.verdict.word());
-            let old = plan.probe(&ProbeId::from(e.id.as_str())).and_then(|p| worth::too_old(p, e));
             // Of what is merely old the last words are not true any more; of what has lost its ground they say why.
-            if e.verdict == Verdict::Stale && old.is_none() { format!("{said} ({})", e.text) } else { said }
+            let old = worth::too_old(probe, e).is_some();
+            if e.verdict == Verdict::Stale && !old { format!("{said} ({})", e.text) } else { said }
         })
         .collect();
     if !missing.is_empty() {

@@ -24,6 +24,7 @@ fn whatever_stands_on_a_sheet_has_a_name_that_people_read() {
         ("alarm:rows", "the alarm of rows, now"),
         ("alarm:step:same", "the alarm of Every row is the same"),
         ("alarm:outage-budget", "the alarm of outage budget"),
+        ("clock:window", "the window"),
         ("gone", "gone"),
     ] {
         assert_eq!(evidence(&plan, id), called);

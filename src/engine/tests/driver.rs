@@ -344,7 +344,7 @@ pub(super) fn tcp(id: &str) -> Probe {
     probe(id, ProbeKind::Tcp { address: "localhost:1".into() }, every())
 }
 
-fn link(id: &str) -> Probe {
+pub(super) fn link(id: &str) -> Probe {
     let link = Link {
         from: "source".into(),
         to: "target".into(),

@@ -6,14 +6,15 @@ use super::driver::{
     Driver, at_switch_gate, bad, command, compared, cutover, fenced, good, good_seconds, plan, probe, silent,
     step, stray, tcp, up_to_the_switch_gate,
 };
-use crate::engine::event::{Decision, Event, HoldCause, Outcome};
+use crate::engine::event::{AlarmId, Decision, Event, HoldCause, Outcome};
 use crate::engine::input::Intent;
 use crate::engine::reading::Verdict;
 use crate::engine::refusal::Refusal;
+use crate::engine::rules::evidence::{WINDOW, finding};
 use crate::engine::rules::gates::ARMS_AFTER_MS;
 use crate::engine::rules::worth;
 use crate::engine::state::Status;
-use crate::plan::model::{Gate, ProbeKind, Schedule, StepKind};
+use crate::plan::model::{Gate, ProbeKind, Schedule, StepKind, Window};
 use crate::plan::{ProbeId, StepId};
 
 fn one_gate() -> Driver {
@@ -282,6 +283,30 @@ fn what_was_compared_by_itself_is_stale_at_the_gate_once_somebody_has_written() 
     let lines = crate::engine::rules::evidence::lines(&d.plan, &d.state, &d.readings, &id, now);
     let rows = lines.iter().find(|line| line.id == "rows").unwrap();
     assert_eq!(rows.verdict, Verdict::Fail);
+}
+
+#[test]
+fn after_the_window_a_gate_wants_to_know_why_somebody_goes_on() {
+    let mut d = at_switch_gate();
+    good_seconds(&mut d, 1);
+    // It closes at this moment.
+    let length = d.clock.now().wall.since(d.state.started.unwrap());
+    d.plan.window = Window::FromStart { length };
+    d.tick();
+    d.intent(Intent::AcknowledgeAlarm { alarm: Some(AlarmId::Window) }).unwrap();
+    let Err(Refusal::EvidenceMissing(missing)) = d.go("go") else { panic!("it passed") };
+    assert_eq!(missing, ["window is over"]);
+    d.intent(Intent::Waive {
+        gate: "go".into(),
+        evidence: WINDOW.into(),
+        finding: finding(WINDOW, "over"),
+        reason: "the change is extended".into(),
+    })
+    .unwrap();
+    assert_eq!(d.go("go"), Err(Refusal::WrongWaiverCount { are: 1 }), "users are moved: it is counted, too");
+    let mut answer = d.honest("go", Decision::Go);
+    answer.waived = Some(1);
+    d.intent(Intent::DecideGate(answer)).unwrap();
 }
 
 #[test]

@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use super::driver::{Driver, at_switch_gate, command, fenced, good, good_seconds, plan, step, tcp};
+use super::driver::{
+    Driver, at_switch_gate, command, fenced, good, good_seconds, lag, link, plan, step, tcp,
+};
 use crate::engine::effect::Effect;
 use crate::engine::event::{Ending, HoldCause, Leg, Outcome};
 use crate::engine::input::{Input, Intent};
-use crate::engine::reading::FenceState;
+use crate::engine::reading::{FenceState, Verdict};
 use crate::engine::readings::Readings;
 use crate::engine::refusal::Refusal;
 use crate::engine::rules::countdown::clocks;
+use crate::engine::rules::evidence::lines;
 use crate::engine::rules::wayback::{Cost, way_back};
-use crate::engine::state::{Stage, Status, UndoStatus};
-use crate::plan::model::{CommandLine, StepKind, Undo, WaitFor};
+use crate::engine::state::{ROLLBACK_GATE, Stage, Status, UndoStatus};
+use crate::plan::model::{CommandLine, ProbeKind, StepKind, Undo, WaitFor};
 
 fn undoable(id: &str) -> crate::plan::model::Step {
     let mut it = command(id);
@@ -148,6 +151,33 @@ fn without_a_reverse_link_going_back_costs_every_row_since_the_switch() {
     let since = d.state.switched.unwrap();
     d.pass(60);
     assert_eq!(cost(&d), Cost::Everything { since });
+}
+
+#[test]
+fn once_users_have_moved_the_gate_of_the_way_back_says_whether_their_rows_come_along() {
+    let mut d = at_switch_gate();
+    let mut back = link("back");
+    back.since = Some("switch".into());
+    if let ProbeKind::Link(link) = &mut back.kind {
+        link.reverse = true;
+    }
+    d.plan.probes.push(back);
+    d.plan = d.plan.clone().indexed();
+    let asked = |d: &Driver| -> Vec<(String, Verdict)> {
+        let now = d.clock.now();
+        let lines = lines(&d.plan, &d.state, &d.readings, &ROLLBACK_GATE.into(), now);
+        lines.into_iter().map(|line| (line.id, line.verdict)).collect()
+    };
+    assert_eq!(asked(&d), []);
+    d.go("go").unwrap();
+    d.end("switch", Outcome::Done).unwrap();
+    ask(&mut d);
+    assert_eq!(asked(&d), [("back".to_owned(), Verdict::Unknown)]);
+    assert!(matches!(d.go("rollback"), Err(Refusal::EvidenceMissing(_))), "nobody knows what would be lost");
+    let sent = d.clock.now().wall;
+    d.read("back", lag(0, sent));
+    assert_eq!(asked(&d), [("back".to_owned(), Verdict::Pass)]);
+    d.go("rollback").unwrap();
 }
 
 #[test]

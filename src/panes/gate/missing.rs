@@ -1,7 +1,7 @@
 //! What keeps a gate from being passed, in words, worst first, with the keys that lead on.
 
 use crate::engine::reading::Verdict;
-use crate::engine::rules::evidence::Evidence;
+use crate::engine::rules::evidence::{Evidence, WINDOW};
 use crate::engine::state::ROLLBACK_GATE;
 use crate::plan::{ProbeId, StepId};
 use crate::ui::actions::Action;
@@ -69,8 +69,8 @@ pub(in crate::panes) fn missing(scene: &Scene<'_>, gate: &StepId, evidence: &[Ev
     let mut what: Vec<String> = rest
         .iter()
         .map(|e| {
-            if e.id.starts_with("step:") {
-                return format!("{} is {}", e.title, e.text);
+            if e.id.starts_with("step:") || e.id == WINDOW {
+                return format!("{} is {}{}", e.title, e.text, way_on(scene, e));
             }
             format!("{} is {}{}", e.title, state_of(e.verdict), way_on(scene, e))
         })
@@ -98,9 +98,13 @@ pub(in crate::panes) fn missing(scene: &Scene<'_>, gate: &StepId, evidence: &[Ev
 
 /// The key that leads on, where waiting does not.
 fn way_on(scene: &Scene<'_>, line: &Evidence) -> String {
+    let waive = || format!(" ({} waive)", scene.key_at_gate(Action::Waive).plain());
+    if scene.drives && line.id == WINDOW {
+        return waive();
+    }
     let Some(probe) = scene.plan.probe(&ProbeId::from(line.id.as_str())) else { return String::new() };
     if scene.drives && never_mends(probe, line) {
-        return format!(" ({} waive)", scene.key_at_gate(Action::Waive).plain());
+        return waive();
     }
     if line.verdict == Verdict::Fail && differing::of(scene, probe).is_some() {
         return format!(" ({} the rows)", scene.key_at_gate(Action::ViewValidation).plain());
