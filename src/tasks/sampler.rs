@@ -17,7 +17,7 @@ use super::{Happened, Setup, first_look, folder};
 use crate::clock::{Boot, Clock, Now};
 use crate::engine::input::Report;
 use crate::engine::reading::{Measure, Origin, Reading, Unmeasured};
-use crate::plan::model::{Probe, Schedule, StepKind, WaitFor};
+use crate::plan::model::{Probe, ProbeKind, Schedule, StepKind, WaitFor};
 use crate::plan::{Plan, ProbeId};
 use crate::probes::{self, Baseline, Context, Looked};
 
@@ -48,9 +48,10 @@ impl Sampler {
     /// Begins to look.
     pub(super) fn begin(setup: &Setup, context: &Arc<Context>, out: &mpsc::Sender<Happened>) -> Sampler {
         let waited = waited_for(&setup.plan);
-        let mut sampler = Sampler { probes: HashMap::new(), tasks: Vec::new() };
+        let bells = setup.plan.probes.iter().map(|probe| (probe.id.clone(), Arc::default())).collect();
+        let mut sampler = Sampler { probes: bells, tasks: Vec::new() };
         for probe in &setup.plan.probes {
-            let bell = Arc::new(Bell::default());
+            let Some(bell) = sampler.probes.get(&probe.id) else { continue };
             let recorded = setup.known.baselines.get(&probe.id).cloned();
             let (baseline, damaged) =
                 match folder::load_baseline(&setup.folder, &probe.id, recorded.as_deref()) {
@@ -62,7 +63,9 @@ impl Sampler {
                 clock: setup.clock.clone(),
                 folder: setup.folder.clone(),
                 out: out.clone(),
-                bell: Arc::clone(&bell),
+                bell: Arc::clone(bell),
+                identities: sampler.identities(&setup.plan, probe),
+                answered: None,
                 patience: waited.get(&probe.id).copied(),
                 counts: setup.known.counts(probe),
                 unrecorded: baseline.is_some() && recorded.is_none(),
@@ -71,10 +74,19 @@ impl Sampler {
                 baseline,
                 damaged,
             };
-            sampler.probes.insert(probe.id.clone(), bell);
             sampler.tasks.push(tokio::spawn(watch.keep_looking()));
         }
         sampler
+    }
+
+    /// The bells of what must tell who a probe's systems are.
+    fn identities(&self, plan: &Plan, probe: &Probe) -> Vec<Arc<Bell>> {
+        let asked = probe.asks();
+        let of_asked = |other: &&Probe| {
+            matches!(&other.kind, ProbeKind::Identity { endpoint } if asked.contains(&endpoint))
+                && other.id != probe.id
+        };
+        plan.probes.iter().filter(of_asked).filter_map(|it| self.probes.get(&it.id)).cloned().collect()
     }
 
     /// Looks at a probe now. A look that is under way does not count: another follows it.
@@ -146,6 +158,10 @@ struct Watch {
     folder: PathBuf,
     out: mpsc::Sender<Happened>,
     bell: Arc<Bell>,
+    /// Who its systems are is looked at anew when one of them is gone, or is back: it may be another then.
+    identities: Vec<Arc<Bell>>,
+    /// Whether its systems answered at the last look.
+    answered: Option<bool>,
     probe: Probe,
     /// How long it is looked at again after an ask, while it is not good.
     patience: Option<Duration>,
@@ -202,6 +218,10 @@ impl Watch {
             None => self.measure().await?,
         };
         let good = matches!(&result, Ok(measure) if measure.pass);
+        let answered = !matches!(&result, Err(Unmeasured::NotReachable(_) | Unmeasured::TimedOut(_)));
+        if self.answered.replace(answered).unwrap_or(true) != answered {
+            self.identities.iter().for_each(|bell| bell.look.notify_one());
+        }
         let reading = Reading {
             probe: self.probe.id.clone(),
             at: began.wall,

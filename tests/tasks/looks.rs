@@ -206,3 +206,38 @@ async fn the_last_output_of_a_probe_is_kept_for_people() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
 }
+
+#[tokio::test]
+async fn whoever_stops_answering_is_asked_who_it_is_at_once_and_again_when_it_is_back() {
+    let folder = Folder::with(
+        r#"
+[endpoints.side]
+sqlite = { path = "$DIR/side.db" }
+identity = { row = { sql = "select name from who", is = "side" } }
+
+[[probe]]
+id = "ask"
+sql = { on = "side", query = "select count(*) from who", expect = { is = "1" } }
+every = "100ms"
+
+[[phase.step]]
+id = "point"
+title = "Point"
+manual = "Look"
+"#,
+    );
+    let (here, away) = (folder.path("side.db"), folder.path("away.db"));
+    let side = rusqlite::Connection::open(&here).unwrap();
+    side.execute_batch("create table who (name text); insert into who values ('side')").unwrap();
+    drop(side);
+    let mut run = folder.begin();
+    assert!(run.reading("identity:side").await.result.unwrap().pass);
+    fs::rename(&here, &away).unwrap();
+    // By its own schedule it would come round in half a minute.
+    let gone = std::time::Instant::now();
+    let result = run.reading("identity:side").await.result;
+    assert!(matches!(result, Err(Unmeasured::NotReachable(_))), "{result:?}");
+    fs::rename(&away, &here).unwrap();
+    assert!(run.reading("identity:side").await.result.unwrap().pass);
+    assert!(gone.elapsed() < std::time::Duration::from_secs(20), "{:?}", gone.elapsed());
+}

@@ -25,13 +25,13 @@ pub(super) fn ask(plan: &Plan, file: &Path, endpoint: &EndpointId) -> Result<Str
 
 /// Whether something of the plan rests on the endpoint's log of changes: its fence, a link, a marker, a monitor.
 fn is_followed(plan: &Plan, endpoint: &EndpointId) -> bool {
-    let measured = plan.probes.iter().any(|probe| match &probe.kind {
-        ProbeKind::Fence(fence) => fence.endpoint == *endpoint,
-        ProbeKind::Link(link) => link.from == *endpoint || link.to == *endpoint,
-        ProbeKind::Marker { from, to } => from == endpoint || to == endpoint,
-        ProbeKind::Writes { endpoint: watched } => watched == endpoint,
-        _ => false,
-    });
+    let follows = |kind: &ProbeKind| {
+        matches!(
+            kind,
+            ProbeKind::Fence(_) | ProbeKind::Link(_) | ProbeKind::Marker { .. } | ProbeKind::Writes { .. }
+        )
+    };
+    let measured = plan.probes.iter().any(|probe| follows(&probe.kind) && probe.asks().contains(&endpoint));
     let mut steps = plan.steps.iter().chain(plan.rollback_steps());
     measured
         || steps.any(|step| matches!(&step.kind, StepKind::Open { endpoint: opened } if opened == endpoint))

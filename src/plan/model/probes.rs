@@ -287,6 +287,35 @@ pub struct TablesProbe {
     pub except: Vec<String>,
 }
 
+impl Probe {
+    /// The systems that are asked, where it is us who ask them.
+    pub fn asks(&self) -> Vec<&EndpointId> {
+        if self.from.is_some() {
+            return Vec::new();
+        }
+        match &self.kind {
+            ProbeKind::Sql { endpoint, .. }
+            | ProbeKind::Schema { endpoint }
+            | ProbeKind::Writes { endpoint }
+            | ProbeKind::Identity { endpoint } => vec![endpoint],
+            ProbeKind::Fence(FenceTarget { endpoint, .. }) => vec![endpoint],
+            ProbeKind::Link(Link { from, to, .. })
+            | ProbeKind::Marker { from, to }
+            | ProbeKind::Tables(TablesProbe { from, to, .. }) => vec![from, to],
+            ProbeKind::Command(_)
+            | ProbeKind::Http(_)
+            | ProbeKind::Tcp { .. }
+            | ProbeKind::Tls(_)
+            | ProbeKind::Dns(_)
+            | ProbeKind::Files(_)
+            | ProbeKind::Tree { .. }
+            | ProbeKind::Git { .. }
+            | ProbeKind::Unchanged(_)
+            | ProbeKind::Control(_) => Vec::new(),
+        }
+    }
+}
+
 impl ProbeKind {
     /// Whether it is compared with a baseline: any change is a breach.
     pub fn holds_still(&self) -> bool {
