@@ -29,6 +29,7 @@ impl State {
             }
             Event::EngineResumed { .. } => {
                 self.operator = None;
+                self.taken_up = Some(at);
                 self.halted = None;
                 self.verdicts.clear();
                 self.zeros.clear();
@@ -44,6 +45,7 @@ impl State {
             Event::OperatorArrived { name, account, .. } => {
                 self.operator =
                     Some(Operator { name: name.clone(), account: account.clone(), since: at.wall });
+                self.taken_up = None;
             }
             Event::OperatorLost { .. } => self.operator = None,
             Event::PhaseStarted { phase } => {

@@ -20,7 +20,7 @@ fn note(scene: &Scene<'_>, seen: &[Seen<'_>]) -> Words<'static> {
     if let Some(said) = scene.as_of().filter(|_| !seen.is_empty()) {
         return said;
     }
-    let well = seen.iter().filter(|s| s.standing == Standing::Well).count();
+    let well = seen.iter().filter(|s| matches!(s.standing, Standing::Well | Standing::Past)).count();
     let not_yet = seen.iter().filter(|s| s.standing == Standing::NotYet).count();
     let text = match (well, not_yet, seen.len()) {
         (_, _, 0) => "nothing in this plan".to_owned(),

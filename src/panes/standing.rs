@@ -12,7 +12,7 @@ use crate::engine::readings::Readings;
 use crate::engine::rules::evidence::Evidence;
 use crate::engine::rules::{span, worth};
 use crate::engine::state::{Status, StepState, UndoStatus};
-use crate::plan::model::{Probe, ProbeKind, Schedule, Severity, StepKind, WaitFor};
+use crate::plan::model::{Probe, ProbeKind, Schedule, Severity, Step, StepKind, WaitFor};
 use crate::plan::{Plan, ProbeId};
 use crate::ui::format;
 use crate::ui::glyphs::Glyphs;
@@ -156,7 +156,7 @@ pub(crate) fn all(plan: &Plan, state: &State, readings: &Readings, now: Now) -> 
                 evidence = worth::last_look(state, readings, probe, now.boot);
                 // After a restart nobody has looked at it again, and nobody will: what the record says of it stands.
                 if readings.track(&probe.id).is_none()
-                    && let Some(recorded) = asked_for(plan, state, probe).last()
+                    && let Some(recorded) = on_record(plan, state, probe)
                 {
                     evidence.text.clone_from(&recorded.detail);
                 }
@@ -220,6 +220,10 @@ fn standing(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, seen
     if (was_good || !looked_at) && is_past(plan, state, probe) {
         return Standing::Past;
     }
+    // What a sensed step rests on is looked at again after a restart; what proved any other is not.
+    if !looked_at && proved(plan, state, probe) {
+        return Standing::Past;
+    }
     if !looked_at || !is_due(plan, state, probe) {
         return Standing::NotYet;
     }
@@ -259,16 +263,38 @@ fn is_due(plan: &Plan, state: &State, probe: &Probe) -> bool {
 /// Every step that asked for it has been relied on to the end.
 fn is_past(plan: &Plan, state: &State, probe: &Probe) -> bool {
     let mut asked = asked_for(plan, state, probe).peekable();
-    probe.schedule == Schedule::OnDemand && asked.peek().is_some() && asked.all(|at| at.latched)
+    probe.schedule == Schedule::OnDemand && asked.peek().is_some() && asked.all(|(_, at)| at.latched)
+}
+
+/// A step that is not watched any further was proved by it.
+fn proved(plan: &Plan, state: &State, probe: &Probe) -> bool {
+    let by_it = |step: &Step| step.proof.as_ref() == Some(&probe.id) && !step.is_sensed();
+    steps_with(plan, state, by_it).any(|(_, at)| at.status == Status::Done)
 }
 
 /// The steps that check it.
-fn asked_for<'a>(plan: &'a Plan, state: &'a State, probe: &'a Probe) -> impl Iterator<Item = &'a StepState> {
-    plan.steps
-        .iter()
-        .zip(&state.steps)
-        .filter(|(step, _)| matches!(&step.kind, StepKind::Check(ids) if ids.contains(&probe.id)))
-        .map(|(_, at)| at)
+fn asked_for<'a>(
+    plan: &'a Plan,
+    state: &'a State,
+    probe: &'a Probe,
+) -> impl Iterator<Item = (&'a Step, &'a StepState)> {
+    steps_with(plan, state, |step| matches!(&step.kind, StepKind::Check(ids) if ids.contains(&probe.id)))
+}
+
+fn steps_with<'a>(
+    plan: &'a Plan,
+    state: &'a State,
+    with: impl Fn(&Step) -> bool + 'a,
+) -> impl Iterator<Item = (&'a Step, &'a StepState)> {
+    plan.steps.iter().chain(plan.rollback_steps()).zip(&state.steps).filter(move |(step, _)| with(step))
+}
+
+/// What the record says of a probe that is measured when asked for and has not been since the engine began: the last
+/// step that was done by its word.
+pub(crate) fn on_record<'a>(plan: &'a Plan, state: &'a State, probe: &'a Probe) -> Option<&'a StepState> {
+    let rests = |step: &Step| step.proofs().any(|id| *id == probe.id);
+    let done = steps_with(plan, state, rests).map(|(_, at)| at).filter(|at| at.status == Status::Done);
+    done.filter(|_| probe.schedule == Schedule::OnDemand).last()
 }
 
 fn is_waived(state: &State, evidence: &Evidence) -> bool {

@@ -8,7 +8,7 @@ use super::item::Item;
 use super::row::{Row, Words, words};
 use super::scene::{Columns, Scene};
 use super::section::{self, Gathered, Line};
-use super::standing::{Seen, Standing};
+use super::standing::{Seen, Standing, on_record};
 
 pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
     let seen = scene.section(Section::Validation);
@@ -78,6 +78,10 @@ fn when(scene: &Scene<'_>, seen: Seen<'_>) -> Words<'static> {
         }
         (Schedule::OnDemand, standing, Some(last)) if standing != Standing::Out => {
             words(Role::Dim, scene.hour_minute(last.at))
+        }
+        (Schedule::OnDemand, Standing::Past, None) => {
+            let ended = on_record(scene.plan, scene.state, seen.probe).and_then(|at| at.ended);
+            words(Role::Dim, ended.map_or_else(String::new, |at| scene.hour_minute(at.wall)))
         }
         _ => scene.age(seen),
     }

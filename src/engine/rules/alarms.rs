@@ -10,12 +10,15 @@ use crate::engine::event::{AlarmId, Event};
 use crate::engine::reading::{Facts, Verdict};
 use crate::engine::readings::{BAD_IN_A_ROW, Readings, Track};
 use crate::engine::refusal::Refusal;
-use crate::engine::state::{Alarm, Status, UndoStatus};
+use crate::engine::state::{Alarm, Status, UndoStatus, elapsed};
 use crate::plan::Plan;
 use crate::plan::model::{Probe, ProbeKind, Schedule, Severity};
 
 /// Lag that grows for this long is an alarm before it reaches its limit.
 const GROWING_FOR: Duration = Duration::from_secs(30);
+
+/// An engine that takes a run up has whoever drives come back for so long: as long as one that lost them waits.
+const COMES_BACK_WITHIN: Duration = Duration::from_secs(3);
 
 /// Alarms that are due, and alarms whose cause is gone.
 pub(crate) fn raised(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<Event> {
@@ -86,7 +89,9 @@ fn wanted(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<(Ala
     if clocks.window_left == Some(Duration::ZERO) {
         all.push((AlarmId::Window, Severity::Warning, "the window is over".to_owned()));
     }
-    if state.outage().is_some() && state.operator.is_none() {
+    let gone =
+        state.operator.is_none() && state.taken_up.is_none_or(|at| elapsed(at, now) >= COMES_BACK_WITHIN);
+    if state.outage().is_some() && gone {
         let text = "nobody has the keys while users are without writes".to_owned();
         all.push((AlarmId::NoOperator, Severity::Warning, text));
     }

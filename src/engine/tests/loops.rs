@@ -358,3 +358,19 @@ fn a_monitor_writes_down_what_it_holds_still_when_its_step_has_finished_and_only
     assert!(effects(&d.plan, &d.state, &again).iter().all(|e| !matches!(e, Effect::TakeBaseline { .. })));
     assert_eq!(taken(&d), 1);
 }
+
+#[test]
+fn whoever_drives_may_come_back_to_an_engine_that_took_the_run_up_before_anybody_is_alarmed() {
+    let mut d = at_switch_gate();
+    let alone = |d: &Driver| d.state.alarms.get(&AlarmId::NoOperator).is_some_and(|a| a.cleared.is_none());
+    d.input(Input::Resume { boot_id: "b2".into(), torn_bytes: 0 }).unwrap();
+    assert!(d.state.outage().is_some(), "users are without writes");
+    d.pass(2);
+    assert!(!alone(&d));
+    d.input(Input::OperatorArrived { name: "maria".into(), account: "maria".into(), take: false }).unwrap();
+    d.pass(10);
+    assert!(!alone(&d));
+    d.input(Input::Resume { boot_id: "b3".into(), torn_bytes: 0 }).unwrap();
+    d.pass(3);
+    assert!(alone(&d));
+}

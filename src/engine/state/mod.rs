@@ -3,16 +3,22 @@
 //! Owns what is true so far. It knows no clock (times come with the events), cannot fail, and draws no
 //! conclusions: those are `rules`. The fold itself stands in `apply`.
 
+mod facts;
+mod gates;
+mod steps;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::event::{
-    AlarmId, Decision, Ending, HoldCause, Leg, Mode, Outcome, OutputRef, RunStarted, SheetLine, Way,
-};
-use super::reading::{FenceState, Verdict};
+use super::event::{AlarmId, Ending, HoldCause, Leg, Mode, RunStarted, Way};
+use super::reading::FenceState;
 use crate::clock::{Boot, Now, Timestamp};
-use crate::plan::model::{Severity, StepKind};
+use crate::plan::model::StepKind;
 use crate::plan::{EndpointId, Plan, ProbeId, StepId};
+
+pub use facts::{Alarm, Outage, Recorded, Side, Zero};
+pub use gates::{Decided, GateState, Sheet, Waiver};
+pub use steps::{PhaseState, Status, StepState, UndoStatus};
 
 /// The id under which the gate of the way back is asked.
 pub const ROLLBACK_GATE: &str = "rollback";
@@ -43,6 +49,8 @@ pub struct State {
     pub stage: Stage,
     /// Whose hands are on the keys.
     pub operator: Option<Operator>,
+    /// When an engine took the run up, until somebody has the keys again.
+    pub taken_up: Option<At>,
     /// Why nothing new starts, if so.
     pub hold: Option<Hold>,
     /// When the phase marked `t0` began.
@@ -123,209 +131,6 @@ pub struct Hold {
     pub by: Option<String>,
     /// Since when.
     pub since: Timestamp,
-}
-
-/// Where a step stands.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct StepState {
-    /// Forward.
-    pub status: Status,
-    /// Back.
-    pub undo: UndoStatus,
-    /// Tries so far, over both legs.
-    pub attempts: u32,
-    /// When the last try began.
-    pub started: Option<At>,
-    /// Since when its proof is looked for, in boot time: earlier looks do not count.
-    pub asked: Option<Boot>,
-    /// When it was last proved, ended, skipped or settled.
-    pub ended: Option<At>,
-    /// What a person reads about its end; foreign text.
-    pub detail: String,
-    /// Its last output.
-    pub output: Option<OutputRef>,
-    /// Somebody's word, where a person said so.
-    pub by: Option<String>,
-    /// Why it is no longer true, where it was ticked before.
-    pub reopened: Option<String>,
-    /// It no longer has to be true.
-    pub latched: bool,
-    /// Somebody asked for it to be stopped.
-    pub stopping: bool,
-    /// Automatic tries that are used up.
-    pub retried: u32,
-}
-
-/// How far a step has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Status {
-    /// Not begun.
-    #[default]
-    Pending,
-    /// Something is set going, or a person is asked.
-    Running,
-    /// It waits until what must be true is measured to be true.
-    Proving,
-    /// Done.
-    Done,
-    /// It said that it could not.
-    Failed,
-    /// It failed and will be tried again at this moment of boot time.
-    RetryAt(Boot),
-    /// Nobody knows whether it happened.
-    Unknown,
-    /// Left out on purpose.
-    Skipped,
-}
-
-/// How far the undo of a step has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum UndoStatus {
-    /// Not begun.
-    #[default]
-    None,
-    /// Under way, or a person is asked.
-    Running,
-    /// Taken back.
-    Done,
-    /// It failed: a person must look.
-    Stuck,
-    /// Nobody knows whether it happened.
-    Unknown,
-}
-
-/// A phase's own times.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PhaseState {
-    /// Its first step began.
-    pub started: Option<Timestamp>,
-    /// All its steps are settled.
-    pub finished: Option<Timestamp>,
-}
-
-/// A gate that has been asked.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GateState {
-    /// Counts the times it was asked.
-    pub revision: u32,
-    /// An answer is wanted now.
-    pub open: bool,
-    /// Since when.
-    pub opened: Option<Timestamp>,
-    /// What the answer rests on.
-    pub sheet: Option<Sheet>,
-    /// The last answer.
-    pub decided: Option<Decided>,
-    /// Findings that somebody goes on in spite of.
-    pub waivers: Vec<Waiver>,
-}
-
-/// A numbered evidence sheet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sheet {
-    /// Its number within the revision.
-    pub number: u32,
-    /// Its digest now.
-    pub digest: String,
-    /// Digests under which it was shown before it got better.
-    pub earlier: Vec<String>,
-    /// Its lines.
-    pub lines: Vec<SheetLine>,
-}
-
-/// An answer at a gate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decided {
-    /// What.
-    pub decision: Decision,
-    /// Who.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-    /// Why, for a NO-GO.
-    pub reason: String,
-    /// On which sheet, with which digest.
-    pub sheet: (u32, String),
-}
-
-/// A finding that somebody goes on in spite of, at one gate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiver {
-    /// Which evidence.
-    pub evidence: String,
-    /// Digest of exactly what is wrong.
-    pub finding: String,
-    /// Who.
-    pub by: String,
-    /// Why.
-    pub reason: String,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// Something that asks, or asked, for an action.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Alarm {
-    /// How loud.
-    pub severity: Severity,
-    /// What a person reads; foreign text.
-    pub text: String,
-    /// When it was first raised since it was last clear.
-    pub raised: Timestamp,
-    /// When its cause was gone.
-    pub cleared: Option<Timestamp>,
-    /// Who has seen it, and when.
-    pub acknowledged: Option<(String, Timestamp)>,
-    /// How often the same cause raised it.
-    pub count: u32,
-}
-
-/// A side whose fence somebody has changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Side {
-    /// What it was set to.
-    pub state: FenceState,
-    /// Since when, by the clock of whoever set it.
-    pub since: Timestamp,
-    /// Where its log stood.
-    pub position: Option<String>,
-    /// When it was last proved, in boot time; `None` while it is not.
-    pub proved: Option<Boot>,
-}
-
-/// A span in which users had no writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outage {
-    /// The first refused write.
-    pub from: Timestamp,
-    /// The first accepted one.
-    pub to: Option<Timestamp>,
-    /// How much of it the run waited for a person.
-    pub human: Duration,
-}
-
-/// A recorded verdict.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    /// What it is worth.
-    pub verdict: Verdict,
-    /// What a person reads; foreign text.
-    pub text: String,
-    /// Since when.
-    pub since: Timestamp,
-    /// Digest of exactly what is wrong.
-    pub finding: Option<String>,
-}
-
-/// A link that has been at zero for its whole window.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Zero {
-    /// The position that was reached.
-    pub position: String,
-    /// When that was recorded.
-    pub at: Timestamp,
-    /// The marker that came through, and in how many milliseconds.
-    pub marker: Option<(String, u64)>,
 }
 
 impl State {
@@ -409,51 +214,7 @@ impl State {
     }
 }
 
-impl Alarm {
-    /// Whether somebody has yet to answer it: while its cause is there, and a warning also after that, since gates
-    /// wait for it.
-    pub fn wants_answer(&self) -> bool {
-        self.acknowledged.is_none() && (self.cleared.is_none() || self.severity == Severity::Warning)
-    }
-
-    /// Whether no gate that it counts at can be passed before it is answered: warnings do that, nothing else.
-    pub fn shuts_gates(&self) -> bool {
-        self.severity == Severity::Warning && self.acknowledged.is_none()
-    }
-}
-
-impl StepState {
-    /// It waits until what must be true is measured to be true.
-    pub fn is_proving(&self) -> bool {
-        self.status == Status::Proving
-    }
-
-    /// What comes after it may begin.
-    pub fn is_settled(&self) -> bool {
-        matches!(self.status, Status::Done | Status::Skipped)
-    }
-
-    /// How long the last try has taken, or took.
-    pub fn took(&self, now: Now) -> Option<Duration> {
-        let started = self.started?;
-        Some(match self.ended.filter(|e| e.seq >= started.seq && self.status != Status::Proving) {
-            Some(ended) => ended.wall.since(started.wall),
-            None => elapsed(started, now),
-        })
-    }
-}
-
 /// Time from a recorded moment until now: by boot time, or by wall time when the machine has been restarted.
 pub fn elapsed(from: At, now: Now) -> Duration {
     if now.boot >= from.boot { now.boot.since(from.boot) } else { now.wall.since(from.wall) }
-}
-
-impl From<Outcome> for Status {
-    fn from(outcome: Outcome) -> Status {
-        match outcome {
-            Outcome::Done => Status::Done,
-            Outcome::Failed { .. } | Outcome::NotStarted => Status::Failed,
-            Outcome::TimedOut | Outcome::Stopped | Outcome::Unknown => Status::Unknown,
-        }
-    }
 }
