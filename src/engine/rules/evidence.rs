@@ -166,7 +166,8 @@ fn gate_lines(plan: &Plan, state: &State, readings: &Readings, gate: &StepId, no
         .filter(|p| !left_out(asked, &p.id) && scope.counts(p))
         .map(|p| scope.probe(p))
         .collect();
-    all.extend(scope.steps());
+    let steps = scope.steps(&all);
+    all.extend(steps);
     all.extend(scope.window());
     all.extend(scope.alarms(asked));
     all
@@ -245,12 +246,15 @@ impl Scope<'_> {
         line
     }
 
-    /// Steps before the gate that are not what they should be: skipped, or ticked once and not true now.
-    fn steps(&self) -> Vec<Evidence> {
+    /// Steps before the gate that are not what they should be: skipped, or ticked once and not true now. One that only
+    /// its own probe keeps open is not said twice: the probe stands on the sheet, and a waiver for it is one for both.
+    fn steps(&self, probes: &[Evidence]) -> Vec<Evidence> {
+        let bad = |id: &ProbeId| probes.iter().any(|e| e.id == id.as_str() && e.verdict != Verdict::Pass);
         self.steps_before()
             .filter_map(|(slot, step)| {
                 let at = self.state.at_slot(slot)?;
                 let what = match at.status {
+                    Status::Proving if step.proofs().any(bad) => return None,
                     Status::Skipped => format!("skipped: {}", at.detail),
                     Status::Done => return None,
                     Status::Proving if at.reopened.is_some() => {

@@ -10,7 +10,7 @@ use crate::engine::event::{AlarmId, Decision, Event, HoldCause, Outcome};
 use crate::engine::input::Intent;
 use crate::engine::reading::Verdict;
 use crate::engine::refusal::Refusal;
-use crate::engine::rules::evidence::{WINDOW, finding};
+use crate::engine::rules::evidence::{WINDOW, finding, lines};
 use crate::engine::rules::gates::ARMS_AFTER_MS;
 use crate::engine::rules::worth;
 use crate::engine::state::Status;
@@ -123,8 +123,8 @@ fn a_waiver_covers_one_finding_at_one_gate() {
     d.read("p", bad());
     let id = StepId::from("gate");
     let now = d.clock.now();
-    let lines = crate::engine::rules::evidence::lines(&d.plan, &d.state, &d.readings, &id, now);
-    let finding = lines[0].finding.clone().unwrap();
+    let sheet = lines(&d.plan, &d.state, &d.readings, &id, now);
+    let finding = sheet[0].finding.clone().unwrap();
     let waive = |finding: String, reason: &str| Intent::Waive {
         gate: id.clone(),
         evidence: "p".into(),
@@ -190,8 +190,8 @@ fn the_number_of_waivers_is_typed_at_a_switch() {
     assert!(d.at("same").reopened.is_some());
     let id = StepId::from("go");
     let now = d.clock.now();
-    let lines = crate::engine::rules::evidence::lines(&d.plan, &d.state, &d.readings, &id, now);
-    for line in lines.iter().filter(|l| !l.passes()) {
+    let sheet = lines(&d.plan, &d.state, &d.readings, &id, now);
+    for line in sheet.iter().filter(|l| !l.passes()) {
         let finding = line.finding.clone().unwrap();
         let evidence = line.id.clone();
         let reason = "two test rows".to_owned();
@@ -263,8 +263,8 @@ fn what_was_compared_by_itself_is_stale_at_the_gate_once_somebody_has_written() 
     d.read("quiet", stray(1));
     let id = StepId::from("go");
     let now = d.clock.now();
-    let lines = crate::engine::rules::evidence::lines(&d.plan, &d.state, &d.readings, &id, now);
-    let rows = lines.iter().find(|line| line.id == "rows").unwrap();
+    let sheet = lines(&d.plan, &d.state, &d.readings, &id, now);
+    let rows = sheet.iter().find(|line| line.id == "rows").unwrap();
     assert_eq!(rows.verdict, Verdict::Stale);
     assert_eq!(rows.text, "target was written to since it was compared");
     let shared =
@@ -280,9 +280,36 @@ fn what_was_compared_by_itself_is_stale_at_the_gate_once_somebody_has_written() 
     // The next look is of what is there now.
     d.read("rows", compared(1));
     let now = d.clock.now();
-    let lines = crate::engine::rules::evidence::lines(&d.plan, &d.state, &d.readings, &id, now);
-    let rows = lines.iter().find(|line| line.id == "rows").unwrap();
+    let sheet = lines(&d.plan, &d.state, &d.readings, &id, now);
+    let rows = sheet.iter().find(|line| line.id == "rows").unwrap();
     assert_eq!(rows.verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_step_that_its_own_probe_keeps_open_needs_no_waiver_beside_the_probes() {
+    let mut d = at_switch_gate();
+    let sheet = |d: &Driver| {
+        let all = lines(&d.plan, &d.state, &d.readings, &"go".into(), d.clock.now());
+        all.into_iter().filter(|line| !line.passes()).map(|line| (line.id, line.finding)).collect::<Vec<_>>()
+    };
+    for _ in 0..4 {
+        good_seconds(&mut d, 1);
+        d.read("rows", compared(7));
+    }
+    assert_eq!(d.status("same"), Status::Proving, "it is not true any more");
+    d.intent(Intent::AcknowledgeAlarm { alarm: None }).unwrap();
+    let [(id, Some(found))] = &sheet(&d)[..] else { panic!("{:?}", sheet(&d)) };
+    assert_eq!(id, "rows");
+    let (evidence, finding) = (id.clone(), found.clone());
+    let waive = Intent::Waive { gate: "go".into(), evidence, finding, reason: "known".into() };
+    d.intent(waive).unwrap();
+    assert_eq!(sheet(&d), []);
+    d.show("go");
+    d.clock.advance(Duration::from_millis(ARMS_AFTER_MS));
+    let mut answer = d.honest("go", Decision::Go);
+    answer.waived = Some(1);
+    d.intent(Intent::DecideGate(answer)).unwrap();
+    assert_eq!(d.status("switch"), Status::Running);
 }
 
 #[test]
