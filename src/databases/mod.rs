@@ -43,7 +43,7 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 
 
 /// A database of any engine. Cheap to hold: connections are made when something is asked.
 pub trait Database: fmt::Debug + Send + Sync {
-    /// How people know it: the engine and the address, without secrets.
+    /// How people know it: [`Settings::name`].
     fn name(&self) -> &str;
 
     /// Whether it answers, and how long that took.
@@ -179,6 +179,8 @@ pub struct Done {
 /// How to reach a database. Not printable: an address may hold a password.
 #[derive(Clone)]
 pub struct Settings {
+    /// How its people call it, such as the plan's name for it; errors say this first.
+    pub name: String,
     /// A path for SQLite, a URL for a server.
     pub address: String,
     /// How long any one question may take.

@@ -74,18 +74,19 @@ pub(crate) fn connect(
             ("sqlite", ctx.root.join(path.expose()).to_string_lossy().into_owned())
         }
     };
-    databases::connect(kind, &Settings { address, timeout }).map_err(|why| why.to_string())
+    let name = id.to_string();
+    databases::connect(kind, &Settings { name, address, timeout }).map_err(|why| why.to_string())
 }
 
-/// What an error of a database means for a look.
+/// What an error of a database means for a look. A look may ask two sides: it is said which one it was.
 pub(crate) fn unmeasured(why: Error) -> Unmeasured {
     match why {
-        Error::NotReachable { why, .. } => Unmeasured::NotReachable(why),
+        Error::NotReachable { what, why } => Unmeasured::NotReachable(format!("{what}: {why}")),
         Error::TimedOut { after, .. } => super::timed_out(after),
-        Error::Refused { doing, code, message, .. } => {
-            Unmeasured::Failed(format!("{doing} was refused: {message} ({code})"))
+        Error::Refused { what, doing, code, message } => {
+            Unmeasured::Failed(format!("{what}: {doing} was refused: {message} ({code})"))
         }
-        Error::Broken { why, next, .. } => Unmeasured::Failed(format!("{why}; {next}")),
+        Error::Broken { what, why, next } => Unmeasured::Failed(format!("{what}: {why}; {next}")),
         Error::Cancelled { doing, .. } => Unmeasured::Failed(format!("{doing} was called off")),
     }
 }

@@ -96,7 +96,8 @@ mod tests {
         convention::install(&convention::open(&file).unwrap(), &["t"]).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let settings = Settings { address: file.display().to_string(), timeout: WITHIN };
+            let settings =
+                Settings { name: "source".to_owned(), address: file.display().to_string(), timeout: WITHIN };
             let database = connect("sqlite", &settings).unwrap();
             database.fence(&FenceSpec::default()).await.unwrap();
         });

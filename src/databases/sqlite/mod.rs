@@ -33,7 +33,10 @@ pub(super) use replication::LINK;
 /// SQLite's line in the table of engines.
 pub(super) const ENGINE: Engine = Engine {
     kind: "sqlite",
-    connect: |settings: &Settings| Ok(Arc::new(Sqlite::new(&settings.address, settings.timeout))),
+    connect: |settings: &Settings| {
+        let Settings { name, address, timeout } = settings.clone();
+        Ok(Arc::new(Sqlite { name, path: address.into(), timeout }))
+    },
 };
 
 /// How long a question may outlive its time limit before it is given up: a file system that hangs
@@ -58,6 +61,17 @@ impl Sqlite {
         Sqlite { name: name_of(&path), path, timeout }
     }
 
+    /// Opens the file; whoever knows it by another name is told which file that was.
+    fn open(&self) -> Result<Connection, Error> {
+        open(&self.path).map_err(|error| match error {
+            Error::NotReachable { what, why } if what != self.name => {
+                let why = format!("{why}, {}", self.path.display());
+                Error::NotReachable { what: self.name.clone(), why }
+            }
+            other => other,
+        })
+    }
+
     /// Does blocking work on a fresh connection.
     fn ask<T, W>(&self, doing: &'static str, work: W) -> Answer<'static, T>
     where
@@ -71,7 +85,7 @@ impl Sqlite {
             let dropped = stop.when_dropped();
             let deadline = Instant::now() + timeout;
             let work = tokio::task::spawn_blocking(move || {
-                let mut conn = open(&here.path)?;
+                let mut conn = here.open()?;
                 let outcome = limit(&mut conn, &stop, Some(deadline), here.timeout)
                     .map_err(Problem::from)
                     .and_then(|()| work(&mut conn));

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 
 use rusqlite::{Connection, Row as SqlRow, params_from_iter};
 
-use super::connection::{open, quoted};
+use super::connection::quoted;
 use super::{Problem, REPORT, Sqlite, Stop, convention, limit, look};
 use crate::databases::digest::{Hasher, RowHash, SHA256_TYPED, SetDigest};
 use crate::databases::snapshot::{
@@ -25,7 +25,7 @@ pub(super) fn begin(of: &Sqlite) -> Answer<'static, Box<dyn Snapshot>> {
     let begun = of.ask("beginning a snapshot", {
         let (here, stop) = (here.clone(), stop.clone());
         move |_| {
-            let mut conn = open(&here.path)?;
+            let mut conn = here.open()?;
             // A comparison may take as long as it takes; only a lock is not waited for any longer.
             limit(&mut conn, &stop, None, here.timeout)?;
             conn.execute_batch("begin")?;

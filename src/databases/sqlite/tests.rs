@@ -473,7 +473,7 @@ async fn tables_are_listed_with_their_keys() {
 
 #[test]
 fn an_unknown_kind_is_told_which_there_are() {
-    let settings = Settings { address: "x".to_owned(), timeout: SECOND };
+    let settings = Settings { name: "x".to_owned(), address: "x".to_owned(), timeout: SECOND };
     let error = connect("oracle", &settings).unwrap_err();
     assert!(error.to_string().contains("use one of: sqlite"), "{error}");
     let db = connect("sqlite", &settings).unwrap();
