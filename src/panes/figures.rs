@@ -190,36 +190,49 @@ fn parts(plan: &Plan, state: &State) -> Vec<Part> {
             }
         })
         .collect();
-    match state.stage {
-        Stage::Back(Way::Phase) => {
-            let (from, to) = (plan.steps.len(), state.steps.len());
-            let mut part = back("Way back", Slots::Range(from, to), settled(state, from..to));
-            part.planned = planned(plan, from..to);
-            parts.push(part);
-        }
-        Stage::Back(Way::Undo) | Stage::Aborting => {
-            let undone = |slot: &usize| state.at_slot(*slot).is_some_and(|at| at.undo == UndoStatus::Done);
-            let mut slots: Vec<usize> = (0..plan.steps.len()).filter(undone).collect();
-            slots.sort_by_key(|slot| state.at_slot(*slot).and_then(|at| at.ended).map_or(0, |at| at.seq));
-            let done = slots.len();
-            slots.extend(wayback::to_undo(plan, state).filter_map(|step| plan.slot(&step.id)));
-            parts.push(back("Way back", Slots::List(slots), done));
-        }
-        Stage::Forward | Stage::Over(_) => {}
-    }
+    parts.extend(way_back(plan, state));
     parts
 }
 
-fn back(title: &str, slots: Slots, done: usize) -> Part {
-    Part {
-        title: title.to_owned(),
+/// The way back, from the moment it is gone: the plan's own phase, or the undo of what was done. After the end it is told
+/// like any other part.
+fn way_back(plan: &Plan, state: &State) -> Option<Part> {
+    let phase = plan.steps.len()..state.steps.len();
+    let began = |slot: &usize| state.at_slot(*slot).is_some_and(|at| at.started.is_some());
+    let undo = |slot: &usize| state.at_slot(*slot).map_or(UndoStatus::None, |at| at.undo);
+    let through_phase = match state.stage {
+        Stage::Forward => return None,
+        Stage::Back(Way::Phase) => true,
+        Stage::Back(Way::Undo) | Stage::Aborting => false,
+        Stage::Over(_) => phase.clone().any(|slot| began(&slot)),
+    };
+    let (slots, done, gone): (Slots, usize, Vec<usize>) = if through_phase {
+        let gone = phase.clone().filter(began).collect();
+        (Slots::Range(phase.start, phase.end), settled(state, phase.clone()), gone)
+    } else {
+        let mut slots: Vec<usize> =
+            (0..plan.steps.len()).filter(|slot| undo(slot) == UndoStatus::Done).collect();
+        slots.sort_by_key(|slot| state.at_slot(*slot).and_then(|at| at.ended).map_or(0, |at| at.seq));
+        let done = slots.len();
+        if !matches!(state.stage, Stage::Over(_)) {
+            slots.extend(wayback::to_undo(plan, state).filter_map(|step| plan.slot(&step.id)));
+        } else if slots.is_empty() {
+            return None;
+        }
+        let gone = slots.iter().copied().filter(|slot| undo(slot) != UndoStatus::None).collect();
+        (Slots::List(slots), done, gone)
+    };
+    let times = || gone.iter().filter_map(|slot| state.at_slot(*slot));
+    let ended = || times().filter_map(|at| at.ended).map(|at| at.wall).max();
+    Some(Part {
+        title: "Way back".to_owned(),
+        planned: (0..slots.len()).filter_map(|at| plan.at_slot(slots.get(at)?)?.estimate).sum(),
         slots,
         done,
-        planned: Duration::ZERO,
-        started: None,
-        finished: None,
+        started: times().filter_map(|at| at.started).map(|at| at.wall).min(),
+        finished: if state.is_over() { ended() } else { None },
         phase: None,
-    }
+    })
 }
 
 fn planned(plan: &Plan, slots: std::ops::Range<usize>) -> Duration {
@@ -233,10 +246,11 @@ fn settled(state: &State, slots: std::ops::Range<usize>) -> usize {
 fn current(state: &State, parts: &[Part]) -> usize {
     let last = parts.len().saturating_sub(1);
     match state.stage {
-        Stage::Forward | Stage::Over(_) => {
+        Stage::Forward => parts.iter().position(|part| part.done < part.slots.len()).unwrap_or(last),
+        Stage::Over(_) if parts.last().is_some_and(|part| part.phase.is_some()) => {
             parts.iter().position(|part| part.done < part.slots.len()).unwrap_or(last)
         }
-        Stage::Back(_) | Stage::Aborting => last,
+        Stage::Over(_) | Stage::Back(_) | Stage::Aborting => last,
     }
 }
 

@@ -137,7 +137,9 @@ impl<'a> Scene<'a> {
         let begun = |id: &StepId| self.state.step(self.plan, id).is_some_and(StepState::is_settled);
         match &probe.kind {
             ProbeKind::Fence(fence) if self.state.sides.contains_key(&fence.endpoint) => "takes writes",
-            ProbeKind::Fence(_) => "not fenced",
+            ProbeKind::Fence(fence) if self.plan.begins_open(&fence.endpoint) => "not fenced",
+            // Nobody has looked: all that is known is that this run has not let anybody write there.
+            ProbeKind::Fence(_) => "not opened yet",
             _ if probe.since.as_ref().is_none_or(begun) => "not watched now",
             _ => "not watched yet",
         }

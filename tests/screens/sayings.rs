@@ -255,7 +255,7 @@ fn what_does_not_count_now_says_that_and_no_old_value() {
     assert!(back.contains("not watched yet") && !back.contains("rows"), "{screen}");
     hands.press("4");
     let screen = hands.reads();
-    assert!(screen.lines().any(|line| line.contains("target") && line.contains("not fenced")), "{screen}");
+    assert!(screen.lines().any(|line| line.contains("target") && line.contains("not opened yet")), "{screen}");
 }
 
 #[test]
@@ -414,4 +414,35 @@ fn whoever_only_watches_is_not_offered_the_helm() {
     hands.press("enter");
     let screen = hands.reads();
     assert!(screen.contains("`cutover run --resume RUN` takes part") && hands.asked.is_empty(), "{screen}");
+}
+
+#[test]
+fn after_the_end_the_way_back_is_told_with_what_was_planned_and_what_it_took() {
+    let mut night = night::at_the_gate(Night::live());
+    night.wants(Intent::AskRollback { reason: "too late".into() }).expect("there is a way back");
+    night.pass(1).go("rollback").pass(2);
+    let mut undone = 0;
+    loop {
+        let running = night.state.running(&night.plan).map(|(step, _, _)| step).next();
+        let Some(step) = running else { break };
+        night.pass(7);
+        if step.as_str() == "stop-writes" {
+            night.sees("fence:source", night::open("source"));
+        }
+        night.done(step.as_str(), "taken back").pass(1);
+        undone += 1;
+    }
+    assert!(night.state.is_over() && undone > 1, "{undone} steps were undone");
+    let mut hands = Hands::on(night, LARGE);
+    let screen = hands.reads();
+    let way_back = screen
+        .lines()
+        .find(|line| line.trim_start().starts_with("Way back"))
+        .unwrap_or_else(|| panic!("{screen}"));
+    assert!(way_back.contains("s ") || way_back.contains("m"), "it has times: {way_back}");
+    hands.press("esc");
+    hands.press("2");
+    let screen = hands.reads();
+    let from = screen.find("Way back").unwrap_or_else(|| panic!("{screen}"));
+    assert!(screen[from..].lines().count() > undone, "its steps stand under it: {screen}");
 }
