@@ -58,14 +58,26 @@ impl Night {
         std::fs::write(home.path().join("good"), "").unwrap();
         let mut terminal = Terminal::start(home.path(), 100, 30, &["run", "plan.toml", "--as", "maria"]);
         terminal.shows("Type cloud to start");
-        terminal.text("cloud");
-        terminal.enter();
-        terminal.bytes(ahead.as_bytes());
         let runs = home.path().join("state/cutover/runs");
-        let run = terminal.until("the run has a folder", |_| {
+        let begun = || {
             let mut found = std::fs::read_dir(&runs).ok()?.filter_map(Result::ok).map(|entry| entry.path());
             found.find(|path| path.join("journal").exists())
-        });
+        };
+        // A machine that is very busy reads several keys at once, which is a paste: then the word is typed again.
+        let run = loop {
+            terminal.text("cloud");
+            terminal.enter();
+            terminal.bytes(ahead.as_bytes());
+            let refused = |screen: &str| {
+                ["not the target's word", "a paste starts nothing"].iter().any(|said| screen.contains(said))
+            };
+            let answer = terminal.until("the run has a folder, or the word is refused", |screen| {
+                begun().map(Some).or_else(|| refused(screen).then_some(None))
+            });
+            if let Some(run) = answer {
+                break run;
+            }
+        };
         let mut night = Night { home, terminal, run };
         night.terminal.shows("GO / NO-GO   Go");
         let answer = night.terminal.answer();

@@ -255,7 +255,10 @@ fn what_does_not_count_now_says_that_and_no_old_value() {
     assert!(back.contains("not watched yet") && !back.contains("rows"), "{screen}");
     hands.press("4");
     let screen = hands.reads();
-    assert!(screen.lines().any(|line| line.contains("target") && line.contains("not opened yet")), "{screen}");
+    assert!(
+        screen.lines().any(|line| line.contains("target") && line.contains("not opened yet")),
+        "{screen}"
+    );
 }
 
 #[test]
