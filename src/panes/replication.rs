@@ -26,7 +26,8 @@ const VALUE: u16 = 11;
 pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
     let seen = scene.section(Section::Replication);
     let behind = |seen: &&Seen<'_>| lag(scene, **seen).map_or(0, |lag| lag.behind);
-    let well = match seen.iter().max_by_key(behind) {
+    let links = seen.iter().filter(|seen| matches!(seen.probe.kind, ProbeKind::Link(_)));
+    let well = match links.max_by_key(behind) {
         _ if scene.state.is_over() => note(scene, &seen),
         Some(worst) => brief(scene, *worst),
         None => note(scene, &seen),
