@@ -211,6 +211,17 @@ fn the_cockpit_without_a_terminal_says_what_to_use_instead_and_makes_nothing() {
 }
 
 #[test]
+fn what_is_wrong_with_a_plan_is_told_before_a_terminal_is_missed() {
+    let machine = Machine::new();
+    let plan = machine.plan("[[phase.step]]\nid = \"go\"\ntitle = \"Go\"\nmanul = \"Go?\"\n");
+    for words in [&["run", plan, "--as", "maria"][..], &["rehearse", plan, "--as", "maria"]] {
+        let done = machine.command(words).env_remove("TERM").output().unwrap();
+        assert_eq!(code(&done), 2, "{words:?}: {done:?}");
+        assert!(err(&done).contains("manul") && !err(&done).contains("terminal"), "{}", err(&done));
+    }
+}
+
+#[test]
 fn exit_3_not_proved() {
     let machine = Machine::new();
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();

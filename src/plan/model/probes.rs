@@ -297,8 +297,8 @@ impl Probe {
             ProbeKind::Sql { endpoint, .. }
             | ProbeKind::Schema { endpoint }
             | ProbeKind::Writes { endpoint }
-            | ProbeKind::Identity { endpoint } => vec![endpoint],
-            ProbeKind::Fence(FenceTarget { endpoint, .. }) => vec![endpoint],
+            | ProbeKind::Identity { endpoint }
+            | ProbeKind::Fence(FenceTarget { endpoint, .. }) => vec![endpoint],
             ProbeKind::Link(Link { from, to, .. })
             | ProbeKind::Marker { from, to }
             | ProbeKind::Tables(TablesProbe { from, to, .. }) => vec![from, to],
