@@ -36,7 +36,19 @@ fn fits(path: &[String], key: &str) -> bool {
 pub(super) fn meant(key: &str, unused: &[&'static str]) -> Option<&'static str> {
     let synonym = SYNONYMS.iter().find(|(word, _)| *word == key).map(|(_, meant)| *meant);
     let synonym = synonym.filter(|meant| unused.contains(meant));
-    synonym.or_else(|| names::nearest(key, unused.iter().copied()))
+    // `budget` is a whole word of `outage_budget`, and of nothing else.
+    let part = || {
+        let mut holders = unused.iter().copied().filter(|known| known.split('_').any(|word| word == key));
+        holders.next().filter(|_| holders.next().is_none())
+    };
+    synonym.or_else(|| names::nearest(key, unused.iter().copied())).or_else(part)
+}
+
+/// What to do about an unknown key that is another spelling of one that stands there already.
+pub(super) fn again(key: &str, meant: Option<&str>, spec: &Spec, unused: &[&'static str]) -> Option<String> {
+    let there = spec.keys.iter().map(|k| k.name).filter(|name| !unused.contains(name));
+    let same = names::nearest(key, there).filter(|_| meant.is_none())?;
+    Some(format!("`{same}` is there already: take this line out"))
 }
 
 /// What to do about an unknown key.

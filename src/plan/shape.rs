@@ -98,11 +98,12 @@ impl Shape<'_> {
         unused: &[&'static str],
     ) -> Option<&'static str> {
         let meant = mends::meant(key, unused);
+        let again = mends::again(key, meant, spec, unused);
         let structure = |meant: &str| spec.key(meant).is_some_and(|k| k.kind.is_structure());
         self.findings.push(
             Diagnostic::error("unknown-key", at, format!("`{key}` is not a key of {of}"))
                 .label("unknown key")
-                .help(mends::unknown(key, meant, spec, unused))
+                .help(again.unwrap_or_else(|| mends::unknown(key, meant, spec, unused)))
                 .unclear(self.path.is_empty() || meant.is_some_and(structure)),
         );
         meant
@@ -172,7 +173,7 @@ impl Shape<'_> {
     }
 
     fn value(&mut self, node: &Node, key: &str, kind: Kind) {
-        self.unfilled(node);
+        self.unfilled(node, key);
         if let (Value::Tainted(template), false) = (&node.value, matches!(kind, Kind::Secret)) {
             let help = match kind {
                 Kind::Argv | Kind::ArgvOr(_) => {
@@ -246,6 +247,11 @@ impl Shape<'_> {
                 }
             }
             (Kind::Count | Kind::Changes, Value::Whole(n)) if *n >= 0 => {}
+            (Kind::Count | Kind::Changes, Value::Whole(n)) => self.findings.push(
+                Diagnostic::error("wrong-value", node.at, format!("`{key}` cannot be {n}"))
+                    .label("out of bounds")
+                    .help("write 0 or more"),
+            ),
             (Kind::Time | Kind::TimeOrStart, Value::Time(time)) => {
                 let opens = self.opens.as_ref().filter(|_| matches!(kind, Kind::Time));
                 let right = units::time(time).map(|_| ()).map_err(|wrong| match (time.date, time.time) {
@@ -293,11 +299,12 @@ impl Shape<'_> {
         }
     }
 
-    /// What was copied from a help as it stood there.
-    fn unfilled(&mut self, node: &Node) {
-        if node.text() == Some("…") {
+    /// What was copied from a help as it stood there. Texts that people read may end in such a sign.
+    fn unfilled(&mut self, node: &Node, key: &str) {
+        let told = ["title", "manual", "text", "because", "impact", "fallback", "name"].contains(&key);
+        if node.text().is_some_and(|text| text == "…" || (!told && text.ends_with('…'))) {
             self.findings.push(
-                Diagnostic::warning("placeholder", node.at, "`\"…\"` is still to be filled in")
+                Diagnostic::warning("placeholder", node.at, "`…` is still to be filled in")
                     .label("copied as it was shown")
                     .help("write in its place what it is here"),
             );
@@ -307,7 +314,7 @@ impl Shape<'_> {
     fn texts(&mut self, list: &[Node], key: &str) {
         for item in list {
             match &item.value {
-                Value::Text(_) => self.unfilled(item),
+                Value::Text(_) => self.unfilled(item, key),
                 Value::Tainted(_) => self.value(item, key, Kind::Argv),
                 Value::Whole(_)
                 | Value::Real(_)
@@ -373,7 +380,8 @@ impl Shape<'_> {
         let noun = examples::noun(kind);
         let which = match kind {
             Kind::Ref(named) | Kind::Refs(named) | Kind::RefsOrNone(named) => {
-                format!(" with the id of a {}", named.word())
+                let (word, which) = (named.word(), if key == "after" { " before it" } else { "" });
+                format!(" with the id of a {word}{which}")
             }
             _ => String::new(),
         };

@@ -250,7 +250,8 @@ pub(super) fn id(text: &str) -> Result<(), Wrong> {
     let first = text.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let rest = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c));
     if !(first && rest) {
-        return Err(Wrong::new(format!("`{text}` is no id"), mend));
+        let what = if text.is_empty() { "the id is empty".to_owned() } else { format!("`{text}` is no id") };
+        return Err(Wrong::new(what, mend));
     }
     if text.len() > 64 {
         return Err(Wrong::new(format!("`{text}` is longer than 64 characters"), "find a shorter id"));

@@ -179,7 +179,7 @@ impl Variables<'_> {
                 )
                 .label("would be read as shell")
                 .help(
-                    "give it in `env = { NAME = \"…\" }` and write \"$NAME\" in the script; `$${` is a literal `${`",
+                    "write env = { NAME = \"${name}\" } beside it and the script in single quotes, with \"$NAME\" in it; `$${` is a literal `${`",
                 ),
             );
         }

@@ -132,7 +132,7 @@ impl<'t> Builder<'t, '_> {
             self.findings.push(
                 Diagnostic::error("impossible-time", view.at(key), format!("`{key}` cannot be zero"))
                     .label("no time at all")
-                    .help("give it a length, or take it out"),
+                    .help("write how long it is: 30s, 10m or 4h"),
             );
         }
         Some(duration)

@@ -83,7 +83,11 @@ impl Builder<'_, '_> {
                         format!("`{}` is at or past {what}, where nothing is undone", step.id),
                     )
                     .label("would never run")
-                    .help("what takes it back then is a step of [rollback]: move it there"),
+                    .help(if past.no_return.contains(&i) {
+                        "nothing goes back from there: take it out"
+                    } else {
+                        "write what it does as a [[rollback.step]] with `id` and `title`, and take `undo` out here"
+                    }),
                 );
             }
         }

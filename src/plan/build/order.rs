@@ -165,7 +165,9 @@ fn report(round: &[usize], steps: &[Step], tables: &HashMap<StepId, View<'_>>, f
     let help = match (waits_for == speaker, view.texts("after").len()) {
         (true, _) => "a step cannot wait for itself: take it out".to_owned(),
         (false, 0 | 1) => {
-            format!("take after = [\"{waits_for}\"] out of `{speaker}`: then it follows the step before it")
+            let first = steps.first().is_some_and(|first| first.id == *speaker);
+            let then = if first { "it comes first" } else { "it follows the step before it" };
+            format!("take after = [\"{waits_for}\"] out of `{speaker}`: then {then}")
         }
         (false, _) => format!("take `{waits_for}` out of the `after` of `{speaker}`"),
     };

@@ -44,7 +44,11 @@ impl Lint<'_> {
                 "nobody may order the way back alone",
             )
             .label("who decides at 02:14?")
-            .help("add rollback = true to the person who may"),
+            .help(if self.plan.people.is_empty() {
+                "add [people.NAME] with `role`, `contact` and rollback = true for the person who may"
+            } else {
+                "add rollback = true to the person who may"
+            }),
         );
     }
 

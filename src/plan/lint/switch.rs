@@ -12,6 +12,7 @@ impl Lint<'_> {
         self.unproved_switch();
         self.no_way_back();
         self.no_return_unestimated();
+        self.closed_beside_the_switch();
         self.two_writers();
         self.way_back_in_order();
     }
@@ -86,7 +87,7 @@ impl Lint<'_> {
         self.found(
             Diagnostic::error("no-rollback", self.atlas.step(&switch.id, "switch"), "after the switch there is no way back")
                 .label("users are moved here")
-                .help("add [rollback] with its steps (fence the target, drain, traffic back, open the source), or mark this step `point_of_no_return = true`"),
+                .help("add [rollback] with `estimate`, and a [[rollback.step]] with `id`, `title` and what it does for each: fence the target, drain, traffic back, open the source; or mark this step `point_of_no_return = true`"),
         );
     }
 
@@ -104,6 +105,30 @@ impl Lint<'_> {
             .label("a point of no return")
             .help("add [rollback] with `estimate` and its steps, even if it only undoes by hand"),
         );
+    }
+
+    /// What closes the way back comes before the switch or after it, and not whenever it is done.
+    fn closed_beside_the_switch(&mut self) {
+        let steps = || self.plan.steps.iter().enumerate();
+        let Some((at, switch)) = steps().find(|(_, s)| s.switch) else { return };
+        let before = self.before(at);
+        let beside: Vec<&Step> = steps()
+            .filter(|(i, s)| s.point_of_no_return && *i != at)
+            .filter(|(i, _)| !before.contains(i) && !self.before(*i).contains(&at))
+            .map(|(_, step)| step)
+            .collect();
+        for step in beside {
+            self.found(
+                Diagnostic::warning(
+                    "closed-beside-the-switch",
+                    self.atlas.step(&step.id, "point_of_no_return"),
+                    format!("`{}` may close the way back before users are moved", step.id),
+                )
+                .label("does not wait for the switch")
+                .related(self.atlas.step(&switch.id, "switch"), "users are moved here")
+                .help(write_after(step, switch)),
+            );
+        }
     }
 
     /// A side is opened only when another one is fenced and stays so.
@@ -153,7 +178,7 @@ impl Lint<'_> {
         }
         let sides = self.atlas.endpoints.keys().map(EndpointId::as_str);
         let other = sides.filter(|side| *side != opened.as_str()).min().unwrap_or("…");
-        format!("put a step {} before it", proved_fence(other))
+        format!("put a step with `id`, `title` and {} before it", proved_fence(other))
     }
 
     fn way_back_in_order(&mut self) {
@@ -216,7 +241,10 @@ impl Lint<'_> {
                         match rollback.steps.iter().find(|s| fenced(s) == Some(target)) {
                             Some(step) => format!("move `{}`, which fences `{target}`, above it", step.id),
                             None => {
-                                format!("begin the way back with a step {}", proved_fence(target.as_str()))
+                                format!(
+                                    "begin the way back with a [[rollback.step]] with `id`, `title` and {}",
+                                    proved_fence(target.as_str())
+                                )
                             }
                         },
                     ),
