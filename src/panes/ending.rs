@@ -20,7 +20,7 @@ use super::timeline;
 use super::words::ending_in_words;
 
 /// Columns of a label before its figure.
-const LABEL: u16 = 22;
+const LABEL: u16 = 23;
 
 /// The last screen: what the caller knows beside the record, and how far it is scrolled.
 #[derive(Debug, Default)]
