@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::diagnostic::Diagnostic;
-use super::Lint;
+use super::{Lint, fenced};
 use crate::plan::ids::{ProbeId, StepId};
 use crate::plan::model::{Probe, ProbeKind, Schedule, Step, StepKind, Strategy, Undo, WaitFor};
 
@@ -16,6 +16,7 @@ impl Lint<'_> {
         self.ttl();
         self.never_asked();
         self.unwatched();
+        self.open_target();
     }
 
     fn empty_gates(&mut self) {
@@ -249,6 +250,37 @@ impl Lint<'_> {
                     .help(format!("give `{probe}` an `every`, or take `for` out")),
                 );
             }
+        }
+    }
+
+    /// What was compared once stays good until somebody is seen to write: where nobody looks, nobody is seen.
+    fn open_target(&mut self) {
+        let plan = self.plan;
+        let Some(switch) = plan.switch_step().and_then(|switch| plan.position(&switch.id)) else { return };
+        let before = || plan.steps.iter().take(switch);
+        for probe in plan.probes.iter().filter(|probe| probe.schedule == Schedule::OnDemand) {
+            let ProbeKind::Tables(tables) = &probe.kind else { continue };
+            let asked = before().any(|s| matches!(&s.kind, StepKind::Check(ids) if ids.contains(&probe.id)));
+            let watched = plan
+                .probes
+                .iter()
+                .any(|p| matches!(&p.kind, ProbeKind::Writes { endpoint } if *endpoint == tables.to));
+            let shut = before().any(|s| fenced(s) == Some(&tables.to));
+            if !asked || watched || shut {
+                continue;
+            }
+            let to = &tables.to;
+            self.found(
+                Diagnostic::warning(
+                    "open-target",
+                    self.atlas.probe(&probe.id, "tables"),
+                    format!("whoever writes to `{to}` after `{}` has compared it is seen by nobody", probe.id),
+                )
+                .label("good until somebody is seen to write")
+                .help(format!(
+                    "add [[freeze.monitor]] with `id`, writes = {{ on = \"{to}\" }} and `since` the step that fills `{to}`"
+                )),
+            );
         }
     }
 }
