@@ -142,15 +142,15 @@ fn waiver(state: &State, gate: &StepId, line: &Evidence) -> Option<(String, Stri
     Some((waiver.by.clone(), waiver.reason.clone()))
 }
 
-/// The way back is easier than GO: it asks only that we know where we are and, once users have moved, whether what
-/// they wrote is carried back. Rows that are lost with it are accepted by name, or not at all.
+/// The way back is easier than GO: it asks only that we know where we are. What it costs is told beside the sheet
+/// (`wayback`) and asks for nothing: a link that is down, or that comes and goes, must not keep anybody from turning
+/// back.
 fn way_back_lines(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<Evidence> {
-    let counts = |probe: &&Probe| match &probe.kind {
-        ProbeKind::Identity { .. } => true,
-        ProbeKind::Link(link) => link.reverse && state.switched.is_some() && in_span(plan, state, probe),
-        _ => false,
-    };
-    plan.probes.iter().filter(counts).map(|p| of_probe(plan, state, readings, p, now.boot)).collect()
+    plan.probes
+        .iter()
+        .filter(|p| matches!(p.kind, ProbeKind::Identity { .. }))
+        .map(|p| of_probe(plan, state, readings, p, now.boot))
+        .collect()
 }
 
 fn gate_lines(plan: &Plan, state: &State, readings: &Readings, gate: &StepId, now: Now) -> Vec<Evidence> {
