@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::event::AlarmId;
 use super::rules::called;
+use super::rules::evidence::alarm_name;
 use crate::clock::Timestamp;
 use crate::plan::{EndpointId, Plan, ProbeId, StepId};
 
@@ -96,84 +97,91 @@ pub enum Refusal {
     RollbackNotAsked,
 }
 
+/// What a refusal names by its id.
+enum Named<'a> {
+    Step(&'a StepId),
+    Alarm(&'a AlarmId),
+    Evidence(&'a str),
+}
+
 impl Refusal {
     /// The refusal as a person reads it: steps and probes by their titles.
     pub fn said(&self, plan: &Plan) -> String {
+        self.words(|named| match named {
+            Named::Step(id) => called::step(plan, id).to_owned(),
+            Named::Alarm(id) => called::alarm(plan, id).to_owned(),
+            Named::Evidence(id) => called::evidence(plan, id),
+        })
+    }
+
+    fn words(&self, called: impl Fn(Named<'_>) -> String) -> String {
         match self {
+            Refusal::NotRunning => "the run is over: nothing can be changed any more".to_owned(),
+            Refusal::NotForward => "the run is on its way back: only the way back goes on".to_owned(),
+            Refusal::NoSuchStep(id) => format!("the plan has no step {id}"),
+            Refusal::NoSuchProbe(id) => format!("the plan has no probe {id}"),
+            Refusal::NoSuchAlarm(id) => {
+                format!("no alarm of {} wants an answer any more", called(Named::Alarm(id)))
+            }
+            Refusal::StaleReport(id, attempt) => {
+                format!("a late report of try {attempt} of {id}: left out")
+            }
+            Refusal::Held(why) if why.is_empty() => "the run is held: let it go on first".to_owned(),
+            Refusal::Held(why) => format!("the run is held ({why}): let it go on first"),
+            Refusal::HelmTaken { name, .. } => {
+                format!("{name} has the keys: take the helm, or watch")
+            }
             Refusal::WrongStatus { step, is, wants } => {
-                format!("{} is {is}; this wants {wants}", called::step(plan, step))
+                format!("{} is {is}; this wants {wants}", called(Named::Step(step)))
             }
             Refusal::Before { step, waits_for } => {
-                format!("{} waits for {waits_for}", called::step(plan, step))
+                format!("{} waits for {waits_for}", called(Named::Step(step)))
+            }
+            Refusal::IdentityNotProved(which) => {
+                format!("{which} has not proved what it is: nothing is changed until it has")
             }
             Refusal::NotSkippable(id, why) => {
-                format!("{} may not be skipped: {why}", called::step(plan, id))
+                format!("{} may not be skipped: {why}", called(Named::Step(id)))
             }
+            Refusal::ReasonMissing => "a reason is wanted: it goes on the record".to_owned(),
             Refusal::GateNotOpen(id) => {
-                format!("nobody asks for a decision at {} now", called::step(plan, id))
+                format!("nobody asks for a decision at {} now", called(Named::Step(id)))
             }
-            Refusal::NoSuchAlarm(id) => {
-                format!("no alarm of {} wants an answer any more", called::alarm(plan, id))
+            Refusal::SheetChanged { answered, now, what } => {
+                format!("sheet {answered} is void, {now} counts: {what}")
             }
-            Refusal::NothingToWaive(id) => {
-                let what = called::evidence(plan, id);
-                format!("{what} has no such finding now: look at the sheet again")
+            Refusal::EvidenceMissing(what) => format!("not yet: {}", what.join(", ")),
+            Refusal::NoCode => "no code was given out for this sheet: look at it again".to_owned(),
+            Refusal::WrongCode => "that is not the code on the gate".to_owned(),
+            Refusal::TooEarly { wait_ms } => {
+                format!("too early: the gate arms in {}.{}s", wait_ms / 1000, wait_ms % 1000 / 100)
             }
-            _ => self.to_string(),
+            Refusal::WrongWord => "that is not the target's word".to_owned(),
+            Refusal::WrongWaiverCount { are } => format!("{are} waived: type that number"),
+            Refusal::NothingToWaive(what) => {
+                format!("{} has no such finding now: look at the sheet again", called(Named::Evidence(what)))
+            }
+            Refusal::NoSuchSession(endpoint, session) => {
+                format!("{endpoint} has no session {session} any more")
+            }
+            Refusal::NoWayBack(why) => format!("there is no way back: {why}"),
+            Refusal::NotAuthorized(who) => {
+                format!("the way back may be ordered by {}: ask one of them", who.join(", "))
+            }
+            Refusal::NotHeld => "the run is not held".to_owned(),
+            Refusal::RollbackNotAsked => "the way back was not asked for".to_owned(),
         }
     }
 }
 
+/// With ids: for whoever has no plan at hand.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::NotRunning => f.write_str("the run is over: nothing can be changed any more"),
-            Refusal::NotForward => f.write_str("the run is on its way back: only the way back goes on"),
-            Refusal::NoSuchStep(id) => write!(f, "the plan has no step {id}"),
-            Refusal::NoSuchProbe(id) => write!(f, "the plan has no probe {id}"),
-            Refusal::NoSuchAlarm(id) => {
-                write!(f, "{} wants no answer", super::rules::evidence::alarm_name(id))
-            }
-            Refusal::StaleReport(id, attempt) => {
-                write!(f, "a late report of try {attempt} of {id}: left out")
-            }
-            Refusal::Held(why) if why.is_empty() => f.write_str("the run is held: let it go on first"),
-            Refusal::Held(why) => write!(f, "the run is held ({why}): let it go on first"),
-            Refusal::HelmTaken { name, .. } => {
-                write!(f, "{name} has the keys: take the helm, or watch")
-            }
-            Refusal::WrongStatus { step, is, wants } => write!(f, "{step} is {is}; this wants {wants}"),
-            Refusal::Before { step, waits_for } => write!(f, "{step} waits for {waits_for}"),
-            Refusal::IdentityNotProved(which) => {
-                write!(f, "{which} has not proved what it is: nothing is changed until it has")
-            }
-            Refusal::NotSkippable(id, why) => write!(f, "{id} may not be skipped: {why}"),
-            Refusal::ReasonMissing => f.write_str("a reason is wanted: it goes on the record"),
-            Refusal::GateNotOpen(id) => write!(f, "nobody asks for a decision at {id} now"),
-            Refusal::SheetChanged { answered, now, what } => {
-                write!(f, "sheet {answered} is void, {now} counts: {what}")
-            }
-            Refusal::EvidenceMissing(what) => write!(f, "not yet: {}", what.join(", ")),
-            Refusal::NoCode => f.write_str("no code was given out for this sheet: look at it again"),
-            Refusal::WrongCode => f.write_str("that is not the code on the gate"),
-            Refusal::TooEarly { wait_ms } => {
-                write!(f, "too early: the gate arms in {}.{}s", wait_ms / 1000, wait_ms % 1000 / 100)
-            }
-            Refusal::WrongWord => f.write_str("that is not the target's word"),
-            Refusal::WrongWaiverCount { are } => write!(f, "{are} waived: type that number"),
-            Refusal::NothingToWaive(what) => {
-                write!(f, "{what} has no such finding now: look at the sheet again")
-            }
-            Refusal::NoSuchSession(endpoint, session) => {
-                write!(f, "{endpoint} has no session {session} any more")
-            }
-            Refusal::NoWayBack(why) => write!(f, "there is no way back: {why}"),
-            Refusal::NotAuthorized(who) => {
-                write!(f, "the way back may be ordered by {}: ask one of them", who.join(", "))
-            }
-            Refusal::NotHeld => f.write_str("the run is not held"),
-            Refusal::RollbackNotAsked => f.write_str("the way back was not asked for"),
-        }
+        f.write_str(&self.words(|named| match named {
+            Named::Step(id) => id.to_string(),
+            Named::Alarm(id) => alarm_name(id),
+            Named::Evidence(id) => id.to_owned(),
+        }))
     }
 }
 

@@ -262,39 +262,33 @@ fn is_due(plan: &Plan, state: &State, probe: &Probe) -> bool {
 
 /// Every step that asked for it has been relied on to the end.
 fn is_past(plan: &Plan, state: &State, probe: &Probe) -> bool {
-    let mut asked = asked_for(plan, state, probe).peekable();
-    probe.schedule == Schedule::OnDemand && asked.peek().is_some() && asked.all(|(_, at)| at.latched)
+    let asks = |step: &Step| matches!(&step.kind, StepKind::Check(ids) if ids.contains(&probe.id));
+    let mut asked = steps_with(plan, state, asks).peekable();
+    probe.schedule == Schedule::OnDemand && asked.peek().is_some() && asked.all(|at| at.latched)
 }
 
 /// A step that is not watched any further was proved by it.
 fn proved(plan: &Plan, state: &State, probe: &Probe) -> bool {
     let by_it = |step: &Step| step.proof.as_ref() == Some(&probe.id) && !step.is_sensed();
-    steps_with(plan, state, by_it).any(|(_, at)| at.status == Status::Done)
-}
-
-/// The steps that check it.
-fn asked_for<'a>(
-    plan: &'a Plan,
-    state: &'a State,
-    probe: &'a Probe,
-) -> impl Iterator<Item = (&'a Step, &'a StepState)> {
-    steps_with(plan, state, |step| matches!(&step.kind, StepKind::Check(ids) if ids.contains(&probe.id)))
-}
-
-fn steps_with<'a>(
-    plan: &'a Plan,
-    state: &'a State,
-    with: impl Fn(&Step) -> bool + 'a,
-) -> impl Iterator<Item = (&'a Step, &'a StepState)> {
-    plan.steps.iter().chain(plan.rollback_steps()).zip(&state.steps).filter(move |(step, _)| with(step))
+    let mut steps = steps_with(plan, state, by_it);
+    probe.schedule == Schedule::OnDemand && steps.any(|at| at.status == Status::Done)
 }
 
 /// What the record says of a probe that is measured when asked for and has not been since the engine began: the last
 /// step that was done by its word.
 pub(crate) fn on_record<'a>(plan: &'a Plan, state: &'a State, probe: &'a Probe) -> Option<&'a StepState> {
     let rests = |step: &Step| step.proofs().any(|id| *id == probe.id);
-    let done = steps_with(plan, state, rests).map(|(_, at)| at).filter(|at| at.status == Status::Done);
-    done.filter(|_| probe.schedule == Schedule::OnDemand).last()
+    steps_with(plan, state, rests).filter(|at| at.status == Status::Done).last()
+}
+
+/// Where the steps of a kind stand, the way back's too.
+fn steps_with<'a>(
+    plan: &'a Plan,
+    state: &'a State,
+    with: impl Fn(&Step) -> bool + 'a,
+) -> impl Iterator<Item = &'a StepState> {
+    let all = plan.steps.iter().chain(plan.rollback_steps()).zip(&state.steps);
+    all.filter(move |(step, _)| with(step)).map(|(_, at)| at)
 }
 
 fn is_waived(state: &State, evidence: &Evidence) -> bool {
