@@ -131,7 +131,7 @@ fn a_side_that_is_fenced_is_watched_from_the_fence_to_its_opening() {
     assert_eq!(span(&plan, "fence:source"), (Some("shut"), Some("open-source")));
     assert_eq!(span(&plan, "fence:target"), (Some("shut-target"), None));
     let ProbeKind::Fence(target) = &source.kind else { panic!("{:?}", source.kind) };
-    assert_eq!((target.spare.len(), target.probe_write.as_deref()), (1, Some("x")));
+    assert_eq!((target.spare.len(), target.probe_write.as_ref().map(|w| w.sql.as_str())), (1, Some("x")));
     let StepKind::Fence(fence) = &at(&plan, "shut").kind else { panic!("no fence") };
     assert_eq!((&fence.probe, &fence.target), (&source.id, target));
     assert!(

@@ -214,12 +214,12 @@ fn the_shop_moves_and_comes_back_and_no_order_is_lost() {
     let (source, target) = (world.database(Side::Source), world.database(Side::Target));
     let everybody = FenceSpec::default();
     world.wait_for_orders(50);
-    assert_eq!(run(source.probe_write(PROBE, "shop")).unwrap(), ProbeWrite::Succeeded);
-    assert!(is_refused_by_fence(&run(target.probe_write(PROBE, "shop")).unwrap()));
+    assert_eq!(run(source.probe_write(PROBE, "shop", None)).unwrap(), ProbeWrite::Succeeded);
+    assert!(is_refused_by_fence(&run(target.probe_write(PROBE, "shop", None)).unwrap()));
 
     // The fence holds for who comes now, and its proof passes …
     let fenced_at = run(source.fence(&everybody)).unwrap().at.unwrap();
-    assert!(is_refused_by_fence(&run(source.probe_write(PROBE, "shop")).unwrap()));
+    assert!(is_refused_by_fence(&run(source.probe_write(PROBE, "shop", None)).unwrap()));
     world.wait_for_status("the front door refuses orders", |s| s.client.refused_since.is_some());
     // … yet one that was there before writes on, and is named.
     wait("the price job writes behind the fence", || {
@@ -420,7 +420,7 @@ fn what_strange_hands_do_shows_and_can_be_mended() {
     world.perform(ActionId::StrayWriteOnTarget);
     let writes = run(target.writes_since(&start)).unwrap();
     assert!(writes.tables.contains(&("orders".to_owned(), 1)), "{writes:?}");
-    let probe = run(target.probe_write(PROBE, "shop")).unwrap();
+    let probe = run(target.probe_write(PROBE, "shop", None)).unwrap();
     assert!(is_refused_by_fence(&probe), "the stray hand left it open");
 
     world.perform(ActionId::MendTarget);

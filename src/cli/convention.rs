@@ -1,47 +1,98 @@
-//! `cutover convention`: gives a SQLite file what a fence and replication need.
+//! `cutover convention`: gives a database what a fence and replication need.
 //!
-//! Owns what is said about it. The tables and triggers themselves are `databases::sqlite::convention`'s.
+//! Owns what is said about it. The tables and triggers themselves are those of `databases::sqlite::convention` and
+//! `databases::postgres::convention`.
 
-use std::path::PathBuf;
+use std::path::Path;
+use std::time::Duration;
 
 use super::exit::{Exit, Failure};
 use super::print;
-use crate::databases::Error;
 use crate::databases::sqlite::convention::{followable, install, installed, open};
+use crate::databases::{Error, Settings, postgres};
 
-/// Adds to a SQLite file the tables and triggers that a fence, replication and the monitor of writes need.
+/// A server may take this long to answer.
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// Adds to a database what a fence, markers and the monitor of writes need.
 ///
-/// SQLite has no sessions, no fence and no log of changes. The tables (`cutover_*`) keep them, and triggers enter each
-/// changed row and refuse writes behind a fence that is sealed. What is there stays; a second time mends what is
-/// missing. It also turns write-ahead logging on.
+/// To a SQLite file: tables (`cutover_*`) that keep sessions, the fence and a log of changes, which SQLite has not, and
+/// triggers that enter each changed row and refuse writes behind a fence that is sealed. It also turns write-ahead
+/// logging on. To a PostgreSQL database: a schema `cutover` with a table for markers, one for the fence, and one for rows
+/// that somebody writes where nobody should; triggers come only with a fence or a monitor, and go with them. What is
+/// there stays; a second time mends what is missing.
 ///
-/// Do it before the run, on each side by itself, after the target was copied: an identity that was copied makes two
-/// files look like one. It is the only command that changes a database outside of a run. Ends with 2 when a table
-/// cannot be followed, with 3 when the file cannot be reached; nothing is added then.
+/// Do it before the run, on each side by itself, after the target was copied; publish the table cutover.marker with the
+/// others. It is the only command that changes a database outside of a run. Ends with 2 when something cannot be
+/// followed, with 3 when the database cannot be reached; nothing is added then.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The SQLite file.
-    file: PathBuf,
-    /// A table whose changes are followed; may be given several times. Every table that has a primary key when left
-    /// out.
+    /// The SQLite file, or the address of a PostgreSQL database as libpq reads it. Passwords belong into ~/.pgpass:
+    /// everybody on this host can see what stands here.
+    database: String,
+    /// A table of a SQLite file whose changes are followed; may be given several times. Every table that has a primary
+    /// key when left out.
     #[arg(long = "table", value_name = "NAME")]
     tables: Vec<String>,
+    /// Prints what would be run on a PostgreSQL database, and runs nothing.
+    #[arg(long, conflicts_with = "tables")]
+    print: bool,
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
-    let failed = |error: Error| {
-        let exit = match &error {
-            Error::Broken { .. } => Exit::Usage,
-            Error::NotReachable { .. }
-            | Error::Refused { .. }
-            | Error::TimedOut { .. }
-            | Error::Cancelled { .. } => Exit::NotProved,
-        };
-        Failure::new(exit, error.to_string())
+    if postgres::is_address(&args.database) {
+        return of_postgres(args);
+    }
+    if args.print {
+        return Err(Failure::usage(
+            "--print is for the address of a PostgreSQL database: leave it out for a file",
+        ));
+    }
+    of_sqlite(args)
+}
+
+fn failed(error: &Error) -> Failure {
+    let exit = match error {
+        Error::Broken { .. } => Exit::Usage,
+        Error::NotReachable { .. }
+        | Error::Refused { .. }
+        | Error::TimedOut { .. }
+        | Error::Cancelled { .. } => Exit::NotProved,
     };
-    let file = args.file.display();
-    let conn = open(&args.file).map_err(failed)?;
-    let (keyed, keyless) = followable(&conn).map_err(failed)?;
+    Failure::new(exit, error.to_string())
+}
+
+fn of_postgres(args: &Args) -> Result<Exit, Failure> {
+    if !args.tables.is_empty() {
+        return Err(Failure::usage("--table is for SQLite files: PostgreSQL follows tables by itself"));
+    }
+    if args.print {
+        print::out(postgres::convention::script().trim_end())?;
+        return Ok(Exit::Done);
+    }
+    let settings = Settings {
+        name: "the database".to_owned(),
+        address: args.database.clone(),
+        root: std::env::current_dir().unwrap_or_default(),
+        timeout: WITHIN,
+    };
+    let database = postgres::Postgres::new(&settings).map_err(|why| failed(&why))?;
+    let place = database.place().to_owned();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| Failure::new(Exit::NotProved, format!("nothing can be asked: {error}")))?;
+    runtime.block_on(postgres::convention::install(&database)).map_err(|why| failed(&why))?;
+    print::out(&format!(
+        "{place} has the schema cutover now; publish its table cutover.marker with the others, and give the account \
+         of the plan what it needs there. `drop schema cutover cascade` takes it away again"
+    ))?;
+    Ok(Exit::Done)
+}
+
+fn of_sqlite(args: &Args) -> Result<Exit, Failure> {
+    let file = &args.database;
+    let conn = open(Path::new(file)).map_err(|why| failed(&why))?;
+    let (keyed, keyless) = followable(&conn).map_err(|why| failed(&why))?;
     let (tables, keyless) = match args.tables.as_slice() {
         [] if keyed.is_empty() => {
             let what = format!("{file} has no table with a primary key, so there is nothing to follow");
@@ -50,8 +101,9 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         [] => (keyed, keyless),
         named => (named.to_vec(), Vec::new()),
     };
-    let before = installed(&conn).map_err(failed)?;
-    install(&conn, &tables.iter().map(String::as_str).collect::<Vec<_>>()).map_err(failed)?;
+    let before = installed(&conn).map_err(|why| failed(&why))?;
+    let names = tables.iter().map(String::as_str).collect::<Vec<_>>();
+    install(&conn, &names).map_err(|why| failed(&why))?;
     let head = if before {
         format!("{file} had the convention already; its tables and triggers are as they should be")
     } else {

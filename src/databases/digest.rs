@@ -48,6 +48,11 @@ pub struct SetDigest {
 }
 
 impl SetDigest {
+    /// Of rows that were added up elsewhere: how many, the sum of their hashes modulo 2^128, their exclusive-or.
+    pub fn of(rows: u64, sum: u128, xor: u128) -> SetDigest {
+        SetDigest { rows, sum, xor }
+    }
+
     /// Takes one more row in.
     pub fn add(&mut self, row: RowHash) {
         self.rows += 1;

@@ -11,8 +11,6 @@ use crate::clock::Timestamp;
 /// What a fence shuts out, as a plan says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FenceSpec {
-    /// The accounts that are shut out. Empty: everybody, the only way on an engine without accounts.
-    pub roles: Vec<String>,
     /// Sessions that are left alone, by their name or their account: a replicator, a monitor.
     pub spare: Vec<String>,
 }
@@ -65,6 +63,8 @@ pub struct SessionInfo {
     pub application: String,
     /// The account that it signed in with.
     pub account: String,
+    /// The host that it came from, where the engine knows.
+    pub client: Option<String>,
     /// When it was opened.
     pub since: Timestamp,
     /// When it last wrote, where the engine knows; `None` when it did not.
@@ -104,6 +104,8 @@ impl Census {
 pub enum ProbeWrite {
     /// It would have been written. Nothing is: it was rolled back.
     Succeeded,
+    /// The way led to another system than the one that was meant, so nothing was tried.
+    Elsewhere,
     /// It was refused.
     Refused {
         /// The engine's own code.
@@ -141,6 +143,8 @@ pub struct Change {
     pub at: Timestamp,
     /// Where in the log.
     pub position: Position,
+    /// Who did it, where the engine knows: the account, the program, the host.
+    pub by: Option<String>,
 }
 
 /// What was written since a position by anybody but replication and markers.

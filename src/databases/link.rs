@@ -3,6 +3,7 @@
 //! Owns the questions that a gauge asks. Refuses to know how changes travel; whoever carries them (a
 //! server's replication, the demo's replicator) is asked nothing and believed nothing.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -36,21 +37,56 @@ pub struct LinkKind {
     pub join: Join,
 }
 
-/// Makes a link of its two ends: from, to.
-pub type Join = fn(Arc<dyn Database>, Arc<dyn Database>) -> Arc<dyn Link>;
+/// The two ends of a link.
+pub struct Ends {
+    /// Where changes come from.
+    pub from: Arc<dyn Database>,
+    /// Where they arrive.
+    pub to: Arc<dyn Database>,
+    /// Which of the streams between the two, in the engine's own words: a slot, a channel. `None` where there is one.
+    pub name: Option<String>,
+}
+
+impl Ends {
+    /// The one stream between two.
+    pub fn new(from: Arc<dyn Database>, to: Arc<dyn Database>) -> Ends {
+        Ends { from, to, name: None }
+    }
+
+    /// Both ends as databases of the one engine that a kind of link is for.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] when one of them is of another engine.
+    pub fn of<D: Database>(self, kind: &str) -> Result<(Arc<D>, Arc<D>), Error> {
+        let of = |end: Arc<dyn Database>| {
+            let name = end.name().to_owned();
+            (end as Arc<dyn Any + Send + Sync>).downcast::<D>().map_err(|_| {
+                Error::broken(
+                    name,
+                    format!("a link by {kind} cannot end here"),
+                    "name two endpoints of its kind",
+                )
+            })
+        };
+        Ok((of(self.from)?, of(self.to)?))
+    }
+}
+
+/// Makes a link of its two ends.
+pub type Join = fn(Ends) -> Result<Arc<dyn Link>, Error>;
 
 /// Every kind of link: one line each.
-pub const LINKS: &[LinkKind] = &[super::sqlite::LINK];
+pub const LINKS: &[LinkKind] = &[super::sqlite::LINK, super::postgres::LOGICAL, super::postgres::STREAMING];
 
 /// Joins two databases by a kind of link.
 ///
 /// # Errors
 /// [`Error::Broken`] names the kinds there are when this is none of them.
-pub fn link(kind: &str, from: Arc<dyn Database>, to: Arc<dyn Database>) -> Result<Arc<dyn Link>, Error> {
+pub fn link(kind: &str, ends: Ends) -> Result<Arc<dyn Link>, Error> {
     let Some(found) = LINKS.iter().find(|k| k.kind == kind) else {
         let known: Vec<&str> = LINKS.iter().map(|k| k.kind).collect();
         let next = format!("use one of: {}", known.join(", "));
         return Err(Error::broken(kind, "there is no such kind of replication", next));
     };
-    Ok((found.join)(from, to))
+    (found.join)(ends)
 }

@@ -14,14 +14,18 @@
 pub mod digest;
 mod error;
 mod fence;
+mod hub;
 pub mod link;
 mod position;
+pub mod postgres;
 mod schema;
 pub mod snapshot;
 pub mod sqlite;
 pub mod value;
 
+use std::any::Any;
 use std::fmt;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +36,8 @@ pub use error::Error;
 pub use fence::{
     Census, Change, Fence, FenceSpec, FenceState, Op, ProbeWrite, Seal, SessionId, SessionInfo, Writes,
 };
-pub use link::{Link, link};
+pub use hub::Hub;
+pub use link::{Ends, Link, link};
 pub use position::{Lag, Position, Unit};
 pub use schema::{Column, ObjectName, Schema, SchemaChange, Table};
 pub use snapshot::Snapshot;
@@ -42,9 +47,12 @@ pub use value::Value;
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// A database of any engine. Cheap to hold: connections are made when something is asked.
-pub trait Database: fmt::Debug + Send + Sync {
+pub trait Database: Any + fmt::Debug + Send + Sync {
     /// How people know it: [`Settings::name`].
     fn name(&self) -> &str;
+
+    /// The same database over the same connection, with another time limit for each question.
+    fn within(&self, timeout: Duration) -> Arc<dyn Database>;
 
     /// Whether it answers, and how long that took.
     fn reachable(&self) -> Answer<'_, Duration>;
@@ -87,11 +95,16 @@ pub trait Database: fmt::Debug + Send + Sync {
     /// The fence as it stands.
     fn fence_state(&self) -> Answer<'_, FenceState>;
 
-    /// Tries a write as the application would, from a new session, and rolls it back.
+    /// Tries a write as the application would, from a new session, and rolls it back. `side` is the system that it has
+    /// to reach, where this is only a way to it.
     ///
     /// # Errors
     /// It could not be tried: nothing is proved either way.
-    fn probe_write(&self, sql: &str, account: &str) -> Answer<'_, ProbeWrite>;
+    fn probe_write(&self, sql: &str, account: &str, side: Option<&Identity>) -> Answer<'_, ProbeWrite>;
+
+    /// Sees to it that writes are noted from now on, so that [`Database::writes_since`] can name them. Changes nothing
+    /// where they are noted already, or where the engine's log names them by itself.
+    fn note_writes(&self) -> Answer<'_, ()>;
 
     /// What was written since a position, replication and markers left out.
     fn writes_since(&self, position: &Position) -> Answer<'_, Writes>;
@@ -114,6 +127,16 @@ pub trait Database: fmt::Debug + Send + Sync {
     /// Unless the engine says otherwise, [`Error::TimedOut`] and [`Error::NotReachable`] leave open
     /// whether it was done.
     fn statement(&self, sql: &str) -> Answer<'_, Done>;
+
+    /// Where each sequence stands: what hands out the numbers of new rows, and is not replicated with them.
+    fn sequences(&self) -> Answer<'_, Vec<Sequence>>;
+
+    /// Moves its own sequences on, so that each stands at least `margin` values beyond the one of the same name here. None
+    /// is moved back. Works behind a fence. Returns how many were moved.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] names one that it does not have; none is moved then.
+    fn move_on<'a>(&'a self, beyond: &'a [Sequence], margin: u64) -> Answer<'a, u64>;
 
     /// Begins one consistent look.
     fn snapshot(&self) -> Answer<'_, Box<dyn Snapshot>>;
@@ -169,6 +192,29 @@ impl Rows {
     }
 }
 
+/// What hands out the numbers of new rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    /// Its name; with its schema where the engine has schemas.
+    pub name: String,
+    /// The last number that it gave, `None` where it has given none.
+    pub last: Option<i64>,
+    /// How far it is from one number to the next; negative where it counts down.
+    pub step: i64,
+}
+
+impl Sequence {
+    /// Whether it gives no number that `other` has given.
+    pub fn is_beyond(&self, other: &Sequence) -> bool {
+        match (self.last, other.last) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(own), Some(given)) if other.step < 0 => own <= given,
+            (Some(own), Some(given)) => own >= given,
+        }
+    }
+}
+
 /// What statements did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Done {
@@ -183,6 +229,8 @@ pub struct Settings {
     pub name: String,
     /// A path for SQLite, a URL for a server.
     pub address: String,
+    /// Where relative paths in the address start: the plan's folder.
+    pub root: PathBuf,
     /// How long any one question may take.
     pub timeout: Duration,
 }
@@ -196,7 +244,7 @@ pub struct Engine {
 }
 
 /// Every engine: one line each.
-pub const ENGINES: &[Engine] = &[sqlite::ENGINE];
+pub const ENGINES: &[Engine] = &[sqlite::ENGINE, postgres::ENGINE];
 
 /// A database of a kind. Connects to nothing yet: that it is reachable is a question of its own.
 ///

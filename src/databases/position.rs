@@ -51,4 +51,9 @@ pub struct Lag {
     pub source: Position,
     /// What the target has applied of it.
     pub target: Position,
+    /// Why nothing flows, where the engine says so itself; then nothing gets better by waiting.
+    pub stopped: Option<String>,
+    /// The engine's own figure of how long ago the last change was made that has arrived, in milliseconds. Beside the
+    /// position it may help somebody guess; it decides nothing.
+    pub late_ms: Option<u64>,
 }

@@ -306,6 +306,7 @@ impl State {
                     | StepKind::Gate(_)
                     | StepKind::Fence(_)
                     | StepKind::Open { .. }
+                    | StepKind::Carry(_)
                     | StepKind::Freeze(_)
                     | StepKind::Notify(_) => Status::Running,
                 };

@@ -153,6 +153,7 @@ fn started(plan: &Plan, step: &StepId, attempt: u32, leg: Leg) -> Vec<Effect> {
             | StepKind::Sql { .. }
             | StepKind::Fence(_)
             | StepKind::Open { .. }
+            | StepKind::Carry(_)
             | StepKind::Freeze(_)
             | StepKind::Notify(_) => perform(),
         },

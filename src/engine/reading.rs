@@ -100,6 +100,12 @@ pub struct Lag {
     pub target: String,
     /// The last marker that came through, where the link has markers.
     pub marker: Option<MarkerSeen>,
+    /// Why nothing flows, where the server says so: waiting mends nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// The server's own figure of how late the last arrival was, in milliseconds; decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_ms: Option<u64>,
 }
 
 /// What lag is counted in.
@@ -163,6 +169,9 @@ pub struct SessionSeen {
     pub application: String,
     /// Which account.
     pub account: String,
+    /// From which host, where the server tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     /// Since when it is connected.
     pub since: Timestamp,
     /// When it last wrote, where the server knows.

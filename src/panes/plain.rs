@@ -1,12 +1,21 @@
 //! What a step does and how a probe looks, as the plan says it: labels and texts, secrets left as references.
 
-use crate::plan::model::{CommandLine, Expect, NotifyBy, ProbeKind, Step, StepKind, Undo, WaitFor};
+use crate::plan::model::{
+    CommandLine, Expect, NotifyBy, ProbeKind, ProbeWrite, Step, StepKind, Undo, WaitFor,
+};
 use crate::ui::format;
 
 type Facts = Vec<(String, String)>;
 
 fn fact(label: &str, text: impl Into<String>) -> (String, String) {
     (label.to_owned(), text.into())
+}
+
+fn probe_write(write: &ProbeWrite) -> (String, String) {
+    match &write.through {
+        None => fact("probe write", write.sql.as_str()),
+        Some(way) => fact("probe write", format!("{} (through {way})", write.sql)),
+    }
 }
 
 /// What a step does, and what takes it back.
@@ -36,11 +45,19 @@ pub(super) fn step(step: &Step) -> Facts {
         StepKind::Fence(fence) => {
             let target = &fence.target;
             let mut facts = vec![fact("stops", format!("writes on {}", target.endpoint))];
-            facts.extend(target.probe_write.as_ref().map(|sql| fact("probe write", sql.as_str())));
+            facts.extend(target.probe_write.as_ref().map(probe_write));
             facts.extend(target.spare.iter().map(|(who, why)| fact("spares", format!("{who}: {why}"))));
             facts
         }
         StepKind::Open { endpoint } => vec![fact("opens", format!("writes on {endpoint}"))],
+        StepKind::Carry(carry) => {
+            let margin = if carry.margin == 0 {
+                String::new()
+            } else {
+                format!(", {} further", format::count(carry.margin))
+            };
+            vec![fact("carries", format!("sequences of {} to {}{margin}", carry.from, carry.to))]
+        }
         StepKind::Freeze(freeze) => {
             vec![fact(if freeze.enforce { "enforces" } else { "lifts" }, ids(&freeze.controls))]
         }
@@ -131,7 +148,7 @@ pub(super) fn probe(kind: &ProbeKind) -> Facts {
         ProbeKind::Unchanged(command) | ProbeKind::Control(command) => argv(command),
         ProbeKind::Fence(target) => {
             let mut facts = vec![fact("watches", format!("who can still write on {}", target.endpoint))];
-            facts.extend(target.probe_write.as_ref().map(|sql| fact("probe write", sql.as_str())));
+            facts.extend(target.probe_write.as_ref().map(probe_write));
             facts.extend(target.spare.iter().map(|(who, why)| fact("spares", format!("{who}: {why}"))));
             facts
         }

@@ -276,6 +276,7 @@ fn running<'a>(scene: &Scene<'a>, step: &'a Step, at: &'a StepState, lines: &mut
         | StepKind::Check(_)
         | StepKind::Fence(_)
         | StepKind::Open { .. }
+        | StepKind::Carry(_)
         | StepKind::Freeze(_)
         | StepKind::Notify(_) => {}
     }

@@ -85,6 +85,7 @@ pub(super) fn commands(plan: &Plan) -> Vec<&CommandLine> {
             | StepKind::Gate(_)
             | StepKind::Fence(_)
             | StepKind::Open { .. }
+            | StepKind::Carry(_)
             | StepKind::Freeze(_) => {}
         }
         if let Some(Undo::Command(command)) = &step.undo {

@@ -77,7 +77,6 @@ fn kind(kind: Kind) -> Value {
             { "type": "integer", "minimum": 0 },
             pattern("[0-9][0-9_]*( ?([KMGT]iB|kB|[MGT]B|B))?"),
         ] }),
-        Kind::Changes => json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, pattern("[0-9][0-9_]*")] }),
         Kind::Offset => pattern("[+-][0-9]{2}:[0-9]{2}"),
         Kind::Time => json!({ "type": "string", "format": "date-time" }),
         Kind::TimeOrStart => {

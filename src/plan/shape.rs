@@ -246,8 +246,8 @@ impl Shape<'_> {
                     );
                 }
             }
-            (Kind::Count | Kind::Changes, Value::Whole(n)) if *n >= 0 => {}
-            (Kind::Count | Kind::Changes, Value::Whole(n)) => self.findings.push(
+            (Kind::Count, Value::Whole(n)) if *n >= 0 => {}
+            (Kind::Count, Value::Whole(n)) => self.findings.push(
                 Diagnostic::error("wrong-value", node.at, format!("`{key}` cannot be {n}"))
                     .label("out of bounds")
                     .help("write 0 or more"),
@@ -280,7 +280,6 @@ impl Shape<'_> {
             Kind::Id => self.wrong_value(node, key, units::id(text)),
             Kind::Duration => self.wrong_value(node, key, units::duration(text).map(|_| ())),
             Kind::Count => self.wrong_value(node, key, units::count(text).map(|_| ())),
-            Kind::Changes => self.wrong_value(node, key, units::changes(text).map(|_| ())),
             Kind::Offset => self.wrong_value(node, key, units::offset(text).map(|_| ())),
             Kind::Address => self.wrong_value(node, key, units::address(text)),
             Kind::SshHost => self.wrong_value(node, key, units::ssh_host(text)),

@@ -13,10 +13,10 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::look::{Context, Look, reveal};
 use super::scrub::Scrub;
-use crate::databases::{self, Database, Error, FenceSpec, SessionInfo, Settings};
+use crate::databases::{self, Database, Ends, Error, FenceSpec, Link, SessionInfo, Settings};
 use crate::engine::reading::{LagUnit, SessionSeen, Unmeasured};
 use crate::plan::EndpointId;
-use crate::plan::model::{DatabaseSettings, Endpoint, FenceTarget};
+use crate::plan::model::{self, DatabaseSettings, Endpoint, FenceTarget};
 
 /// Who waits for whom at an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,14 +68,25 @@ pub(crate) fn connect(
     timeout: Duration,
 ) -> Result<Arc<dyn Database>, String> {
     let endpoint = ctx.endpoint(id)?;
-    let (kind, address) = match &endpoint.database {
-        DatabaseSettings::Sqlite { path } => {
-            let path = reveal(scrub, path, &ctx.root)?;
-            ("sqlite", ctx.root.join(path.expose()).to_string_lossy().into_owned())
-        }
+    let DatabaseSettings { kind, address } = &endpoint.database;
+    let address = reveal(scrub, address, &ctx.root)?;
+    let settings = Settings {
+        name: id.to_string(),
+        address: address.expose().to_owned(),
+        root: ctx.root.clone(),
+        timeout,
     };
-    let name = id.to_string();
-    databases::connect(kind, &Settings { name, address, timeout }).map_err(|why| why.to_string())
+    ctx.databases.get(kind.key(), &settings).map_err(|why| why.to_string())
+}
+
+/// The stream of a link, between its two ends.
+pub(super) fn stream(
+    link: &model::Link,
+    from: &Arc<dyn Database>,
+    to: &Arc<dyn Database>,
+) -> Result<Arc<dyn Link>, Unmeasured> {
+    let ends = Ends { from: Arc::clone(from), to: Arc::clone(to), name: link.name.clone() };
+    databases::link(link.kind.key(), ends).map_err(unmeasured)
 }
 
 /// What an error of a database means for a look. A look may ask two sides: it is said which one it was.
@@ -93,10 +104,7 @@ pub(crate) fn unmeasured(why: Error) -> Unmeasured {
 
 /// The fence as the plan wants it, in the words of databases.
 pub(crate) fn fence_spec(target: &FenceTarget) -> FenceSpec {
-    FenceSpec {
-        roles: Vec::new(),
-        spare: target.spare.iter().map(|(application, _)| application.clone()).collect(),
-    }
+    FenceSpec { spare: target.spare.iter().map(|(application, _)| application.clone()).collect() }
 }
 
 /// Why the plan spares a session, if it does.
@@ -116,6 +124,7 @@ pub(crate) fn seen(target: &FenceTarget, session: &SessionInfo) -> SessionSeen {
         id: session.id.0.clone(),
         application: called(session).to_owned(),
         account: session.account.clone(),
+        client: session.client.clone(),
         since: session.since,
         last_write: session.last_write,
         statement: session.last_statement.clone(),

@@ -6,7 +6,7 @@
 //! look changes, and it can only shut what is shut already.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::endpoint::{Lane, fence_spec, key, seen, unmeasured};
 use super::look::Look;
@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 use crate::databases::{Database, Fence, FenceState as Stands, Position, ProbeWrite, Seal, Writes};
 use crate::engine::reading::{Facts, FenceFacts, FenceState, Measure, SessionSeen, Unmeasured};
 use crate::plan::EndpointId;
-use crate::plan::model::FenceTarget;
+use crate::plan::model::{self, FenceTarget};
 
 /// So many rows are named.
 const NAMED: usize = 5;
@@ -26,7 +26,9 @@ pub(crate) const ACCOUNT: &str = "cutover";
 /// Looks at the fence, the census, a write and the rows.
 pub(super) async fn look(look: &mut Look<'_>, target: &FenceTarget) -> Result<Measure, Unmeasured> {
     look.ask(match &target.probe_write {
-        Some(sql) => format!("can anybody write to {}; tried and rolled back: {sql}", target.endpoint),
+        Some(write) => {
+            format!("can anybody write to {}; tried and rolled back: {}", target.endpoint, write.sql)
+        }
         None => format!("can anybody write to {}", target.endpoint),
     });
     let database = look.database(&target.endpoint)?;
@@ -41,7 +43,7 @@ pub(super) async fn look(look: &mut Look<'_>, target: &FenceTarget) -> Result<Me
     let base = look.ctx.moved.from(&target.endpoint, &stands, unwanted, end);
     let tried = match &target.probe_write {
         None => None,
-        Some(sql) => Some(database.probe_write(sql, ACCOUNT).await.map_err(unmeasured)?),
+        Some(write) => Some(tried(look, &database, write).await?),
     };
     let Some(base) = base else {
         return super::look::failed("the fence stands and has no position: it was not set by cutover");
@@ -56,6 +58,23 @@ pub(super) async fn look(look: &mut Look<'_>, target: &FenceTarget) -> Result<Me
     };
     keep(look, &stands, &older, tried.as_ref(), &writes);
     Ok(judge(&stands, older, tried.as_ref(), &writes, all))
+}
+
+/// Tries the write by the application's way; directly where that leads to another system by now, as it does after the
+/// switch.
+async fn tried(
+    look: &mut Look<'_>,
+    database: &Arc<dyn Database>,
+    write: &model::ProbeWrite,
+) -> Result<ProbeWrite, Unmeasured> {
+    if let Some(way) = &write.through {
+        let (way, side) = (look.database(way)?, database.identity(None).await.map_err(unmeasured)?);
+        match way.probe_write(&write.sql, ACCOUNT, Some(&side)).await.map_err(unmeasured)? {
+            ProbeWrite::Elsewhere => look.keep("the application's way leads elsewhere: tried directly"),
+            found @ (ProbeWrite::Succeeded | ProbeWrite::Refused { .. }) => return Ok(found),
+        }
+    }
+    database.probe_write(&write.sql, ACCOUNT, None).await.map_err(unmeasured)
 }
 
 /// Who is left from before; nobody seals it.
@@ -150,6 +169,7 @@ fn judge(
         Some(ProbeWrite::Refused { by_fence: false, code, message }) => {
             (false, format!("the probe write failed for another reason: {} ({code})", line(message, 80)))
         }
+        Some(ProbeWrite::Elsewhere) => (false, format!("{word}, and the probe write led to another system")),
         Some(ProbeWrite::Refused { by_fence: true, .. }) | None => {
             let proof = if tried.is_some() { ", probe refused" } else { "" };
             // Who it is comes first: the end of a line is what a narrow screen cuts off.
@@ -182,7 +202,8 @@ fn judge(
     };
     let refused = match tried {
         Some(ProbeWrite::Refused { by_fence: true, code, .. }) => Some(code.clone()),
-        Some(ProbeWrite::Refused { by_fence: false, .. } | ProbeWrite::Succeeded) | None => None,
+        Some(ProbeWrite::Refused { by_fence: false, .. } | ProbeWrite::Succeeded | ProbeWrite::Elsewhere)
+        | None => None,
     };
     let facts = FenceFacts {
         state: state(stands.fence),
@@ -233,6 +254,7 @@ fn keep(
     match tried {
         None => {}
         Some(ProbeWrite::Succeeded) => look.keep("probe write succeeded"),
+        Some(ProbeWrite::Elsewhere) => look.keep("probe write led to another system"),
         Some(ProbeWrite::Refused { code, message, .. }) => {
             look.keep(&format!("probe write refused: {message} ({code})"));
         }
@@ -242,8 +264,9 @@ fn keep(
         let wrote =
             s.last_write.map_or_else(|| "never wrote".to_owned(), |t| format!("last wrote {}", t.rfc3339()));
         let ran = s.statement.as_deref().unwrap_or("?");
+        let from = s.client.as_ref().map_or_else(String::new, |client| format!(" from {client}"));
         look.keep(&format!(
-            "session {} {} as {} since {}, {wrote}, ran {ran}{spared}",
+            "session {} {} as {}{from} since {}, {wrote}, ran {ran}{spared}",
             s.id,
             s.application,
             s.account,

@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::endpoint::{Lane, unmeasured};
-use super::fence::fenced_before;
-use super::look::{Context, Look};
+use super::fence::{ACCOUNT, fenced_before};
+use super::look::{Context, Look, fail, pass};
 use super::words::line;
-use crate::databases::{Fence, Identity, Value};
+use crate::databases::{Fence, Identity, ProbeWrite, Value};
 use crate::engine::reading::{Facts, Measure, Unmeasured};
 use crate::plan::EndpointId;
 use crate::plan::model;
@@ -42,12 +42,15 @@ pub(super) async fn look(look: &mut Look<'_>, endpoint: &EndpointId) -> Result<M
 }
 
 /// What a plan expects of a system before a run of it begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// Something of the plan rests on its log of changes.
     pub followed: bool,
     /// It takes writes: the plan stops them.
     pub open: bool,
+    /// The write that proves later that they are stopped, where it goes by the system's own address: it has to succeed
+    /// now.
+    pub write: Option<String>,
 }
 
 /// What a system says it is before a run begins, or why nothing may begin against it: it is another, it does not
@@ -70,11 +73,60 @@ pub async fn ready(
                 let text = format!("{}, and {}", measure.text, fenced_before(stands.since));
                 return Ok(Measure { pass: false, text, ..measure });
             }
+            if let Some(sql) = &expected.write {
+                let tried =
+                    asked.database(endpoint)?.probe_write(sql, ACCOUNT, None).await.map_err(unmeasured)?;
+                if let Some(why) = useless(&tried) {
+                    return Ok(Measure {
+                        pass: false,
+                        text: format!("{}, and {why}", measure.text),
+                        ..measure
+                    });
+                }
+            }
         }
         Ok(measure)
     };
     let result = tokio::time::timeout(timeout, answers).await;
-    match asked.finish(result.unwrap_or_else(|_| Err(super::timed_out(timeout)))).result {
+    answer(asked, result.unwrap_or_else(|_| Err(super::timed_out(timeout))))
+}
+
+/// Whether the application's way to a side leads there and takes the probe write, before a run begins; what is wrong
+/// where it does not. Ends within `timeout`.
+pub async fn way(
+    ctx: &Context,
+    way: &EndpointId,
+    side: &EndpointId,
+    sql: &str,
+    timeout: Duration,
+) -> Result<String, String> {
+    let mut asked = Look::new(ctx, timeout, None);
+    let answers = async {
+        let there = asked.database(side)?.identity(None).await.map_err(unmeasured)?;
+        let tried = asked.database(way)?.probe_write(sql, ACCOUNT, Some(&there)).await.map_err(unmeasured)?;
+        Ok(match useless(&tried) {
+            None => pass(format!("leads to {side}, and takes the probe write")),
+            Some(why) => fail(why),
+        })
+    };
+    let result = tokio::time::timeout(timeout, answers).await;
+    answer(asked, result.unwrap_or_else(|_| Err(super::timed_out(timeout))))
+}
+
+/// Why a probe write would prove nothing once it is refused.
+fn useless(tried: &ProbeWrite) -> Option<String> {
+    match tried {
+        ProbeWrite::Succeeded => None,
+        ProbeWrite::Elsewhere => Some("leads to another system: its refusals would prove nothing".to_owned()),
+        ProbeWrite::Refused { code, message, .. } => Some(format!(
+            "the probe write is refused while writes are taken ({}, {code}): it would prove nothing; mend it",
+            line(message, 120)
+        )),
+    }
+}
+
+fn answer(asked: Look<'_>, result: Result<Measure, Unmeasured>) -> Result<String, String> {
+    match asked.finish(result).result {
         Ok(measure) if measure.pass => Ok(measure.text),
         Ok(measure) => Err(measure.text),
         Err(why) => Err(why.to_string()),
@@ -82,10 +134,10 @@ pub async fn ready(
 }
 
 /// Another endpoint that is this very system. One that does not answer cannot be told: it has a probe of
-/// its own.
+/// its own. A way to a side is that side, and is not asked: it has to be used as its application does.
 async fn twin(look: &mut Look<'_>, endpoint: &EndpointId, found: &Identity) -> Option<EndpointId> {
     let others: Vec<EndpointId> =
-        look.ctx.endpoints.iter().map(|e| &e.id).filter(|id| *id != endpoint).cloned().collect();
+        look.ctx.endpoints.iter().filter(|e| e.id != *endpoint && !e.way).map(|e| e.id.clone()).collect();
     for other in others {
         let Ok(database) = look.database(&other) else { continue };
         let _turn = look.turn(Lane::Gauges, &other).await;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::endpoint::{unit, unmeasured};
+use super::endpoint::{stream, unit, unmeasured};
 use super::look::Look;
 use super::words::{count, counted, line, plural, size, span};
 use crate::clock::{Boot, Timestamp};
@@ -39,8 +39,7 @@ struct Remembered {
 pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Unmeasured> {
     look.ask(format!("how far {} is behind {}", link.to, link.from));
     let (source, target) = (look.database(&link.from)?, look.database(&link.to)?);
-    let stream = databases::link(kind(look, &link.from, &link.to)?, source.clone(), target.clone())
-        .map_err(unmeasured)?;
+    let stream = stream(link, &source, &target)?;
     let key = (link.from.clone(), link.to.clone());
     let mut known = look
         .ctx
@@ -52,6 +51,10 @@ pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Un
         .cloned()
         .unwrap_or_default();
 
+    // First, so that what the marker itself puts into the log is on its way when the positions are read.
+    if link.marker {
+        follow(look, &mut known, source.as_ref(), target.as_ref(), link).await?;
+    }
     let mut lag = stream.lag().await.map_err(unmeasured)?;
     if lag.behind > 0 && lag.unit == Unit::Changes {
         let rows = source.writes_since(&lag.target).await.map_err(unmeasured)?;
@@ -61,24 +64,12 @@ pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Un
         known.gaps = stream.gaps(&link.except).await.map_err(unmeasured)?;
         known.gaps_at = Some(look.began.boot);
     }
-    if link.marker {
-        follow(look, &mut known, source.as_ref(), target.as_ref(), link).await?;
-    }
     look.keep(&format!("source {}\ntarget {}\nbehind {} {}", lag.source, lag.target, lag.behind, lag.unit));
     for gap in &known.gaps {
         look.keep(gap);
     }
     look.ctx.gauges.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, known.clone());
     Ok(judge(link, &lag, &known, look.ctx.clock.now().wall))
-}
-
-/// Both ends must be of one kind, since positions of two kinds cannot be compared.
-pub(super) fn kind(look: &Look<'_>, from: &EndpointId, to: &EndpointId) -> Result<&'static str, Unmeasured> {
-    use crate::plan::model::DatabaseSettings::Sqlite;
-    let of = |id| look.ctx.endpoint(id).map(|e| &e.database).map_err(Unmeasured::Failed);
-    match (of(from)?, of(to)?) {
-        (Sqlite { .. }, Sqlite { .. }) => Ok("sqlite"),
-    }
 }
 
 /// One marker is under way at a time: the next is sent when it has arrived.
@@ -109,7 +100,9 @@ fn judge(link: &Link, lag: &databases::Lag, known: &Remembered, now: Timestamp) 
     let unit = unit(lag.unit);
     let late = known.under_way.map(|sent| now.since(sent)).filter(|&age| link.marker && age > LATE);
     let behind = amount(lag.behind, unit);
-    let (pass, text) = if let Some(gap) = known.gaps.first() {
+    let (pass, text) = if let Some(why) = &lag.stopped {
+        (false, line(&format!("{behind} behind, {why}"), 160))
+    } else if let Some(gap) = known.gaps.first() {
         (false, line(&format!("{behind} behind, and {gap}"), 160))
     } else if lag.behind > link.warn {
         (false, format!("{behind} behind, at most {} asked for", amount(link.warn, unit)))
@@ -128,6 +121,8 @@ fn judge(link: &Link, lag: &databases::Lag, known: &Remembered, now: Timestamp) 
         source: lag.source.0.clone(),
         target: lag.target.0.clone(),
         marker,
+        stopped: lag.stopped.clone(),
+        late_ms: lag.late_ms,
     });
     Measure { pass, text, facts }
 }

@@ -12,6 +12,7 @@ use super::endpoint::Lanes;
 use super::scrub::Scrub;
 use super::words::line;
 use crate::clock::{Clock, Now};
+use crate::databases::Hub;
 use crate::engine::reading::{Facts, Measure, Unmeasured};
 use crate::plan::EndpointId;
 use crate::plan::model::{Endpoint, Link};
@@ -37,6 +38,8 @@ pub struct Context {
     pub links: Vec<Link>,
     /// The time.
     pub clock: Clock,
+    /// The databases that were asked, with their connections.
+    pub(crate) databases: Hub,
     pub(super) lanes: Lanes,
     pub(super) gauges: super::link::Memory,
     pub(crate) moved: super::fence::Bases,
@@ -59,6 +62,7 @@ impl Context {
             endpoints,
             ssh: vec!["ssh".to_owned()],
             clock,
+            databases: Hub::default(),
             lanes,
             links,
             gauges: super::link::Memory::default(),

@@ -37,7 +37,7 @@ pub(crate) mod words;
 mod writes;
 
 pub use baseline::Baseline;
-pub use identity::{Expected, ready};
+pub use identity::{Expected, ready, way};
 pub use look::{Context, Looked};
 
 use crate::engine::reading::{Measure, Unmeasured};

@@ -177,9 +177,9 @@ fn endpoints(look: &mut Look<'_>) -> Result<Vec<Endpoint>, Unmeasured> {
     let ctx = look.ctx;
     let mut all = Vec::new();
     for endpoint in &ctx.endpoints {
-        let DatabaseSettings::Sqlite { path } = &endpoint.database;
-        let path = reveal(&mut look.scrub, path, &ctx.root).map_err(Unmeasured::Failed)?;
-        let database = DatabaseSettings::Sqlite { path: Template::plain(path.expose()) };
+        let DatabaseSettings { kind, address } = &endpoint.database;
+        let address = reveal(&mut look.scrub, address, &ctx.root).map_err(Unmeasured::Failed)?;
+        let database = DatabaseSettings { kind: *kind, address: Template::plain(address.expose()) };
         all.push(Endpoint { database, ..endpoint.clone() });
     }
     Ok(all)

@@ -5,9 +5,8 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use super::endpoint::unmeasured;
+use super::endpoint::stream;
 use super::look::{Look, failed};
 use super::words::{count, counted, line};
 use crate::compare::tables::{
@@ -27,12 +26,8 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &TablesProbe) -> Result<Mea
     look.ask(asked(probe));
     let (source, target) = (look.database(&probe.from)?, look.database(&probe.to)?);
     // Where the plan has a link between the two, rows that differ may be on their way.
-    let link = if look.ctx.links.iter().any(|l| l.from == probe.from && l.to == probe.to) {
-        let kind = super::link::kind(look, &probe.from, &probe.to)?;
-        Some(databases::link(kind, Arc::clone(&source), Arc::clone(&target)).map_err(unmeasured)?)
-    } else {
-        None
-    };
+    let between = look.ctx.links.iter().find(|l| l.from == probe.from && l.to == probe.to);
+    let link = between.map(|link| stream(link, &source, &target)).transpose()?;
     let sides = Sides { source, target, link };
     let request = Request {
         include: probe.include.clone(),

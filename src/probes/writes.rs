@@ -15,6 +15,9 @@ pub(super) async fn look(look: &mut Look<'_>, endpoint: &EndpointId) -> Result<M
     look.ask(format!("what was written to {endpoint}, replication and markers left out"));
     let database = look.database(endpoint)?;
     let _turn = look.turn(Lane::Gauges, endpoint).await;
+    if look.is_first() {
+        database.note_writes().await.map_err(unmeasured)?;
+    }
     let position = database.position().await.map_err(unmeasured)?;
     let baseline = look.against(&Baseline { position: Some(position.0), ..Baseline::default() });
     let Some(since) = baseline.position.clone() else {
@@ -42,7 +45,7 @@ fn named(change: &Change) -> Finding {
         what: format!("{} {}", change.table, key(&change.key)),
         change: word(change.op).to_owned(),
         when: Some(change.at),
-        who: None,
+        who: change.by.clone(),
     }
 }
 

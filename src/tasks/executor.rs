@@ -12,13 +12,13 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
 use super::commands::Order;
-use super::{Attempt, Happened, Setup, commands, controls, notices, sides};
+use super::{Attempt, Happened, Setup, commands, controls, notices, sequences, sides};
 use crate::clock::Now;
 use crate::databases::Database;
 use crate::engine::event::{Leg, Outcome, OutputRef};
 use crate::engine::input::Report;
 use crate::engine::reading::{Measure, Origin, Reading, Unmeasured};
-use crate::plan::model::{CommandLine, FenceTarget, NotifyBy, Step, StepKind, Undo};
+use crate::plan::model::{Carry, CommandLine, FenceTarget, NotifyBy, Step, StepKind, Undo};
 use crate::plan::pins;
 use crate::plan::secret::{Secret, Template};
 use crate::plan::{EndpointId, ProbeId};
@@ -157,6 +157,7 @@ enum Job<'a> {
     Sql(&'a EndpointId, &'a str),
     Fence(&'a FenceTarget),
     Open(&'a EndpointId),
+    Carry(&'a Carry),
     Controls(&'a [ProbeId], bool),
     Webhook(&'a Template, &'a str),
 }
@@ -170,6 +171,7 @@ impl<'a> Job<'a> {
                 StepKind::Sql { endpoint, statement } => Some(Job::Sql(endpoint, statement)),
                 StepKind::Fence(fence) => Some(Job::Fence(&fence.target)),
                 StepKind::Open { endpoint } => Some(Job::Open(endpoint)),
+                StepKind::Carry(carry) => Some(Job::Carry(carry)),
                 StepKind::Freeze(freeze) => Some(Job::Controls(&freeze.controls, freeze.enforce)),
                 StepKind::Notify(notify) => Some(match &notify.by {
                     NotifyBy::Command(command) => Job::Command(command, Some(&notify.text)),
@@ -325,6 +327,7 @@ async fn work(hand: &Hand, job: &Job<'_>, step: &Step) -> Ended {
         }
         Job::Fence(target) => sides::fence(hand, target).await,
         Job::Open(endpoint) => sides::open(hand, endpoint).await,
+        Job::Carry(carry) => sequences::carry(hand, carry).await,
         Job::Controls(controls, true) => controls::enforce(hand, controls).await,
         Job::Controls(controls, false) => controls::lift(hand, controls).await,
         Job::Webhook(url, text) => notices::webhook(hand, url, text).await,
@@ -338,6 +341,7 @@ async fn settle(hand: &Hand, job: &Job<'_>) -> Ended {
     match job {
         Job::Fence(target) => sides::is_fenced(hand, &target.endpoint).await,
         Job::Open(endpoint) => sides::is_open(hand, endpoint).await,
+        Job::Carry(carry) => sequences::is_carried(hand, carry).await,
         Job::Controls(controls, enforced) => controls::stand(hand, controls, *enforced).await,
         Job::Sql(..) => Ended::unknown("the engine was gone while it ran; look at the rows, then settle it"),
         Job::Webhook(..) => Ended::unknown("the engine was gone while it was sent; ask whether it came"),

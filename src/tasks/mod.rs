@@ -14,6 +14,7 @@ mod executor;
 mod folder;
 mod notices;
 mod sampler;
+mod sequences;
 mod sides;
 mod simulator;
 

@@ -138,6 +138,7 @@ fn waited_for(plan: &Plan) -> HashMap<ProbeId, Duration> {
             | StepKind::Gate(_)
             | StepKind::Fence(_)
             | StepKind::Open { .. }
+            | StepKind::Carry(_)
             | StepKind::Freeze(_)
             | StepKind::Notify(_) => step.proof.iter().collect(),
         };

@@ -66,7 +66,7 @@ pub(super) async fn fence(hand: &Hand, target: &FenceTarget) -> Ended {
         Err(ended) => return ended,
     };
     say(hand, &target.endpoint, &stands).await;
-    let (ended, left) = match end_older(hand, database.as_ref(), target, &spec).await {
+    let (ended, left, refused) = match end_older(hand, database.as_ref(), target, &spec).await {
         Ok(both) => both,
         // The fence stands; that somebody is left the probe will say.
         Err(why) => return Ended::done(format!("fenced; the sessions could not be ended: {why}")),
@@ -80,7 +80,10 @@ pub(super) async fn fence(hand: &Hand, target: &FenceTarget) -> Ended {
     }
     let left = match left.as_slice() {
         [] => String::new(),
-        some => format!("; still here: {}", some.iter().map(named).collect::<Vec<_>>().join(", ")),
+        some => {
+            let why = refused.map_or_else(String::new, |why| format!(" ({why})"));
+            format!("; still here: {}{why}", some.iter().map(named).collect::<Vec<_>>().join(", "))
+        }
     };
     Ended::done(format!("fenced, {} ended{left}", counted(ended, "session")))
 }
@@ -97,9 +100,22 @@ async fn writable(hand: &Hand, database: &dyn Database, target: &FenceTarget) ->
     {
         return Err(Ended::new(Outcome::NotStarted, fence::fenced_before(stands.since)));
     }
-    let (Fence::Open, Some(sql)) = (stands.fence, &target.probe_write) else { return Ok(()) };
-    match database.probe_write(sql, fence::ACCOUNT).await {
+    let (Fence::Open, Some(write)) = (stands.fence, &target.probe_write) else { return Ok(()) };
+    let tried = match &write.through {
+        None => database.probe_write(&write.sql, fence::ACCOUNT, None).await,
+        Some(way) => {
+            let way = hand.database(way, QUESTION).map_err(Ended::failed)?;
+            match database.identity(None).await {
+                Ok(side) => way.probe_write(&write.sql, fence::ACCOUNT, Some(&side)).await,
+                Err(why) => Err(why),
+            }
+        }
+    };
+    match tried {
         Ok(ProbeWrite::Succeeded) => Ok(()),
+        Ok(ProbeWrite::Elsewhere) => Err(Ended::failed(
+            "the way of the probe write (`through`) leads to another system: it would prove nothing; mend it",
+        )),
         Ok(ProbeWrite::Refused { code, message, .. }) => Err(Ended::failed(format!(
             "the probe write is refused while writes are taken ({}, {code}): it would prove nothing; mend it",
             line(&message, 120)
@@ -120,26 +136,30 @@ async fn set(database: &dyn Database, spec: &FenceSpec) -> Result<Stands, Ended>
     }
 }
 
-/// Asks every older session that is not spared to end, and waits a while. How many have ended, and who has
-/// not.
+/// Asks every older session that is not spared to end, and waits a while. How many have ended, who has not, and why
+/// one of them could not be asked.
 async fn end_older(
     hand: &Hand,
     database: &dyn Database,
     target: &FenceTarget,
     spec: &FenceSpec,
-) -> Result<(u64, Vec<SessionInfo>), Error> {
+) -> Result<(u64, Vec<SessionInfo>, Option<Error>), Error> {
     let unwanted = |census: Census| -> Vec<SessionInfo> {
         census.sessions.into_iter().filter(|s| s.older && spared(target, s).is_none()).collect()
     };
     let found = unwanted(database.census(spec).await?);
+    let mut refused = None;
     for session in &found {
-        database.end_session(&session.id).await?;
+        // That one cannot be ended keeps nobody from ending the others.
+        if let Err(why) = database.end_session(&session.id).await {
+            refused = Some(why);
+        }
     }
     let asked = hand.setup.clock.now().boot;
     loop {
         let left = unwanted(database.census(spec).await?);
         if left.is_empty() || hand.setup.clock.now().boot.since(asked) >= ENDING {
-            return Ok(((found.len() - left.len().min(found.len())) as u64, left));
+            return Ok(((found.len() - left.len().min(found.len())) as u64, left, refused));
         }
         tokio::time::sleep(LOOK).await;
     }

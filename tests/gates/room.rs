@@ -317,7 +317,10 @@ impl Room {
                 let marker = Some(MarkerSeen { id: "m1".into(), sent: wall, took_ms: Some(40) });
                 let target = format!("c:{}", 10_000 - behind);
                 let (unit, source) = (LagUnit::Changes, "c:10000".to_owned());
-                ("counted", Facts::Lag(Lag { behind, unit, source, target, marker }))
+                (
+                    "counted",
+                    Facts::Lag(Lag { behind, unit, source, target, marker, stopped: None, late_ms: None }),
+                )
             }
             ProbeKind::Fence(fence) => return self.fence(fence.endpoint.as_str(), pass, wall),
             ProbeKind::Tables(_) => {
@@ -343,6 +346,7 @@ impl Room {
         let state = self.fences.get(endpoint).copied().unwrap_or(FenceState::Open);
         let shut = state != FenceState::Open;
         let intruder = SessionSeen {
+            client: None,
             id: "4211".into(),
             application: "price-job".into(),
             account: "prices".into(),

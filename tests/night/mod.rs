@@ -352,6 +352,8 @@ impl Night {
             pass: behind <= warn,
             text: format!("{behind} rows behind"),
             facts: Facts::Lag(Lag {
+                stopped: None,
+                late_ms: None,
                 behind,
                 unit: LagUnit::Changes,
                 source: "3/9F21C040".into(),
@@ -380,6 +382,7 @@ impl Night {
     /// A fence that holds for new sessions, and an old one that writes on.
     pub fn old_session(&mut self, fence: &str, application: &str, moved: u64) -> &mut Self {
         let session = SessionSeen {
+            client: None,
             id: "4211".into(),
             application: application.into(),
             account: "batch".into(),

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use cutover::clock::Clock;
 use cutover::engine::reading::{Facts, Finding, Measure, Unmeasured};
-use cutover::plan::model::{DatabaseSettings, Endpoint, Link, Probe, ProbeKind, Schedule, Section};
+use cutover::plan::model::{
+    DatabaseKind, DatabaseSettings, Endpoint, Link, Probe, ProbeKind, Schedule, Section,
+};
 use cutover::plan::secret::Template;
 use cutover::probes::{Baseline, Context, Looked, measure};
 
@@ -77,8 +79,12 @@ pub(crate) fn probe(kind: ProbeKind) -> Probe {
 pub(crate) fn sqlite(id: &str, path: &Path) -> Endpoint {
     Endpoint {
         id: id.into(),
-        database: DatabaseSettings::Sqlite { path: Template::plain(path.to_str().unwrap()) },
+        database: DatabaseSettings {
+            kind: DatabaseKind::Sqlite,
+            address: Template::plain(path.to_str().unwrap()),
+        },
         identity: None,
+        way: false,
     }
 }
 

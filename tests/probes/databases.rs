@@ -7,7 +7,9 @@ use cutover::databases::sqlite::Sqlite;
 use cutover::databases::sqlite::convention::{self, Session};
 use cutover::databases::{Database as _, FenceSpec};
 use cutover::engine::reading::{Compared, Facts, FenceFacts, FenceState, Lag, Measure, Unmeasured};
-use cutover::plan::model::{Expect, FenceTarget, Identity, IdentityRow, Link, ProbeKind, TablesProbe};
+use cutover::plan::model::{
+    Expect, FenceTarget, Identity, IdentityRow, Link, LinkKind, ProbeKind, ProbeWrite, TablesProbe,
+};
 use rusqlite::Connection;
 
 use crate::common::{World, failed, findings, sqlite};
@@ -151,6 +153,8 @@ async fn a_row_that_replication_did_not_write_is_named() {
 
 fn link(marker: bool) -> Link {
     Link {
+        kind: LinkKind::Sqlite,
+        name: None,
         from: "source".into(),
         to: "target".into(),
         marker,
@@ -229,11 +233,15 @@ async fn a_marker_comes_through_or_does_not() {
     assert!(seen.pass && seen.text.starts_with("came through in"), "{}", seen.text);
 }
 
+fn tried(sql: &str) -> ProbeWrite {
+    ProbeWrite { sql: sql.to_owned(), through: None }
+}
+
 fn fence(spare: Option<&str>) -> FenceTarget {
     FenceTarget {
         endpoint: "source".into(),
         spare: spare.map(|s| (s.to_owned(), "writes at night only".to_owned())).into_iter().collect(),
-        probe_write: Some("insert into orders values ('probe', 0)".to_owned()),
+        probe_write: Some(tried("insert into orders values ('probe', 0)")),
     }
 }
 
@@ -304,8 +312,7 @@ async fn a_write_that_fails_for_another_reason_proves_nothing() {
     let pair = pair();
     let side = Sqlite::new(&pair.source, Duration::from_secs(5));
     side.fence(&FenceSpec::default()).await.unwrap();
-    let target =
-        FenceTarget { probe_write: Some("insert into nowhere values (1)".to_owned()), ..fence(None) };
+    let target = FenceTarget { probe_write: Some(tried("insert into nowhere values (1)")), ..fence(None) };
     let looked = pair.world.look(ProbeKind::Fence(target)).await;
     let seen = looked.result.unwrap();
     assert!(!seen.pass && seen.text.contains("another reason"), "{}", seen.text);

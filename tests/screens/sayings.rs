@@ -365,7 +365,15 @@ fn a_gauge_that_is_not_well_says_why_and_not_what_is_well_in_spite_of_it() {
     let mut night = crate::live_quiet();
     let marker = MarkerSeen { id: "12".into(), sent: night.now.wall, took_ms: None };
     let (source, target) = ("3/9F21C040".to_owned(), "3/9F21C040".to_owned());
-    let facts = Facts::Lag(Lag { behind: 0, unit: LagUnit::Changes, source, target, marker: Some(marker) });
+    let facts = Facts::Lag(Lag {
+        behind: 0,
+        unit: LagUnit::Changes,
+        source,
+        target,
+        marker: Some(marker),
+        stopped: None,
+        late_ms: None,
+    });
     let text = "0 changes behind, yet marker 12 is under way for 8s".to_owned();
     night.sees("orders", night::World::Says { pass: false, text, facts });
     night.pass(20);

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::plan::model::{ProbeKind, StepKind};
+use crate::plan::model::{ProbeKind, ProbeWrite, StepKind};
 use crate::plan::{EndpointId, Plan};
-use crate::probes::{Context, Expected, ready};
+use crate::probes::{Context, Expected, ready, way};
 
 /// A system that takes longer does not answer.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -17,10 +17,42 @@ pub(super) fn ask(plan: &Plan, file: &Path, endpoint: &EndpointId) -> Result<Str
     // Such a look puts nothing down and asks no link.
     let context =
         Context::new(root, std::env::temp_dir(), plan.endpoints.clone(), Vec::new(), Clock::system());
-    let expected = Expected { followed: is_followed(plan, endpoint), open: plan.begins_open(endpoint) };
+    let write = probe_write(plan, endpoint);
+    let expected = Expected {
+        followed: is_followed(plan, endpoint),
+        open: plan.begins_open(endpoint),
+        write: write.filter(|(_, write)| write.through.is_none()).map(|(_, write)| write.sql.clone()),
+    };
+    let is_way = plan.endpoint(endpoint).is_some_and(|e| e.way);
+    let way_to = way_to(plan, endpoint).filter(|_| is_way);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("it cannot be asked: {error}"))?;
-    runtime.block_on(ready(&context, endpoint, expected, WITHIN))
+    match way_to {
+        Some((side, write)) => runtime.block_on(way(&context, endpoint, side, &write.sql, WITHIN)),
+        // What it leads to takes no writes yet, so there is nothing to try; and asked like a side it must not be.
+        None if is_way => Ok("is the application's way to a side, tried once that takes writes".to_owned()),
+        None => runtime.block_on(ready(&context, endpoint, expected, WITHIN)),
+    }
+}
+
+/// The side that a plan fences, and the write that proves it: of every fence that has one.
+fn probe_writes(plan: &Plan) -> impl Iterator<Item = (&EndpointId, &ProbeWrite)> {
+    plan.steps.iter().chain(plan.rollback_steps()).filter_map(|step| match &step.kind {
+        StepKind::Fence(fence) => Some((&fence.target.endpoint, fence.target.probe_write.as_ref()?)),
+        _ => None,
+    })
+}
+
+fn probe_write<'p>(plan: &'p Plan, side: &EndpointId) -> Option<(&'p EndpointId, &'p ProbeWrite)> {
+    probe_writes(plan).find(|(of, _)| *of == side)
+}
+
+/// The side to which an endpoint is the way now: the one that takes writes when the run begins.
+fn way_to<'p>(plan: &'p Plan, way: &EndpointId) -> Option<(&'p EndpointId, &'p ProbeWrite)> {
+    let through = |(side, write): &(&EndpointId, &ProbeWrite)| {
+        write.through.as_ref() == Some(way) && plan.begins_open(side)
+    };
+    probe_writes(plan).find(through)
 }
 
 /// Whether something of the plan rests on the endpoint's log of changes: its fence, a link, a marker, a monitor.
@@ -96,8 +128,12 @@ mod tests {
         convention::install(&convention::open(&file).unwrap(), &["t"]).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let settings =
-                Settings { name: "source".to_owned(), address: file.display().to_string(), timeout: WITHIN };
+            let settings = Settings {
+                name: "source".to_owned(),
+                address: file.display().to_string(),
+                root: PathBuf::new(),
+                timeout: WITHIN,
+            };
             let database = connect("sqlite", &settings).unwrap();
             database.fence(&FenceSpec::default()).await.unwrap();
         });

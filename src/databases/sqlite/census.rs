@@ -47,6 +47,7 @@ fn sessions(conn: &Connection, spec: &FenceSpec) -> rusqlite::Result<Vec<Session
             name,
             application: row.get(2)?,
             account,
+            client: None,
             since: Timestamp(row.get(4)?),
             last_write: row.get::<_, Option<i64>>(5)?.map(Timestamp),
             last_statement: row.get(6)?,

@@ -13,7 +13,9 @@ use super::convention::{self, MARKERS, PREFIX};
 use crate::clock::Timestamp;
 use crate::databases::snapshot::Tables;
 use crate::databases::value::Ref;
-use crate::databases::{Change, Column, Error, Identity, Op, Position, Rows, Schema, Table, Value, Writes};
+use crate::databases::{
+    Change, Column, Error, Identity, Op, Position, Rows, Schema, Sequence, Table, Value, Writes,
+};
 
 /// The cheapest question that reads the file: opening alone would not notice that it is no database.
 pub(super) fn first_question(conn: &mut Connection) -> Result<(), Problem> {
@@ -80,6 +82,7 @@ pub(super) fn writes_since(conn: &mut Connection, position: &Position) -> Result
             op,
             at: Timestamp(row.get(3)?),
             position: convention::at(row.get(4)?),
+            by: None,
         })
     })?;
     Ok(Writes {
@@ -152,6 +155,20 @@ fn table(conn: &Connection, name: String, without_rowid: bool) -> rusqlite::Resu
             .prepare_cached("select 1 from pragma_index_list(?1) where origin = 'pk'")?
             .exists([&name])?;
     Ok(Table { name, columns, key, integer_key })
+}
+
+/// The last key of each table that never gives one twice (`autoincrement`). Of other tables SQLite looks at the rows.
+pub(super) fn sequences(conn: &mut Connection) -> Result<Vec<Sequence>, Problem> {
+    let there = "select 1 from sqlite_schema where name = 'sqlite_sequence'";
+    if !conn.prepare(there)?.exists([])? {
+        return Ok(Vec::new());
+    }
+    let sql = format!("select name, seq from sqlite_sequence where name not like '{PREFIX}%' order by name");
+    let mut statement = conn.prepare(&sql)?;
+    let all = statement
+        .query_map([], |row| Ok(Sequence { name: row.get(0)?, last: Some(row.get(1)?), step: 1 }))?
+        .collect::<Result<_, _>>()?;
+    Ok(all)
 }
 
 pub(super) fn count(conn: &Connection, table: &str) -> rusqlite::Result<u64> {

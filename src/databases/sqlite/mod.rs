@@ -24,7 +24,7 @@ use rusqlite::Connection;
 use self::connection::{explain, name_of, open};
 use super::{
     Answer, Census, Database, Done, Engine, Error, FenceSpec, FenceState, Identity, Position, ProbeWrite,
-    Rows, Schema, Seal, SessionId, Settings, Snapshot, Table, Writes,
+    Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Writes,
 };
 use crate::clock::Timestamp;
 
@@ -34,8 +34,8 @@ pub(super) use replication::LINK;
 pub(super) const ENGINE: Engine = Engine {
     kind: "sqlite",
     connect: |settings: &Settings| {
-        let Settings { name, address, timeout } = settings.clone();
-        Ok(Arc::new(Sqlite { name, path: address.into(), timeout }))
+        let Settings { name, address, root, timeout } = settings.clone();
+        Ok(Arc::new(Sqlite { name, path: root.join(address), timeout }))
     },
 };
 
@@ -121,6 +121,10 @@ impl Database for Sqlite {
         &self.name
     }
 
+    fn within(&self, timeout: Duration) -> Arc<dyn Database> {
+        Arc::new(Sqlite { timeout, ..self.clone() })
+    }
+
     fn reachable(&self) -> Answer<'_, Duration> {
         let before = Instant::now();
         let answer = self.ask("a first question", look::first_question);
@@ -160,19 +164,8 @@ impl Database for Sqlite {
         self.ask_convention("ending a session", move |conn| census::end(conn, &id))
     }
 
-    fn fence(&self, spec: &FenceSpec) -> Answer<'_, FenceState> {
-        let (name, roles) = (self.name.clone(), spec.roles.clone());
-        self.ask_convention("setting the fence", move |conn| {
-            if roles.is_empty() {
-                return census::fence(conn);
-            }
-            Err(Problem::Said(Error::Refused {
-                what: name,
-                doing: "setting the fence".to_owned(),
-                code: "ROLES".to_owned(),
-                message: "SQLite has no roles, its fence shuts everybody out: leave `roles` out".to_owned(),
-            }))
-        })
+    fn fence(&self, _: &FenceSpec) -> Answer<'_, FenceState> {
+        self.ask_convention("setting the fence", census::fence)
     }
 
     fn seal_if_quiet(&self, spec: &FenceSpec) -> Answer<'_, Seal> {
@@ -188,10 +181,15 @@ impl Database for Sqlite {
         self.ask_convention("reading the fence", |conn| Ok(census::state(conn)?))
     }
 
-    fn probe_write(&self, sql: &str, account: &str) -> Answer<'_, ProbeWrite> {
+    fn probe_write(&self, sql: &str, account: &str, _: Option<&Identity>) -> Answer<'_, ProbeWrite> {
         let (sql, account) = (sql.to_owned(), account.to_owned());
         let (name, timeout) = (self.name.clone(), self.timeout);
         self.ask_convention(write::PROBE, move |conn| write::probe(conn, &name, timeout, &sql, &account))
+    }
+
+    /// The convention's triggers note everything.
+    fn note_writes(&self) -> Answer<'_, ()> {
+        self.ask_convention("looking for the log", |_| Ok(()))
     }
 
     fn writes_since(&self, position: &Position) -> Answer<'_, Writes> {
@@ -220,6 +218,15 @@ impl Database for Sqlite {
     fn statement(&self, sql: &str) -> Answer<'_, Done> {
         let (name, sql) = (self.name.clone(), sql.to_owned());
         self.ask("a statement", move |conn| write::statement(conn, &name, &sql))
+    }
+
+    fn sequences(&self) -> Answer<'_, Vec<Sequence>> {
+        self.ask("reading where sequences stand", look::sequences)
+    }
+
+    fn move_on<'a>(&'a self, beyond: &'a [Sequence], margin: u64) -> Answer<'a, u64> {
+        let (name, beyond) = (self.name.clone(), beyond.to_vec());
+        self.ask("moving sequences on", move |conn| write::move_on(conn, &name, &beyond, margin))
     }
 
     fn snapshot(&self) -> Answer<'_, Box<dyn Snapshot>> {

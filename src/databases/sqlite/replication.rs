@@ -8,7 +8,7 @@ use crate::databases::{Answer, Database, Error, Lag, Link, ObjectName, Position,
 
 /// The convention's line in the table of links.
 pub(in crate::databases) const LINK: LinkKind =
-    LinkKind { kind: "sqlite", join: |from, to| Arc::new(ChangeLog { from, to }) };
+    LinkKind { kind: "sqlite", join: |ends| Ok(Arc::new(ChangeLog { from: ends.from, to: ends.to })) };
 
 #[derive(Debug)]
 struct ChangeLog {
@@ -28,7 +28,7 @@ impl Link for ChangeLog {
                     format!("it has applied {target}, but the log of {} ends at {source}", self.from.name());
                 Error::broken(self.to.name(), why, "check that these two are the ends of one link")
             })?;
-            Ok(Lag { behind, unit: Unit::Changes, source, target })
+            Ok(Lag { behind, unit: Unit::Changes, source, target, stopped: None, late_ms: None })
         })
     }
 

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::databases::sqlite::convention::{FENCED, apply_batch, install, open_session};
-use crate::databases::{Error, Fence, FenceSpec, Op, ProbeWrite, Seal, Value, connect, link};
+use crate::databases::{Ends, Error, Fence, FenceSpec, Op, ProbeWrite, Seal, Value, connect, link};
 
 const SECOND: Duration = Duration::from_secs(1);
 const INSERT: &str = "insert into orders values ('probe', 1)";
@@ -85,7 +85,7 @@ async fn what_is_not_there_is_not_reachable_and_is_not_made() {
     for error in [
         db.reachable().await.unwrap_err(),
         db.position().await.unwrap_err(),
-        db.probe_write(INSERT, "app").await.unwrap_err(),
+        db.probe_write(INSERT, "app", None).await.unwrap_err(),
         db.statement("create table t (a)").await.unwrap_err(),
         db.snapshot().await.unwrap_err(),
     ] {
@@ -255,13 +255,13 @@ async fn statements_are_done_whole_or_not_at_all() {
 async fn the_probe_succeeds_before_the_fence_fails_behind_it_and_leaves_nothing() {
     let (_dir, side) = one();
     let refused_by_fence = |probe: &ProbeWrite| matches!(probe, ProbeWrite::Refused { by_fence: true, code, .. } if code == "SQLITE_READONLY");
-    assert_eq!(side.db.probe_write(INSERT, "app").await.unwrap(), ProbeWrite::Succeeded);
+    assert_eq!(side.db.probe_write(INSERT, "app", None).await.unwrap(), ProbeWrite::Succeeded);
     side.db.fence(&everybody()).await.unwrap();
-    assert!(refused_by_fence(&side.db.probe_write(INSERT, "app").await.unwrap()));
+    assert!(refused_by_fence(&side.db.probe_write(INSERT, "app", None).await.unwrap()));
     assert!(matches!(side.db.seal_if_quiet(&everybody()).await.unwrap(), Seal::Sealed(_)));
-    assert!(refused_by_fence(&side.db.probe_write(INSERT, "app").await.unwrap()));
+    assert!(refused_by_fence(&side.db.probe_write(INSERT, "app", None).await.unwrap()));
     side.db.lift().await.unwrap();
-    assert_eq!(side.db.probe_write(INSERT, "app").await.unwrap(), ProbeWrite::Succeeded);
+    assert_eq!(side.db.probe_write(INSERT, "app", None).await.unwrap(), ProbeWrite::Succeeded);
     assert_eq!(side.orders(), "a=1");
     let left = "select (select count(*) from cutover_session) + (select count(*) from cutover_change)";
     assert_eq!(side.conn.query_row(left, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
@@ -270,16 +270,16 @@ async fn the_probe_succeeds_before_the_fence_fails_behind_it_and_leaves_nothing(
 #[tokio::test]
 async fn a_probe_refused_for_another_reason_does_not_prove_a_fence() {
     let (_dir, side) = one();
-    let duplicate = side.db.probe_write("insert into orders values ('a', 1)", "app").await.unwrap();
+    let duplicate = side.db.probe_write("insert into orders values ('a', 1)", "app", None).await.unwrap();
     assert!(
         matches!(&duplicate, ProbeWrite::Refused { by_fence: false, code, .. }
         if code == "SQLITE_CONSTRAINT_PRIMARYKEY"),
         "{duplicate:?}"
     );
-    let typo = side.db.probe_write("insert into ordres values ('b', 1)", "app").await.unwrap();
+    let typo = side.db.probe_write("insert into ordres values ('b', 1)", "app", None).await.unwrap();
     assert!(matches!(typo, ProbeWrite::Refused { by_fence: false, .. }), "{typo:?}");
     for sql in ["select 1", "insert into orders values ('b', 1); commit", "commit", "pragma query_only = 0"] {
-        let error = side.db.probe_write(sql, "app").await.expect_err(sql);
+        let error = side.db.probe_write(sql, "app", None).await.expect_err(sql);
         assert!(matches!(error, Error::Broken { .. }), "{sql}: {error}");
     }
     assert_eq!(side.orders(), "a=1");
@@ -343,7 +343,7 @@ async fn a_fence_is_sealed_only_when_the_last_older_session_is_gone() {
 async fn a_spared_session_is_no_writer_and_keeps_the_seal_off() {
     let (_dir, side) = one();
     let _monitor = open_session(&side.path, "monitor", "m", "ops").unwrap();
-    let spec = FenceSpec { spare: vec!["monitor".to_owned()], ..FenceSpec::default() };
+    let spec = FenceSpec { spare: vec!["monitor".to_owned()] };
     side.db.fence(&spec).await.unwrap();
     let census = side.db.census(&spec).await.unwrap();
     assert_eq!(census.writers().count(), 0);
@@ -352,20 +352,18 @@ async fn a_spared_session_is_no_writer_and_keeps_the_seal_off() {
 }
 
 #[tokio::test]
-async fn fencing_again_keeps_the_first_moment_and_roles_are_refused() {
+async fn fencing_again_keeps_the_first_moment() {
     let (_dir, side) = one();
     let first = side.db.fence(&everybody()).await.unwrap();
     side.run("update orders set amount = 2");
     assert_eq!(side.db.fence(&everybody()).await.unwrap(), first);
-    let spec = FenceSpec { roles: vec!["app".to_owned()], ..FenceSpec::default() };
-    assert_eq!(side.db.fence(&spec).await.unwrap_err().code(), Some("ROLES"));
 }
 
 #[tokio::test]
 async fn written_rows_are_named_and_replication_and_markers_are_not_among_them() {
     let (dir, mut source) = one();
     let mut target = Side::new(&dir, "target");
-    let link = link("sqlite", Arc::clone(&source.db), Arc::clone(&target.db)).unwrap();
+    let link = link("sqlite", Ends::new(Arc::clone(&source.db), Arc::clone(&target.db))).unwrap();
     let start = target.db.position().await.unwrap();
 
     source.run("insert into orders values ('b', 2); update orders set amount = 3");
@@ -397,7 +395,8 @@ async fn written_rows_are_named_and_replication_and_markers_are_not_among_them()
     assert!(error.to_string().contains("log ends at c:3"), "{error}");
     assert!(target.db.writes_since(&Position("0/16B3748".to_owned())).await.is_err());
     // The other way round they are no link: the target never had that many changes.
-    let reverse = super::super::link("sqlite", Arc::clone(&target.db), Arc::clone(&source.db)).unwrap();
+    let reverse =
+        super::super::link("sqlite", Ends::new(Arc::clone(&target.db), Arc::clone(&source.db))).unwrap();
     assert_eq!(reverse.lag().await.unwrap().behind, 3);
     source.run("update cutover_state set applied = 50");
     assert!(matches!(reverse.lag().await.unwrap_err(), Error::Broken { .. }));
@@ -417,7 +416,7 @@ async fn a_marker_that_is_written_again_moves_on() {
 async fn a_change_of_the_schema_is_named_and_so_is_a_log_that_went_blind() {
     let (dir, source) = one();
     let target = Side::new(&dir, "target");
-    let link = link("sqlite", Arc::clone(&source.db), Arc::clone(&target.db)).unwrap();
+    let link = link("sqlite", Ends::new(Arc::clone(&source.db), Arc::clone(&target.db))).unwrap();
     assert_eq!(link.gaps(&[]).await.unwrap(), ["changes of table environment are not logged at the source"]);
     let baseline = source.db.schema().await.unwrap();
     source.run("alter table orders add column note text; create index by_amount on orders (amount)");
@@ -473,9 +472,10 @@ async fn tables_are_listed_with_their_keys() {
 
 #[test]
 fn an_unknown_kind_is_told_which_there_are() {
-    let settings = Settings { name: "x".to_owned(), address: "x".to_owned(), timeout: SECOND };
+    let settings =
+        Settings { name: "x".to_owned(), address: "x".to_owned(), root: "/".into(), timeout: SECOND };
     let error = connect("oracle", &settings).unwrap_err();
     assert!(error.to_string().contains("use one of: sqlite"), "{error}");
     let db = connect("sqlite", &settings).unwrap();
-    assert!(link("postgres_logical", Arc::clone(&db), db).is_err());
+    assert!(link("carrier pigeon", Ends::new(Arc::clone(&db), db)).is_err());
 }

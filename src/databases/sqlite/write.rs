@@ -11,7 +11,7 @@ use super::census;
 use super::convention::{self, FENCED, MARKERS, NOW_MS};
 use super::{Error, ProbeWrite, Problem};
 use crate::clock::Timestamp;
-use crate::databases::Done;
+use crate::databases::{Done, Sequence};
 
 pub(super) const PROBE: &str = "a write that is rolled back";
 
@@ -77,6 +77,42 @@ pub(super) fn statement(conn: &mut Connection, name: &str, sql: &str) -> Result<
     let rows = conn.total_changes() - before;
     conn.execute_batch("commit")?;
     Ok(Done { rows })
+}
+
+/// Moves the last keys of tables on.
+pub(super) fn move_on(
+    conn: &mut Connection,
+    name: &str,
+    beyond: &[Sequence],
+    margin: u64,
+) -> Result<u64, Problem> {
+    let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let mut moved = 0;
+    for sequence in beyond {
+        let Some(last) = sequence.last else { continue };
+        let there =
+            "select 1 from sqlite_schema where type = 'table' and name = ?1 and sql like '%autoincrement%'";
+        if !tx.prepare(there)?.exists([&sequence.name])? {
+            return Err(Problem::Said(Error::broken(
+                name,
+                format!("it has no sequence {}", sequence.name),
+                "make its table as it is on the other side",
+            )));
+        }
+        let wanted = last.saturating_add(i64::try_from(margin).unwrap_or(i64::MAX));
+        let updated = tx.execute(
+            "update sqlite_sequence set seq = ?2 where name = ?1 and seq < ?2",
+            rusqlite::params![sequence.name, wanted],
+        )?;
+        let added = tx.execute(
+            "insert into sqlite_sequence (name, seq) select ?1, ?2
+             where not exists (select 1 from sqlite_sequence where name = ?1)",
+            rusqlite::params![sequence.name, wanted],
+        )?;
+        moved += (updated + added) as u64;
+    }
+    tx.commit()?;
+    Ok(moved)
 }
 
 /// Runs a plan's SQL so that it cannot leave the transaction it is in: it may not commit, attach another

@@ -124,6 +124,7 @@ pub fn proof(
         | StepKind::Sql { .. }
         | StepKind::Gate(_)
         | StepKind::Open { .. }
+        | StepKind::Carry(_)
         | StepKind::Freeze(_)
         | StepKind::Notify(_) => match &step.proof {
             Some(probe) => by_probe(plan, state, readings, probe, at.asked, now),
@@ -196,6 +197,7 @@ fn broken(plan: &Plan, state: &State, readings: &Readings, step: &Step, now: Now
         | StepKind::Sql { .. }
         | StepKind::Gate(_)
         | StepKind::Open { .. }
+        | StepKind::Carry(_)
         | StepKind::Freeze(_)
         | StepKind::Notify(_) => None,
     }

@@ -257,7 +257,9 @@ pub(crate) fn skip(
         StepKind::Wait(_) | StepKind::Check(_) => {
             return no("it is a proof: go on in spite of it at a gate, with a waiver");
         }
-        StepKind::Fence(_) | StepKind::Open { .. } => return no("what comes after it rests on it"),
+        StepKind::Fence(_) | StepKind::Open { .. } | StepKind::Carry(_) => {
+            return no("what comes after it rests on it");
+        }
         StepKind::Manual { .. }
         | StepKind::Command(_)
         | StepKind::Sql { .. }

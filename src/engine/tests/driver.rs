@@ -16,9 +16,9 @@ use crate::engine::refusal::Refusal;
 use crate::engine::rules::gates::{ARMS_AFTER_MS, may_issue};
 use crate::engine::state::{At, State, Status, StepState};
 use crate::plan::model::{
-    CommandLine, Contacts, FenceStep, FenceTarget, Gate, Link, Phase, Pins, Plan, Probe, ProbeKind, Retries,
-    Rollback, Schedule, Section, Severity, Start, Step, StepKind, Strategy, TablesProbe, Undo, WaitFor,
-    Window,
+    CommandLine, Contacts, FenceStep, FenceTarget, Gate, Link, LinkKind, Phase, Pins, Plan, Probe, ProbeKind,
+    Retries, Rollback, Schedule, Section, Severity, Start, Step, StepKind, Strategy, TablesProbe, Undo,
+    WaitFor, Window,
 };
 use crate::plan::{ProbeId, StepId};
 
@@ -346,6 +346,8 @@ pub(super) fn tcp(id: &str) -> Probe {
 
 pub(super) fn link(id: &str) -> Probe {
     let link = Link {
+        kind: LinkKind::Sqlite,
+        name: None,
         from: "source".into(),
         to: "target".into(),
         marker: true,
@@ -393,6 +395,8 @@ pub(super) fn silent() -> Result<Measure, Unmeasured> {
 pub(super) fn lag(behind: u64, marker_sent: Timestamp) -> Result<Measure, Unmeasured> {
     let marker = Some(MarkerSeen { id: "m1".into(), sent: marker_sent, took_ms: Some(40) });
     let facts = Facts::Lag(Lag {
+        stopped: None,
+        late_ms: None,
         behind,
         unit: LagUnit::Changes,
         source: "c:100".into(),
@@ -408,6 +412,7 @@ pub(super) fn fenced(older: &[&str], moved: u64) -> Result<Measure, Unmeasured> 
         .iter()
         .map(|id| SessionSeen {
             id: (*id).into(),
+            client: None,
             application: "price-job".into(),
             account: "prices".into(),
             since: START,

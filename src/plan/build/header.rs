@@ -8,7 +8,7 @@ use super::{Builder, View};
 use crate::clock::Timestamp;
 use crate::plan::ids::{EndpointId, PersonId};
 use crate::plan::model::{
-    Contacts, DatabaseSettings, Endpoint, Identity, IdentityRow, Person, Strategy, Window,
+    Contacts, DatabaseKind, DatabaseSettings, Endpoint, Identity, IdentityRow, Person, Strategy, Window,
 };
 
 /// What `[plan]` says.
@@ -171,13 +171,12 @@ impl<'t> Builder<'t, '_> {
                     .help("give the system identifier, or a row that only this system has"),
                 );
             }
-            let path = view.view("sqlite").and_then(|s| s.secret("path"));
-            if let Some(path) = path {
-                endpoints.push(Endpoint {
-                    id,
-                    database: DatabaseSettings::Sqlite { path },
-                    identity: identity.map(identity_of),
-                });
+            let database = DatabaseKind::ALL.into_iter().find_map(|kind| {
+                let address = view.view(kind.key())?.secret(kind.address_key())?;
+                Some(DatabaseSettings { kind, address })
+            });
+            if let Some(database) = database {
+                endpoints.push(Endpoint { id, database, identity: identity.map(identity_of), way: false });
             }
         }
         endpoints

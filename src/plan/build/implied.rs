@@ -27,10 +27,30 @@ fn holds_back(steps: &mut [Step]) {
             | StepKind::Sql { .. }
             | StepKind::Fence(_)
             | StepKind::Open { .. }
+            | StepKind::Carry(_)
             | StepKind::Gate(_)
             | StepKind::Freeze(_)
             | StepKind::Notify(_) => next = Some(step.id.clone()),
         }
+    }
+}
+
+/// Endpoints that are only the application's way to a side.
+fn ways(plan: &mut Plan) {
+    let named: HashSet<EndpointId> = plan
+        .steps
+        .iter()
+        .chain(plan.rollback_steps())
+        .filter_map(|step| match &step.kind {
+            StepKind::Fence(fence) => {
+                let through = fence.target.probe_write.as_ref()?.through.clone();
+                through.filter(|way| *way != fence.target.endpoint)
+            }
+            _ => None,
+        })
+        .collect();
+    for endpoint in &mut plan.endpoints {
+        endpoint.way = named.contains(&endpoint.id);
     }
 }
 
@@ -44,6 +64,7 @@ impl Builder<'_, '_> {
             holds_back(&mut rollback.steps);
         }
         guards(&mut plan.steps);
+        ways(&mut plan);
         let fences = self.fences(&mut plan);
         spans(&mut plan);
         let mut probes = std::mem::take(&mut self.of_steps);
@@ -215,6 +236,7 @@ fn built_in(step: &Step) -> Option<Undo> {
         | StepKind::Check(_)
         | StepKind::Gate(_)
         | StepKind::Open { .. }
+        | StepKind::Carry(_)
         | StepKind::Notify(_) => None,
     }
 }
@@ -266,6 +288,7 @@ fn spans(plan: &mut Plan) {
             | StepKind::Gate(_)
             | StepKind::Fence(_)
             | StepKind::Open { .. }
+            | StepKind::Carry(_)
             | StepKind::Notify(_) => false,
         });
         found.map(|s| s.id.clone())

@@ -8,8 +8,8 @@ use super::super::units;
 use super::{Builder, View};
 use crate::plan::ids::{EndpointId, ProbeId, StepId};
 use crate::plan::model::{
-    CommandLine, CommandProbe, Control, DnsProbe, Expect, FilesProbe, HttpProbe, Link, Probe, ProbeKind,
-    Schedule, Section, Severity, SshHost, TablesProbe, TlsProbe,
+    CommandLine, CommandProbe, Control, DnsProbe, Expect, FilesProbe, HttpProbe, Link, LinkKind, Probe,
+    ProbeKind, Schedule, Section, Severity, SshHost, TablesProbe, TlsProbe,
 };
 
 /// A certificate must be good for so many days unless the plan says otherwise.
@@ -17,6 +17,9 @@ const DAYS_LEFT: u32 = 14;
 
 /// A link alarms above so many changes unless the plan says otherwise.
 const WARN_CHANGES: u64 = 1_000;
+
+/// … and where a link counts bytes of log, above so many.
+const WARN_BYTES: u64 = 16 << 20;
 
 /// A reading that is asked for, not repeated, is stale after this.
 const ON_DEMAND_MAX_AGE: Duration = Duration::from_secs(3600);
@@ -292,13 +295,22 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn link(&mut self, view: View<'t>) -> Option<Link> {
-        let direction = view.view("sqlite")?;
-        let (from, to) = self.direction(direction)?;
+        let (kind, ends) = LinkKind::ALL.into_iter().find_map(|kind| Some((kind, view.view(kind.key())?)))?;
+        let (from, to) = self.direction(ends)?;
+        let usual = if kind.in_bytes() { WARN_BYTES } else { WARN_CHANGES };
+        let warn = view.get("warn").and_then(|warn| warn.text()).filter(|_| !kind.in_bytes());
+        if let Some(Err(wrong)) = warn.map(units::changes) {
+            self.findings.push(
+                Diagnostic::error("wrong-value", view.at("warn"), wrong.why).label("a size").help(wrong.mend),
+            );
+        }
         Some(Link {
+            kind,
+            name: ends.text("slot"),
             from,
             to,
             marker: view.maybe_flag("marker").unwrap_or(true),
-            warn: view.count("warn").unwrap_or(WARN_CHANGES),
+            warn: view.count("warn").unwrap_or(usual),
             zero_for: view.duration("zero_for").unwrap_or_default(),
             except: view.strings("except"),
             reverse: view.flag("reverse"),
@@ -342,7 +354,7 @@ impl<'t> Builder<'t, '_> {
             let other = if from.as_str() == "target" { "source" } else { "target" };
             let help = if named.is_empty() {
                 format!(
-                    "add the other side as [endpoints.{other}] with sqlite = {{ path = \"…\" }}, and write to = \"{other}\""
+                    "add the other side as [endpoints.{other}] with its address, and write to = \"{other}\""
                 )
             } else {
                 format!("write {}", named.join(" or "))

@@ -10,8 +10,8 @@ use super::probes::{Usual, bare};
 use super::{Builder, View};
 use crate::plan::ids::{EndpointId, PhaseId, ProbeId, StepId};
 use crate::plan::model::{
-    FenceStep, FenceTarget, FreezeStep, Gate, Notify, NotifyBy, Phase, ProbeKind, Retries, Rollback, Section,
-    Severity, Start, Step, StepKind, Undo, WaitFor,
+    Carry, FenceStep, FenceTarget, FreezeStep, Gate, Notify, NotifyBy, Phase, ProbeKind, ProbeWrite, Retries,
+    Rollback, Section, Severity, Start, Step, StepKind, Undo, WaitFor,
 };
 
 /// The first wait before something is tried again, where the plan does not say.
@@ -202,6 +202,11 @@ impl<'t> Builder<'t, '_> {
         if let Some(fence) = view.view("fence") {
             return self.fence(fence);
         }
+        if let Some(ends) = view.view("carry").and_then(|carry| carry.view("sequences"))
+            && let Some((from, to)) = self.direction(ends)
+        {
+            return StepKind::Carry(Carry { from, to, margin: ends.whole("margin").unwrap_or(0) });
+        }
         if let Some(freeze) = view.view("freeze") {
             let enforce = freeze.has("enforce");
             let key = if enforce { "enforce" } else { "lift" };
@@ -290,13 +295,13 @@ impl<'t> Builder<'t, '_> {
         }
         let spare =
             view.views("spare").into_iter().map(|s| (s.must("application"), s.must("because"))).collect();
+        let probe_write = view.view("probe_write").and_then(|write| {
+            let through = write.has("through").then(|| self.endpoint(write, "through")).flatten();
+            Some(ProbeWrite { sql: write.text("sql")?, through })
+        });
         StepKind::Fence(FenceStep {
             probe: ProbeId::from(fence_id(endpoint.as_str())),
-            target: FenceTarget {
-                endpoint,
-                spare,
-                probe_write: view.view("probe_write").and_then(|p| p.text("sql")),
-            },
+            target: FenceTarget { endpoint, spare, probe_write },
         })
     }
 

@@ -48,7 +48,7 @@ pub(super) static PROOF: Spec = Spec {
 
 pub(super) static REPLICATION: Spec = Spec {
     name: "a replication link",
-    one_of: &["sqlite"],
+    one_of: &["sqlite", "postgres_logical", "postgres_streaming"],
     keys: &[
         ID,
         TITLE,
@@ -60,8 +60,10 @@ pub(super) static REPLICATION: Spec = Spec {
         UNTIL,
         ESTIMATE,
         may("sqlite", Kind::Table(&DIRECTION), "A link between two SQLite endpoints."),
+        may("postgres_logical", Kind::Table(&SLOT), "A subscription between two PostgreSQL endpoints."),
+        may("postgres_streaming", Kind::Table(&DIRECTION), "A PostgreSQL server and its standby."),
         may("marker", Kind::Flag, "A row of ours travels it end to end; true unless said otherwise."),
-        may("warn", Kind::Changes, "Alarm above so many changes."),
+        may("warn", Kind::Count, "Alarm above so many changes, or so much log where the link counts bytes."),
         may("zero_for", Kind::Duration, "Caught up means zero for this long."),
         may("except", Kind::Texts, "Tables that need not travel it, by name."),
         may(
@@ -69,8 +71,6 @@ pub(super) static REPLICATION: Spec = Spec {
             Kind::Flag,
             "It carries rows back after the switch: what keeps the way back lossless.",
         ),
-        needs("postgres_logical", "PostgreSQL replication", WITHOUT_THE_LINK),
-        needs("postgres_physical", "PostgreSQL replication", WITHOUT_THE_LINK),
         needs("mysql", "MySQL replication", WITHOUT_THE_LINK),
         needs("mariadb", "MariaDB replication", WITHOUT_THE_LINK),
         needs("redis", "Redis replication", WITHOUT_THE_LINK),
@@ -86,6 +86,16 @@ pub(super) static DIRECTION: Spec = Spec {
     keys: &[
         must("from", Kind::Ref(Named::Endpoint), "Where it starts."),
         must("to", Kind::Ref(Named::Endpoint), "Where it must arrive."),
+    ],
+};
+
+static SLOT: Spec = Spec {
+    name: "a subscription",
+    one_of: &[],
+    keys: &[
+        must("from", Kind::Ref(Named::Endpoint), "Where it starts."),
+        must("to", Kind::Ref(Named::Endpoint), "Where it must arrive."),
+        must("slot", Kind::Text, "The name of its slot at the source."),
     ],
 };
 

@@ -57,8 +57,6 @@ pub(super) enum Kind {
     Duration,
     /// `1_000` or `64MiB`.
     Count,
-    /// `1_000`, never a size.
-    Changes,
     /// `+01:00`.
     Offset,
     /// A date and time with its offset.
@@ -163,7 +161,6 @@ impl Kind {
             | Kind::Texts
             | Kind::Duration
             | Kind::Count
-            | Kind::Changes
             | Kind::Offset
             | Kind::Time
             | Kind::TimeOrStart

@@ -29,7 +29,7 @@ pub(super) static ROLLBACK: Spec = Spec {
 
 static STEP: Spec = Spec {
     name: "a step",
-    one_of: &["manual", "command", "sql", "wait", "check", "gate", "fence", "freeze", "notify"],
+    one_of: &["manual", "command", "sql", "wait", "check", "gate", "fence", "carry", "freeze", "notify"],
     keys: &[
         ID,
         must("title", Kind::Text, "What people read."),
@@ -48,13 +48,13 @@ static STEP: Spec = Spec {
         beside(
             "timeout",
             Kind::Duration,
-            &["command", "sql", "wait", "check", "fence", "freeze", "notify"],
+            &["command", "sql", "wait", "check", "fence", "carry", "freeze", "notify"],
             "After this it is stopped.",
         ),
         beside(
             "retries",
             Kind::Table(&RETRIES),
-            &["command", "sql", "check", "notify"],
+            &["command", "sql", "check", "carry", "notify"],
             "How a failure is tried again without anybody asking.",
         ),
         beside(
@@ -78,13 +78,13 @@ static STEP: Spec = Spec {
         beside(
             "preflight",
             Kind::ArgvOr(&PROOF),
-            &["manual", "command", "sql", "fence", "freeze", "notify"],
+            &["manual", "command", "sql", "fence", "carry", "freeze", "notify"],
             "A harmless trial of the same, measured until the step begins.",
         ),
         beside(
             "proof",
             Kind::Table(&PROOF),
-            &["manual", "command", "sql", "fence", "freeze", "notify"],
+            &["manual", "command", "sql", "fence", "carry", "freeze", "notify"],
             "What proves it: an exit code is not proof.",
         ),
         beside(
@@ -102,7 +102,7 @@ static STEP: Spec = Spec {
         beside(
             "point_of_no_return",
             Kind::Flag,
-            &["manual", "command", "sql", "fence", "freeze", "notify"],
+            &["manual", "command", "sql", "fence", "carry", "freeze", "notify"],
             "After it the way back is closed.",
         ),
         may("manual", Kind::Text, "A person does it and says so: the question to that person."),
@@ -113,9 +113,9 @@ static STEP: Spec = Spec {
         may("check", Kind::Refs(Named::Probe), "Asks for measurements, and is done when all are good."),
         may("gate", Kind::Table(&GATE), "A person decides."),
         may("fence", Kind::Table(&FENCE), "A side stops taking writes, or takes them again."),
+        may("carry", Kind::Table(&CARRY), "What replication does not carry is moved on."),
         may("freeze", Kind::Table(&FREEZE_STEP), "Controls are enforced, or lifted."),
         may("notify", Kind::Table(&NOTIFY), "Somebody is told."),
-        needs("carry", "carrying sequences over", "write `command` or `sql` that sets them in its place"),
         needs("transfer", "long work with its progress", "write `command` in its place"),
         needs(
             "sign",
@@ -218,7 +218,7 @@ static FENCE: Spec = Spec {
             Kind::Table(&PROBE_WRITE),
             "A write that is rolled back: it must succeed before and be refused after.",
         ),
-        needs("roles", "fences by role", "take it out: this engine's fence shuts out every session"),
+        needs("roles", "fences by role", "take it out: a fence shuts out everybody, whatever their account"),
     ],
 };
 
@@ -236,7 +236,36 @@ static PROBE_WRITE: Spec = Spec {
     one_of: &[],
     keys: &[
         must("sql", Kind::Text, "The statement."),
-        needs("as", "a probe write through another role", "take it out: this engine has no roles"),
+        may(
+            "through",
+            Kind::Ref(Named::Endpoint),
+            "The application's own way to the side, with its account and through its pooler.",
+        ),
+        needs(
+            "as",
+            "a probe write by another role over the same connection",
+            "take it out: write the application's own address as an endpoint, and name that by `through`",
+        ),
+    ],
+};
+
+static CARRY: Spec = Spec {
+    name: "what is carried",
+    one_of: &["sequences"],
+    keys: &[may(
+        "sequences",
+        Kind::Table(&SEQUENCES),
+        "Sequences of one side are moved on to where those of the other stand; none is moved back.",
+    )],
+};
+
+static SEQUENCES: Spec = Spec {
+    name: "sequences",
+    one_of: &[],
+    keys: &[
+        must("from", Kind::Ref(Named::Endpoint), "Whose are right."),
+        must("to", Kind::Ref(Named::Endpoint), "Whose are moved."),
+        may("margin", Kind::Whole(0, 1_000_000_000), "So many values further; 0 where it is not given."),
     ],
 };
 

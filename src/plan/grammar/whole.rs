@@ -95,11 +95,11 @@ static PERSON: Spec = Spec {
 
 static ENDPOINT: Spec = Spec {
     name: "an endpoint",
-    one_of: &["sqlite"],
+    one_of: &["sqlite", "postgres"],
     keys: &[
         may("sqlite", Kind::Table(&SQLITE), "A SQLite file."),
+        may("postgres", Kind::Table(&POSTGRES), "A database of a PostgreSQL server."),
         may("identity", Kind::Table(&IDENTITY), "What it must prove to be before the first effect."),
-        needs("postgres", "PostgreSQL", MEASURE_BY_COMMAND),
         needs("mysql", "MySQL", MEASURE_BY_COMMAND),
         needs("mariadb", "MariaDB", MEASURE_BY_COMMAND),
         needs("sqlserver", "SQL Server", MEASURE_BY_COMMAND),
@@ -116,6 +116,17 @@ static SQLITE: Spec = Spec {
     name: "a SQLite endpoint",
     one_of: &[],
     keys: &[must("path", Kind::Secret, "The file, relative to the plan's folder.")],
+};
+
+static POSTGRES: Spec = Spec {
+    name: "a PostgreSQL endpoint",
+    one_of: &[],
+    keys: &[must(
+        "url",
+        Kind::Secret,
+        "Where it is, as libpq reads it: postgres://user@host/database?sslmode=verify-full or host=… dbname=…; a \
+         service and ~/.pgpass are followed.",
+    )],
 };
 
 static IDENTITY: Spec = Spec {

@@ -4,6 +4,7 @@
 //! move, two sides take writes); the rest are warnings and notes. Refuses to know how a plan is written: it
 //! reads the [`Plan`], and the atlas for places.
 
+mod engines;
 mod evidence;
 mod identity;
 mod people;
@@ -50,6 +51,7 @@ pub(super) fn check(
     let mut lint = Lint { plan, atlas, environment, folder, links, doubt, waits: false, findings };
     lint.switch();
     lint.evidence();
+    lint.engines();
     lint.identity();
     lint.times();
     lint.people();

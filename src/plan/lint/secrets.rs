@@ -8,7 +8,7 @@ use super::super::secret::Part;
 use super::super::source::Place;
 use super::super::tree::{Node, Table, Value};
 use super::Lint;
-use crate::plan::model::{DatabaseSettings, ProbeKind};
+use crate::plan::model::{DatabaseKind, DatabaseSettings, ProbeKind};
 
 /// Headers whose value lets one in.
 const KEYS: &[&str] = &["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"];
@@ -18,7 +18,7 @@ const SECRET_WORDS: &[&str] =
     &["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "ACCESS_KEY", "PRIVATE_KEY"];
 
 /// Keys whose values may hold references.
-const TAKES_REFERENCES: &[&str] = &["get", "head", "post", "webhook", "path", "body"];
+const TAKES_REFERENCES: &[&str] = &["get", "head", "post", "webhook", "path", "url", "body"];
 
 const OF_A_VALUE: &str = "write ${env:NAME} or ${file:/run/secrets/name} in its place";
 const OF_A_COMMAND: &str = "take it out of the arguments, which everybody on the host can see: put `env = { NAME = \"${env:NAME}\" }` \
@@ -91,26 +91,29 @@ impl Lint<'_> {
     fn same_file(&mut self) {
         let plan = self.plan;
         for (i, endpoint) in plan.endpoints.iter().enumerate() {
-            let DatabaseSettings::Sqlite { path } = &endpoint.database;
+            let DatabaseSettings { kind, address } = &endpoint.database;
             let place = |p: &super::super::secret::Template| {
                 p.as_plain()
+                    .filter(|_| *kind == DatabaseKind::Sqlite)
                     .map(|p| self.folder.join(&p).canonicalize().unwrap_or_else(|_| self.folder.join(p)))
             };
             let twin = plan.endpoints.iter().take(i).find(|other| {
-                let DatabaseSettings::Sqlite { path: before } = &other.database;
-                before == path || (place(before).is_some() && place(before) == place(path))
+                let DatabaseSettings { kind: another, address: before } = &other.database;
+                another == kind
+                    && (before == address || (place(before).is_some() && place(before) == place(address)))
             });
+            let what = if *kind == DatabaseKind::Sqlite { "file" } else { "database" };
             if let Some(twin) = twin {
                 self.found(
                     Diagnostic::error(
                         "same-system",
-                        self.atlas.endpoint(&endpoint.id, "sqlite"),
-                        format!("`{}` and `{}` are the same file", endpoint.id, twin.id),
+                        self.atlas.endpoint(&endpoint.id, kind.key()),
+                        format!("`{}` and `{}` are the same {what}", endpoint.id, twin.id),
                     )
                     .label("the same system")
-                    .related(self.atlas.endpoint(&twin.id, "sqlite"), format!("`{}`", twin.id))
+                    .related(self.atlas.endpoint(&twin.id, kind.key()), format!("`{}`", twin.id))
                     .help(format!(
-                        "give `{0}` a file that no other endpoint has, or take [endpoints.{0}] out with what names it",
+                        "give `{0}` a {what} that no other endpoint has, or take [endpoints.{0}] out with what names it",
                         endpoint.id
                     )),
                 );

@@ -264,7 +264,11 @@ impl Lint<'_> {
         for (i, step) in rollback.steps.iter().enumerate() {
             let changes = matches!(
                 step.kind,
-                StepKind::Command(_) | StepKind::Sql { .. } | StepKind::Fence(_) | StepKind::Open { .. }
+                StepKind::Command(_)
+                    | StepKind::Sql { .. }
+                    | StepKind::Fence(_)
+                    | StepKind::Open { .. }
+                    | StepKind::Carry(_)
             );
             if !changes || i == open_at || before.contains(&i) {
                 continue;

@@ -112,6 +112,7 @@ impl Lint<'_> {
                 | StepKind::Gate(_)
                 | StepKind::Fence(_)
                 | StepKind::Open { .. }
+                | StepKind::Carry(_)
                 | StepKind::Freeze(_) => continue,
             };
             if step.timeout.is_none() {

@@ -14,16 +14,48 @@ pub struct Endpoint {
     pub database: DatabaseSettings,
     /// What it must prove to be before the first effect.
     pub identity: Option<Identity>,
+    /// It is no side of its own but a way to one, as the application takes it: named by `through`.
+    pub way: bool,
 }
 
-/// How a database is reached: one variant a database, matched by `databases::connect`.
+/// How a database is reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum DatabaseSettings {
+pub struct DatabaseSettings {
+    /// Which engine.
+    pub kind: DatabaseKind,
+    /// A file relative to the plan's folder, or a server's address.
+    pub address: Template,
+}
+
+/// The engines of databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DatabaseKind {
     /// A `SQLite` file with the tables of the `SQLite` convention.
-    Sqlite {
-        /// The file, relative to the plan's folder.
-        path: Template,
-    },
+    Sqlite,
+    /// A `PostgreSQL` server.
+    Postgres,
+}
+
+impl DatabaseKind {
+    /// Every one of them.
+    pub const ALL: [DatabaseKind; 2] = [DatabaseKind::Sqlite, DatabaseKind::Postgres];
+
+    /// The plan's key, and the engine's name in `databases::ENGINES`.
+    pub fn key(self) -> &'static str {
+        match self {
+            DatabaseKind::Sqlite => "sqlite",
+            DatabaseKind::Postgres => "postgres",
+        }
+    }
+
+    /// The key under which the plan has the address.
+    pub fn address_key(self) -> &'static str {
+        match self {
+            DatabaseKind::Sqlite => "path",
+            DatabaseKind::Postgres => "url",
+        }
+    }
 }
 
 /// What an endpoint must prove to be; clones share identifiers, so a row can be asked for too.

@@ -15,14 +15,14 @@ use std::time::Duration;
 use super::ids::{EndpointId, PersonId, ProbeId, StepId};
 use crate::clock::Timestamp;
 
-pub use endpoints::{DatabaseSettings, Endpoint, Identity, IdentityRow};
+pub use endpoints::{DatabaseKind, DatabaseSettings, Endpoint, Identity, IdentityRow};
 pub use probes::{
-    CommandLine, CommandProbe, DnsProbe, Expect, FenceTarget, FilesProbe, HttpProbe, Link, Probe, ProbeKind,
-    Schedule, Section, Severity, SshHost, TablesProbe, TlsProbe,
+    CommandLine, CommandProbe, DnsProbe, Expect, FenceTarget, FilesProbe, HttpProbe, Link, LinkKind, Probe,
+    ProbeKind, ProbeWrite, Schedule, Section, Severity, SshHost, TablesProbe, TlsProbe,
 };
 pub use steps::{
-    Control, FenceStep, FreezeStep, Gate, Notify, NotifyBy, Phase, Retries, Rollback, Start, Step, StepKind,
-    Undo, WaitFor,
+    Carry, Control, FenceStep, FreezeStep, Gate, Notify, NotifyBy, Phase, Retries, Rollback, Start, Step,
+    StepKind, Undo, WaitFor,
 };
 
 /// A whole plan.

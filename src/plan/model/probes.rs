@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::DatabaseKind;
 use crate::plan::ids::{EndpointId, ProbeId, StepId};
 use crate::plan::secret::Template;
 
@@ -244,9 +245,55 @@ pub struct FilesProbe {
     pub bytes_at_least: Option<u64>,
 }
 
+/// How changes travel a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkKind {
+    /// The log of the `SQLite` convention.
+    Sqlite,
+    /// A subscription of `PostgreSQL`, by its slot.
+    PostgresLogical,
+    /// A standby of `PostgreSQL`.
+    PostgresStreaming,
+}
+
+impl LinkKind {
+    /// Every one of them.
+    pub const ALL: [LinkKind; 3] = [LinkKind::Sqlite, LinkKind::PostgresLogical, LinkKind::PostgresStreaming];
+
+    /// The plan's key, and the name in `databases::link::LINKS`.
+    pub fn key(self) -> &'static str {
+        match self {
+            LinkKind::Sqlite => "sqlite",
+            LinkKind::PostgresLogical => "postgres_logical",
+            LinkKind::PostgresStreaming => "postgres_streaming",
+        }
+    }
+
+    /// What both its ends are.
+    pub fn engine(self) -> DatabaseKind {
+        match self {
+            LinkKind::Sqlite => DatabaseKind::Sqlite,
+            LinkKind::PostgresLogical | LinkKind::PostgresStreaming => DatabaseKind::Postgres,
+        }
+    }
+
+    /// Whether its lag is counted in bytes of log.
+    pub fn in_bytes(self) -> bool {
+        match self {
+            LinkKind::Sqlite => false,
+            LinkKind::PostgresLogical | LinkKind::PostgresStreaming => true,
+        }
+    }
+}
+
 /// A replication link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
+    /// How changes travel.
+    pub kind: LinkKind,
+    /// Which of the streams between the two, in the engine's own words; `None` where there can be one only.
+    pub name: Option<String>,
     /// Where changes come from.
     pub from: EndpointId,
     /// Where they must arrive.
@@ -271,7 +318,16 @@ pub struct FenceTarget {
     /// Sessions that are not ended, each with a reason: (application, because).
     pub spare: Vec<(String, String)>,
     /// A write that is rolled back: it must succeed before and be refused after.
-    pub probe_write: Option<String>,
+    pub probe_write: Option<ProbeWrite>,
+}
+
+/// A write that is tried and rolled back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeWrite {
+    /// The statement.
+    pub sql: String,
+    /// The way that the application takes, with its account and through its pooler; the side's own where `None`.
+    pub through: Option<EndpointId>,
 }
 
 /// Every row of two databases.

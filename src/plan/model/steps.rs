@@ -123,6 +123,8 @@ pub enum StepKind {
         /// The side.
         endpoint: EndpointId,
     },
+    /// Sequences of one side are moved on to where those of the other stand.
+    Carry(Carry),
     /// Controls are enforced, or lifted.
     Freeze(FreezeStep),
     /// Somebody is told.
@@ -163,6 +165,17 @@ pub struct FenceStep {
     pub target: FenceTarget,
     /// The probe that watches it: `fence:ENDPOINT`.
     pub probe: ProbeId,
+}
+
+/// Sequences carried over by a step: replication does not carry them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carry {
+    /// Whose are held to be right.
+    pub from: EndpointId,
+    /// Whose are moved.
+    pub to: EndpointId,
+    /// So many values further: numbers that were handed out and not used yet.
+    pub margin: u64,
 }
 
 /// Controls enforced or lifted by a step.
@@ -247,6 +260,7 @@ impl Step {
             | StepKind::Check(_)
             | StepKind::Fence(_)
             | StepKind::Open { .. }
+            | StepKind::Carry(_)
             | StepKind::Freeze(_)
             | StepKind::Notify(_) => None,
         }
@@ -257,7 +271,8 @@ impl Step {
         match &self.kind {
             StepKind::Fence(fence) => Some((&fence.target.endpoint, false)),
             StepKind::Open { endpoint } => Some((endpoint, true)),
-            StepKind::Manual { .. }
+            StepKind::Carry(_)
+            | StepKind::Manual { .. }
             | StepKind::Command(_)
             | StepKind::Sql { .. }
             | StepKind::Wait(_)
@@ -279,6 +294,7 @@ impl Step {
             | StepKind::Sql { .. }
             | StepKind::Gate(_)
             | StepKind::Open { .. }
+            | StepKind::Carry(_)
             | StepKind::Freeze(_)
             | StepKind::Notify(_) => &[],
         };
@@ -292,6 +308,7 @@ impl Step {
             | StepKind::Sql { .. }
             | StepKind::Fence(_)
             | StepKind::Open { .. }
+            | StepKind::Carry(_)
             | StepKind::Freeze(_)
             | StepKind::Notify(_) => true,
             StepKind::Manual { .. } | StepKind::Wait(_) | StepKind::Check(_) | StepKind::Gate(_) => false,

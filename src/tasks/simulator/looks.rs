@@ -124,6 +124,8 @@ fn lag(link: &Link, probe: &Probe, now: Now, looked_for: Duration) -> Measure {
         took_ms: Some(u64::try_from(MARKER.as_millis()).unwrap_or(0)),
     });
     let facts = Lag {
+        stopped: None,
+        late_ms: None,
         behind,
         unit: LagUnit::Changes,
         source: format!("s:{end}"),

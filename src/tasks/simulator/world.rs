@@ -258,6 +258,7 @@ fn effect_of(step: &Step, leg: Leg) -> Changes<'_> {
             StepKind::Manual { .. }
             | StepKind::Command(_)
             | StepKind::Sql { .. }
+            | StepKind::Carry(_)
             | StepKind::Wait(_)
             | StepKind::Check(_)
             | StepKind::Gate(_)

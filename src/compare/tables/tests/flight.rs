@@ -4,15 +4,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::*;
-use crate::databases::link;
 use crate::databases::sqlite::convention::{apply_batch, lag, open, open_session};
+use crate::databases::{Ends, link};
 
 const SCHEMA: &str = "create table orders (id integer primary key, v integer not null);
     with recursive c(n) as (select 1 union all select n + 1 from c limit 3000) insert into orders select n, 0 from c";
 
 fn linked(pair: &Pair) -> Sides {
     let sides = pair.sides();
-    let link = link("sqlite", Arc::clone(&sides.source), Arc::clone(&sides.target)).unwrap();
+    let link = link("sqlite", Ends::new(Arc::clone(&sides.source), Arc::clone(&sides.target))).unwrap();
     Sides { link: Some(link), ..sides }
 }
 
@@ -167,7 +167,7 @@ async fn changes_on_their_way_back_are_in_flight_too() {
         link: None,
     };
     let back = Sides {
-        link: Some(link("sqlite", Arc::clone(&back.source), Arc::clone(&back.target)).unwrap()),
+        link: Some(link("sqlite", Ends::new(Arc::clone(&back.source), Arc::clone(&back.target))).unwrap()),
         ..back
     };
     let request = Request { patience: Duration::from_millis(300), ..Request::default() };

@@ -1,0 +1,320 @@
+//! One connection to a server, kept from one question to the next.
+//!
+//! Owns time limits, the way back after a restart, and saying in the words of [`Error`] what went wrong. A question that
+//! is given up, or whose asker goes away, is cancelled in the server and its connection is let go: nobody else
+//! is to get an answer that was late. Refuses to know what is asked: see `look` and its neighbours.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Connection, Socket, Transaction};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::address::Address;
+use crate::databases::Error;
+
+/// The first pause after a connection could not be made; each next is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause.
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How a session behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manners {
+    /// With time limits of ours. They are asked for while connecting: a pooler, which would hand them on to somebody
+    /// else's session, refuses them.
+    Ours,
+    /// As the server and the account have it: nothing is set.
+    AsAnybody,
+}
+
+/// A server, and the one connection to it.
+#[derive(Debug)]
+pub(super) struct Server {
+    /// How people know it.
+    pub(super) name: String,
+    address: Address,
+    kept: Mutex<Kept>,
+}
+
+/// What is there between two questions.
+#[derive(Debug, Default)]
+struct Kept {
+    session: Option<Session>,
+    failed: Option<Failed>,
+}
+
+/// The last try to connect, which came to nothing.
+#[derive(Debug)]
+struct Failed {
+    at: Instant,
+    pause: Duration,
+    why: Error,
+}
+
+/// A connection. Whoever asks also moves its bytes, so that nothing of it runs on by itself.
+#[derive(Debug)]
+pub(super) struct Session {
+    client: Client,
+    /// Gone when it has ended.
+    line: Option<Line>,
+}
+
+/// What moves the bytes.
+struct Line(Pin<Box<Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>>>);
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Line")
+    }
+}
+
+impl Server {
+    pub(super) fn new(name: String, address: Address) -> Server {
+        Server { name, address, kept: Mutex::default() }
+    }
+
+    /// Where it is, without user and password.
+    pub(super) fn place(&self) -> &str {
+        &self.address.name
+    }
+
+    /// Asks something, all in all within a time limit, waiting for the connection and connecting included.
+    ///
+    /// A question that is given up, here or by whoever asked, takes its connection with it: the server notices
+    /// within a second and ends the statement.
+    pub(super) async fn ask<T>(
+        &self,
+        doing: &str,
+        limit: Duration,
+        work: impl AsyncFnOnce(&mut Client) -> Result<T, Problem>,
+    ) -> Result<T, Error> {
+        let name = &self.name;
+        let late = || Error::TimedOut { what: name.clone(), doing: doing.to_owned(), after: limit };
+        let deadline = tokio::time::Instant::now() + limit;
+        let mut kept = tokio::time::timeout_at(deadline, self.kept.lock()).await.map_err(|_| late())?;
+        let living = match kept.session.take() {
+            Some(session) => session.living().await,
+            None => None,
+        };
+        let mut session = match living {
+            Some(session) => session,
+            None => self.again(&mut kept, deadline).await?,
+        };
+        let answer = tokio::time::timeout_at(deadline, session.run(work)).await.map_err(|_| late())?;
+        // Answered, well or not: the connection is in order unless it says otherwise.
+        kept.session = session.line.is_some().then_some(session);
+        answer.map_err(|problem| problem.explained(name, doing, limit))
+    }
+
+    /// Asks something over a connection of its own, which ends with the answer.
+    pub(super) async fn apart<T>(
+        &self,
+        doing: &str,
+        limit: Duration,
+        manners: Manners,
+        work: impl AsyncFnOnce(&mut Client) -> Result<T, Problem>,
+    ) -> Result<T, Error> {
+        let deadline = tokio::time::Instant::now() + limit;
+        let mut session = self.connect(manners, deadline).await?;
+        match tokio::time::timeout_at(deadline, session.run(work)).await {
+            Ok(answer) => answer.map_err(|problem| problem.explained(&self.name, doing, limit)),
+            Err(_) => Err(Error::TimedOut { what: self.name.clone(), doing: doing.to_owned(), after: limit }),
+        }
+    }
+
+    /// A connection for whoever needs one for longer.
+    pub(super) async fn connect(
+        &self,
+        manners: Manners,
+        deadline: tokio::time::Instant,
+    ) -> Result<Session, Error> {
+        Session::connect(&self.name, &self.address, manners, deadline).await
+    }
+
+    /// Connects, unless that failed a moment ago.
+    async fn again(&self, kept: &mut Kept, deadline: tokio::time::Instant) -> Result<Session, Error> {
+        if let Some(failed) = &kept.failed
+            && failed.at.elapsed() < failed.pause
+        {
+            return Err(failed.why.clone());
+        }
+        let pause = kept.failed.as_ref().map_or(FIRST_PAUSE, |failed| (failed.pause * 2).min(LAST_PAUSE));
+        match self.connect(Manners::Ours, deadline).await {
+            Ok(session) => {
+                kept.failed = None;
+                Ok(session)
+            }
+            Err(why) => {
+                kept.failed = Some(Failed { at: Instant::now(), pause, why: why.clone() });
+                Err(why)
+            }
+        }
+    }
+}
+
+impl Session {
+    async fn connect(
+        name: &str,
+        address: &Address,
+        manners: Manners,
+        deadline: tokio::time::Instant,
+    ) -> Result<Session, Error> {
+        let began = tokio::time::Instant::now();
+        let connecting = async {
+            let tls = address
+                .files
+                .connector()
+                .map_err(|why| Error::broken(name, why, "mend the address in the plan"))?;
+            let connected = address.with_manners(manners).connect(tls).await;
+            let (client, line) = connected.map_err(|why| unreachable(name, address, &why))?;
+            Ok(Session { client, line: Some(Line(Box::pin(line))) })
+        };
+        tokio::time::timeout_at(deadline, connecting).await.unwrap_or_else(|_| {
+            Err(Error::TimedOut {
+                what: name.to_owned(),
+                doing: "connecting".to_owned(),
+                after: deadline.duration_since(began),
+            })
+        })
+    }
+
+    /// Does work on the connection and moves its bytes meanwhile.
+    pub(super) async fn run<T>(&mut self, work: impl AsyncFnOnce(&mut Client) -> T) -> T {
+        let Session { client, line } = self;
+        let mut work = pin!(work(client));
+        poll_fn(|cx| {
+            if let Poll::Ready(answer) = work.as_mut().poll(cx) {
+                return Poll::Ready(answer);
+            }
+            if let Some(moving) = line
+                && moving.0.as_mut().poll(cx).is_ready()
+            {
+                // What broke it is in the answer to the question; asked again, it says that it is closed.
+                *line = None;
+                return work.as_mut().poll(cx);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Itself, unless the server has ended the connection since the last question, as far as one sees without asking.
+    async fn living(mut self) -> Option<Session> {
+        let line = self.line.as_mut()?;
+        let ended = poll_fn(|cx| Poll::Ready(line.0.as_mut().poll(cx).is_ready())).await;
+        (!ended).then_some(self)
+    }
+}
+
+/// What stopped a piece of work.
+#[derive(Debug)]
+pub(super) enum Problem {
+    /// The server's or the line's own error.
+    Postgres(tokio_postgres::Error),
+    /// What is wrong with the database, and what to do about it.
+    Broken(String, String),
+}
+
+impl Problem {
+    /// Something is wrong with the database, and what to do about it.
+    pub(super) fn broken(why: impl Into<String>, next: impl Into<String>) -> Problem {
+        Problem::Broken(why.into(), next.into())
+    }
+
+    pub(super) fn explained(self, what: &str, doing: &str, limit: Duration) -> Error {
+        match self {
+            Problem::Broken(why, next) => Error::broken(what, why, next),
+            Problem::Postgres(why) => explain(what, doing, limit, &why),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Problem {
+    fn from(why: tokio_postgres::Error) -> Problem {
+        Problem::Postgres(why)
+    }
+}
+
+/// A transaction that may write, behind a fence too: a session's default is no more than that.
+pub(super) async fn writing(client: &mut Client) -> Result<Transaction<'_>, tokio_postgres::Error> {
+    client.build_transaction().read_only(false).start().await
+}
+
+/// What an error of a question to our own tables means: they may not be there.
+pub(super) fn known(why: tokio_postgres::Error) -> Problem {
+    match why.code() {
+        Some(code)
+            if [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME, SqlState::UNDEFINED_FUNCTION]
+                .contains(code) =>
+        {
+            super::convention::missing()
+        }
+        _ => Problem::Postgres(why),
+    }
+}
+
+/// What an error in answer to a question means.
+pub(super) fn explain(what: &str, doing: &str, limit: Duration, why: &tokio_postgres::Error) -> Error {
+    let Some(said) = why.as_db_error() else {
+        if why.is_closed() || io(why).is_some() {
+            let why = io(why).map_or_else(
+                || "the connection was lost".to_owned(),
+                |io| format!("the connection was lost: {io}"),
+            );
+            return Error::NotReachable { what: what.to_owned(), why };
+        }
+        return Error::broken(
+            what,
+            format!("{doing} failed: {}", deepest(why)),
+            "check the query, and that this is PostgreSQL",
+        );
+    };
+    let code = said.code();
+    if *code == SqlState::QUERY_CANCELED {
+        return Error::TimedOut { what: what.to_owned(), doing: doing.to_owned(), after: limit };
+    }
+    // It is going down, or was taken down under us: nothing is known any more.
+    if [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW].contains(code) {
+        return Error::NotReachable { what: what.to_owned(), why: said.message().to_owned() };
+    }
+    Error::Refused {
+        what: what.to_owned(),
+        doing: doing.to_owned(),
+        code: code.code().to_owned(),
+        message: said.message().to_owned(),
+    }
+}
+
+/// What an error while connecting means.
+fn unreachable(name: &str, address: &Address, why: &tokio_postgres::Error) -> Error {
+    if let Some(said) = why.as_db_error() {
+        if said.message().contains("unsupported startup parameter") {
+            return Error::broken(
+                name,
+                "a pooler answers there",
+                "give the server's own address; the way through the pooler is another endpoint, named by `through`",
+            );
+        }
+        return explain(name, "connecting", LAST_PAUSE, why);
+    }
+    Error::NotReachable { what: name.to_owned(), why: format!("{}, {}", deepest(why), address.name) }
+}
+
+fn io(why: &tokio_postgres::Error) -> Option<&std::io::Error> {
+    std::error::Error::source(why).and_then(|below| below.downcast_ref())
+}
+
+/// The cause at the bottom: what is above it only says that something below went wrong.
+fn deepest(why: &(dyn std::error::Error + 'static)) -> String {
+    let mut at = why;
+    while let Some(below) = at.source() {
+        at = below;
+    }
+    at.to_string()
+}

@@ -1,0 +1,367 @@
+//! A subscription: how far its target is, and what it does not carry.
+//!
+//! Three places tell how far the target is. What the subscriber has confirmed ([`Source`]) is certain and comes late:
+//! on a quiet server only every `wal_receiver_status_interval`. The origin of the replication ([`Target`]) is exact as
+//! soon as a transaction is applied, and is moved a moment before that can be seen; so it counts only when the worker
+//! that applies is between two transactions. The marker that was sent before the look makes it move.
+//!
+//! Source of the queries: PostgreSQL's documentation, "Monitoring" and "System Catalogs" (`pg_replication_slots`,
+//! `pg_subscription`, `pg_subscription_rel`, `pg_stat_subscription`, `pg_replication_origin_status`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_postgres::Client;
+
+use super::Postgres;
+use super::connection::Problem;
+use super::sql::USER_TABLES;
+use super::wal::{self, Lsn, lsn};
+use crate::databases::link::LinkKind;
+use crate::databases::{Answer, Error, Lag, Link, Position, Unit};
+
+/// The line in the table of links.
+pub(in crate::databases) const LINK: LinkKind = LinkKind {
+    kind: "postgres_logical",
+    join: |ends| {
+        let name = ends.name.clone();
+        let (from, to) = ends.of::<Postgres>("postgres_logical")?;
+        let slot = name.ok_or_else(|| {
+            Error::broken(&*to.server.name, "a subscription is known by its slot", "write slot = \"…\"")
+        })?;
+        Ok(Arc::new(Subscription { from, to, slot }))
+    },
+};
+
+/// So much log may hold nothing that concerns the subscription; whether it does shows when the marker comes through.
+const SMALL: u64 = 256 << 10;
+/// How often the target is asked whether it does.
+const AGAIN: Duration = Duration::from_millis(20);
+/// … and for how long at most.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// A worker that is younger than this and has failed before is one that fails and starts again.
+const YOUNG: &str = "15 seconds";
+
+#[derive(Debug)]
+struct Subscription {
+    from: Arc<Postgres>,
+    to: Arc<Postgres>,
+    slot: String,
+}
+
+/// What the source knows.
+struct Source {
+    end: Lsn,
+    /// The slot, if it is there.
+    slot: Option<Slot>,
+    /// How long changes take to be applied, where the server knows.
+    late_ms: Option<u64>,
+}
+
+struct Slot {
+    /// Somebody reads from it.
+    active: bool,
+    /// What the subscriber has confirmed.
+    confirmed: Option<Lsn>,
+    /// The log that it needs is gone.
+    lost: bool,
+}
+
+/// What the target knows.
+struct Target {
+    /// The subscription's name.
+    name: String,
+    /// What has been applied, and can be seen.
+    applied: Option<Lsn>,
+    /// Why nothing is applied.
+    stopped: Option<String>,
+}
+
+impl Subscription {
+    async fn target(&self) -> Result<Target, Error> {
+        self.to.ask("reading the subscription", async |client| target(client, &self.slot).await).await
+    }
+
+    async fn source(&self, subscription: &str) -> Result<Source, Error> {
+        self.from.ask("reading the slot", async |client| source(client, &self.slot, subscription).await).await
+    }
+
+    async fn look(&self) -> Result<Lag, Error> {
+        // The target first: what happens between the two looks may only make the lag look larger.
+        let target = self.target().await?;
+        let source = self.source(&target.name).await?;
+        let confirmed = source.slot.as_ref().and_then(|slot| slot.confirmed);
+        let stopped = match &source.slot {
+            None => Some(format!(
+                "slot {} is gone at {}: what was written since cannot be followed any more",
+                self.slot, self.from.server.name
+            )),
+            Some(Slot { lost: true, .. }) => Some(format!(
+                "slot {} has lost the log that it needs: the copy has to be made anew",
+                self.slot
+            )),
+            Some(slot) => target
+                .stopped
+                .or_else(|| (!slot.active).then(|| format!("nobody reads from slot {}", self.slot))),
+        };
+        let Some(applied) = target.applied.max(confirmed) else {
+            let why = stopped.unwrap_or_else(|| "nothing is confirmed yet".to_owned());
+            return Err(Error::broken(&*self.to.server.name, why, "look at the subscription there"));
+        };
+        Ok(Lag {
+            behind: source.end.ahead_of(applied),
+            unit: Unit::Bytes,
+            source: source.end.position(),
+            target: applied.position(),
+            stopped,
+            late_ms: source.late_ms,
+        })
+    }
+}
+
+impl Link for Subscription {
+    fn lag(&self) -> Answer<'_, Lag> {
+        Box::pin(async {
+            let patience = tokio::time::Instant::now() + PATIENCE.min(self.to.timeout / 3);
+            loop {
+                let lag = self.look().await?;
+                let waits = lag.stopped.is_none() && lag.behind > 0 && lag.behind <= SMALL;
+                if !waits || tokio::time::Instant::now() >= patience {
+                    return Ok(lag);
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+        })
+    }
+
+    fn reached(&self, position: &Position) -> Answer<'_, bool> {
+        let wanted = Lsn::of(position);
+        Box::pin(async move {
+            let name = &self.to.server.name;
+            let wanted =
+                wanted.map_err(|problem| problem.explained(name, "comparing positions", self.to.timeout))?;
+            let target = self.target().await?;
+            if target.applied.is_some_and(|applied| applied >= wanted) {
+                return Ok(true);
+            }
+            let confirmed = self.source(&target.name).await?.slot.and_then(|slot| slot.confirmed);
+            Ok(confirmed.is_some_and(|confirmed| confirmed >= wanted))
+        })
+    }
+
+    fn gaps<'a>(&'a self, except: &'a [String]) -> Answer<'a, Vec<String>> {
+        Box::pin(async move {
+            let (mut gaps, arriving) = self
+                .to
+                .ask("reading what is subscribed", async |client| subscribed(client, &self.slot).await)
+                .await?;
+            let publications = arriving.publications.clone();
+            let published = self
+                .from
+                .ask("reading what is published", async |client| published(client, &publications).await)
+                .await?;
+            let travels = |name: &str| !except.iter().any(|e| e == name);
+            gaps.extend(published.gaps);
+            for table in published.not.iter().filter(|name| travels(name)) {
+                gaps.push(format!("table {table} is not published"));
+            }
+            for table in published.tables.iter().filter(|name| travels(name)) {
+                if !arriving.tables.contains(table) {
+                    let refresh = format!("alter subscription {} refresh publication", arriving.name);
+                    gaps.push(format!("table {table} is published and not subscribed: {refresh}"));
+                }
+            }
+            Ok(gaps)
+        })
+    }
+}
+
+async fn target(client: &Client, slot: &str) -> Result<Target, Problem> {
+    let sql = format!(
+        "select s.oid, s.subname::text, s.subenabled, w.pid,
+           coalesce(a.backend_start > clock_timestamp() - interval '{YOUNG}', false),
+           pg_has_role(current_user, 'pg_read_all_stats', 'usage')
+             and has_table_privilege('pg_catalog.pg_replication_origin_status', 'select')
+         from pg_subscription s left join pg_stat_subscription w on w.subid = s.oid and w.relid is null
+           left join pg_stat_activity a on a.pid = w.pid
+         where s.subslotname = $1 and s.subdbid = (select oid from pg_database where datname = current_database())
+         order by w.pid limit 1"
+    );
+    let Some(row) = client.query_opt(&sql, &[&slot]).await? else {
+        return Err(Problem::broken(
+            format!("it has no subscription with the slot {slot}"),
+            "look whether it was dropped, or another slot was set",
+        ));
+    };
+    let (oid, name, enabled, pid): (u32, String, bool, Option<i32>) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let (young, may): (bool, bool) = (row.try_get(4)?, row.try_get(5)?);
+    let errors = errors(client, oid).await?;
+    let stopped = if !enabled {
+        Some(format!("subscription {name} is disabled"))
+    } else if pid.is_none() {
+        Some(match errors {
+            0 => format!("no worker applies subscription {name}"),
+            n => format!("the worker of subscription {name} has failed {n} times: its server's log says why"),
+        })
+    } else if young && errors > 0 {
+        Some(format!(
+            "the worker of subscription {name} fails and starts again ({errors} times): its server's log says why"
+        ))
+    } else {
+        None
+    };
+    let applied = if may { applied(client, oid).await? } else { None };
+    Ok(Target { name, applied, stopped })
+}
+
+/// How often applying has failed; servers before 15 do not count that.
+async fn errors(client: &Client, subscription: u32) -> Result<i64, Problem> {
+    let there = "select to_regclass('pg_catalog.pg_stat_subscription_stats') is not null";
+    if !client.query_one(there, &[]).await?.try_get::<_, bool>(0)? {
+        return Ok(0);
+    }
+    let sql =
+        "select coalesce(sum(apply_error_count), 0)::bigint from pg_stat_subscription_stats where subid = $1";
+    Ok(client.query_one(sql, &[&subscription]).await?.try_get(0)?)
+}
+
+/// What has been applied, unless a transaction is just being applied: the origin moves before it can be seen.
+async fn applied(client: &Client, subscription: u32) -> Result<Option<Lsn>, Problem> {
+    let origin =
+        "select remote_lsn::text from pg_replication_origin_status where external_id = 'pg_' || $1::oid";
+    let Some(row) = client.query_opt(origin, &[&subscription]).await? else { return Ok(None) };
+    let text: Option<String> = row.try_get(0)?;
+    let busy = "select coalesce(bool_or(a.backend_xid is not null), false)
+                from pg_stat_subscription w join pg_stat_activity a on a.pid = w.pid where w.subid = $1";
+    if client.query_one(busy, &[&subscription]).await?.try_get::<_, bool>(0)? {
+        return Ok(None);
+    }
+    text.as_deref().map(lsn).transpose()
+}
+
+async fn source(client: &Client, slot: &str, subscription: &str) -> Result<Source, Problem> {
+    let sql = "select active, confirmed_flush_lsn::text, coalesce(wal_status = 'lost', false)
+               from pg_replication_slots where slot_name = $1 and database = current_database()";
+    let found = client.query_opt(sql, &[&slot]).await?;
+    let late = "select (extract(epoch from max(replay_lag)) * 1000)::bigint from pg_stat_replication
+                where application_name = $1";
+    let late: Option<i64> = client.query_one(late, &[&subscription]).await?.try_get(0)?;
+    // Last: what is confirmed lies before it.
+    let end = wal::end(client).await?;
+    let slot = found
+        .map(|row| {
+            let confirmed: Option<String> = row.try_get(1)?;
+            Ok::<_, Problem>(Slot {
+                active: row.try_get(0)?,
+                confirmed: confirmed.as_deref().map(lsn).transpose()?,
+                lost: row.try_get(2)?,
+            })
+        })
+        .transpose()?;
+    Ok(Source { end, slot, late_ms: late.and_then(|ms| u64::try_from(ms).ok()) })
+}
+
+/// What arrives.
+struct Subscribed {
+    name: String,
+    publications: Vec<String>,
+    /// Tables that are followed, as they are called here.
+    tables: Vec<String>,
+}
+
+async fn subscribed(client: &Client, slot: &str) -> Result<(Vec<String>, Subscribed), Problem> {
+    let sql = "select oid, subname::text, subpublications, to_jsonb(s) ->> 'subskiplsn' from pg_subscription s
+               where subslotname = $1 and subdbid = (select oid from pg_database where datname = current_database())";
+    let row = client.query_one(sql, &[&slot]).await?;
+    let (oid, name): (u32, String) = (row.try_get(0)?, row.try_get(1)?);
+    let skip: Option<String> = row.try_get(3)?;
+    let mut gaps = Vec::new();
+    if let Some(skip) = skip.filter(|skip| skip != "0/0") {
+        gaps.push(format!("subscription {name} is set to skip the transaction that ends at {skip}"));
+    }
+    let errors = errors(client, oid).await?;
+    if errors > 0 {
+        gaps.push(format!(
+            "applying has failed {errors} times, so a transaction may have been skipped: compare every row, then \
+             select pg_stat_reset_subscription_stats({oid})"
+        ));
+    }
+    let sql = "select format('%s.%s', n.nspname, c.relname), r.srsubstate::text from pg_subscription_rel r
+                 join pg_class c on c.oid = r.srrelid join pg_namespace n on n.oid = c.relnamespace
+               where r.srsubid = $1 order by 1";
+    let mut tables = Vec::new();
+    for row in client.query(sql, &[&oid]).await? {
+        let (table, state): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        if state != "r" {
+            gaps.push(format!("table {table} is not followed yet: it is still being copied (state {state})"));
+        }
+        tables.push(table);
+    }
+    Ok((gaps, Subscribed { name, publications: row.try_get(2)?, tables }))
+}
+
+/// What leaves the source.
+struct Published {
+    /// Tables that travel.
+    tables: Vec<String>,
+    /// Tables of people, and the marker's, that do not.
+    not: Vec<String>,
+    /// What of them does not.
+    gaps: Vec<String>,
+}
+
+async fn published(client: &Client, publications: &[String]) -> Result<Published, Problem> {
+    let there = client
+        .query(
+            "select pubname::text, pubinsert, pubupdate, pubdelete, pubtruncate from pg_publication where pubname = any($1)",
+            &[&publications],
+        )
+        .await?;
+    let mut gaps = Vec::new();
+    let mut found = Vec::new();
+    for row in &there {
+        let name: String = row.try_get(0)?;
+        for (at, what) in [(1, "inserts"), (2, "updates"), (3, "deletes"), (4, "truncates")] {
+            if !row.try_get::<_, bool>(at)? {
+                gaps.push(format!("publication {name} carries no {what}"));
+            }
+        }
+        found.push(name);
+    }
+    gaps.extend(
+        publications.iter().filter(|p| !found.contains(p)).map(|p| format!("publication {p} is gone")),
+    );
+    // A partitioned table is published as itself or as its partitions; either way it arrives under the same name on
+    // both sides.
+    let sql = format!(
+        "with p as (select distinct schemaname, tablename from pg_publication_tables where pubname = any($1))
+         select format('%s.%s', schemaname, tablename), true from p
+         union all
+         select format('%s.%s', n.nspname, c.relname), false from {USER_TABLES}
+           and not exists (select from p where p.schemaname = n.nspname and p.tablename = c.relname)
+           and not (c.relkind = 'p' and not exists (select from pg_partition_tree(c.oid) t
+             join pg_class l on l.oid = t.relid join pg_namespace ln on ln.oid = l.relnamespace
+             where t.isleaf and not exists (select from p where p.schemaname = ln.nspname and p.tablename = l.relname)))
+         union all
+         select 'cutover.marker', false where to_regclass('cutover.marker') is not null
+           and not exists (select from p where p.schemaname = 'cutover' and p.tablename = 'marker')
+         order by 1"
+    );
+    let (mut tables, mut not) = (Vec::new(), Vec::new());
+    for row in client.query(&sql, &[&publications]).await? {
+        let name: String = row.try_get(0)?;
+        if row.try_get(1)? { tables.push(name) } else { not.push(name) }
+    }
+    // Servers from 15 on can publish part of a table.
+    let partly = "select format('%s.%s', n.nspname, c.relname) from pg_publication_rel r
+                    join pg_publication p on p.oid = r.prpubid join pg_class c on c.oid = r.prrelid
+                    join pg_namespace n on n.oid = c.relnamespace
+                  where p.pubname = any($1)
+                    and coalesce(to_jsonb(r) ->> 'prqual', to_jsonb(r) ->> 'prattrs') is not null order by 1";
+    for row in client.query(partly, &[&publications]).await? {
+        let table: String = row.try_get(0)?;
+        gaps.push(format!("table {table} is published in part only (its rows or columns are filtered)"));
+    }
+    Ok(Published { tables, not, gaps })
+}

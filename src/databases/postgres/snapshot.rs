@@ -1,0 +1,397 @@
+//! One consistent look: a transaction of its own that sees one moment, and hashes inside the server.
+//!
+//! A row's hash is PostgreSQL's own for records, twice with different seeds: 128 bits. It is by value where a type's
+//! equality is exact enough to be relied on, and by the type's text form everywhere else ([`expression`]).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row as Found};
+
+use super::Postgres;
+use super::connection::{Manners, Problem, Session};
+use super::look;
+use super::sql::{quoted, quoted_name};
+use super::wal;
+use crate::databases::digest::{RowHash, SetDigest};
+use crate::databases::snapshot::{Buckets, HashedRow, Meter, Row, Selection, Stamp, Tables, Within};
+use crate::databases::{Answer, Error, Snapshot, Value};
+
+/// What makes hashes of two snapshots comparable.
+const HASHING: &str = "hash_record_extended (128 bits) of PostgreSQL";
+/// The two seeds. Any two do.
+const SEEDS: [i64; 2] = [1, 2];
+/// Types that are hashed as they are. Their hash is the same on every server (hash partitions rest on that), and two
+/// values that are equal to it are equal to people. The others have no hash, or one that takes different values for
+/// equal: `interval '1 month'` and `'30 days'`.
+const BY_VALUE: [&str; 22] = [
+    "boolean",
+    "smallint",
+    "integer",
+    "bigint",
+    "real",
+    "double precision",
+    "text",
+    "character varying",
+    "name",
+    "bytea",
+    "date",
+    "time without time zone",
+    "time with time zone",
+    "timestamp without time zone",
+    "timestamp with time zone",
+    "uuid",
+    "inet",
+    "cidr",
+    "macaddr",
+    "oid",
+    "pg_lsn",
+    "\"char\"",
+];
+
+/// Begins a transaction that sees one moment, for as long as the comparison takes.
+pub(super) async fn begin(of: &Postgres) -> Result<Box<dyn Snapshot>, Error> {
+    let deadline = tokio::time::Instant::now() + of.timeout;
+    let mut session = of.server.connect(Manners::Ours, deadline).await?;
+    let settings = "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0;
+                 set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 3;
+                 set bytea_output = 'hex'; set timezone = 'UTC';
+                 begin isolation level repeatable read read only; select 1";
+    let begun =
+        tokio::time::timeout_at(deadline, session.run(async |client| client.batch_execute(settings).await));
+    let doing = "beginning a snapshot";
+    match begun.await {
+        Ok(Ok(())) => Ok(Box::new(Look { of: of.clone(), session: Some(session), types: HashMap::new() })),
+        Ok(Err(why)) => Err(Problem::from(why).explained(&of.server.name, doing, of.timeout)),
+        Err(_) => {
+            Err(Error::TimedOut { what: of.server.name.clone(), doing: doing.to_owned(), after: of.timeout })
+        }
+    }
+}
+
+struct Look {
+    of: Postgres,
+    /// Away while a question is asked; lost when the asker leaves in the middle.
+    session: Option<Session>,
+    /// The columns' types, by table.
+    types: HashMap<String, HashMap<String, String>>,
+}
+
+impl fmt::Debug for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a snapshot of {}", self.of.server.name)
+    }
+}
+
+impl Look {
+    async fn ask<T>(
+        &mut self,
+        doing: &str,
+        work: impl AsyncFnOnce(&mut Client) -> Result<T, Problem>,
+    ) -> Result<T, Error> {
+        let what = &self.of.server.name;
+        let Some(mut session) = self.session.take() else {
+            let doing = "an earlier question to the snapshot".to_owned();
+            return Err(Error::Cancelled { what: what.clone(), doing });
+        };
+        let answer = session.run(work).await;
+        self.session = Some(session);
+        answer.map_err(|problem| problem.explained(what, doing, self.of.timeout))
+    }
+
+    /// How the rows of a selection are hashed and found.
+    async fn reader(&mut self, of: &Selection) -> Result<Reader, Error> {
+        if !self.types.contains_key(&of.table) {
+            let found = self.ask("listing the tables", async |client| look::tables(client).await).await?;
+            let types = |table: &crate::databases::Table| {
+                table.columns.iter().map(|c| (c.name.clone(), c.type_name.clone())).collect()
+            };
+            self.types = found.iter().map(|table| (table.name.clone(), types(table))).collect();
+        }
+        let types = self.types.get(&of.table).cloned().unwrap_or_default();
+        Ok(Reader::new(of, &types))
+    }
+}
+
+impl Snapshot for Look {
+    fn hashing(&self) -> &'static str {
+        HASHING
+    }
+
+    fn stamp(&mut self) -> Answer<'_, Stamp> {
+        Box::pin(self.ask("reading the snapshot's position", async |client| {
+            // The log's end is later than the snapshot, so whatever the snapshot sees lies before it.
+            Ok(Stamp { position: Some(wal::end(client).await?.position()), applied: None })
+        }))
+    }
+
+    fn tables(&mut self) -> Answer<'_, Tables> {
+        Box::pin(self.ask("listing the tables", async |client| {
+            Ok(Tables { tables: look::tables(client).await?, left_out: Vec::new() })
+        }))
+    }
+
+    fn count(&mut self, table: &str) -> Answer<'_, u64> {
+        let table = table.to_owned();
+        Box::pin(
+            async move { self.ask("counting rows", async |client| look::count(client, &table).await).await },
+        )
+    }
+
+    fn key_span(&mut self, of: &Selection) -> Answer<'_, Option<RangeInclusive<i64>>> {
+        let of = of.clone();
+        Box::pin(async move {
+            let key = of.key.first().map(|name| quoted(name)).unwrap_or_default();
+            let sql =
+                format!("select min({key})::bigint, max({key})::bigint from {}", quoted_name(&of.table));
+            self.ask("reading the span of keys", async |client| {
+                let row = client.query_one(&sql, &[]).await?;
+                let span: (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+                Ok(span.0.zip(span.1).map(|(first, last)| first..=last))
+            })
+            .await
+        })
+    }
+
+    fn digests(
+        &mut self,
+        of: &Selection,
+        by: Buckets,
+        meter: &Meter,
+    ) -> Answer<'_, BTreeMap<i64, SetDigest>> {
+        let (of, meter) = (of.clone(), meter.clone());
+        Box::pin(async move {
+            let reader = self.reader(&of).await?;
+            let (bucket, within) = reader.buckets(&by);
+            let [high, low] = reader.row();
+            // Sums of whole numbers are exact in the server; each half's remainder is taken here.
+            let sql = format!(
+                "select bucket, count(*), sum(high)::text, sum(low)::text, count(*) filter (where low < 0),
+                   bit_xor(high), bit_xor(low)
+                 from (select {bucket} as bucket, {high} as high, {low} as low from {} {within}) h group by bucket",
+                reader.table
+            );
+            self.ask("digesting rows", async |client| {
+                let mut digests = BTreeMap::new();
+                for row in client.query(&sql, &[]).await? {
+                    let digest = digest(&row)?;
+                    meter.add(digest.rows);
+                    digests.insert(row.try_get(0)?, digest);
+                }
+                Ok(digests)
+            })
+            .await
+        })
+    }
+
+    fn hashes(&mut self, of: &Selection, within: &Within, meter: &Meter) -> Answer<'_, Vec<HashedRow>> {
+        let (of, within, meter) = (of.clone(), within.clone(), meter.clone());
+        Box::pin(async move {
+            let reader = self.reader(&of).await?;
+            let hashes = [reader.key(), reader.row()].concat().join(", ");
+            let (filter, values) = reader.within(&within);
+            let sql = format!("select {hashes} from {} {filter}", reader.table);
+            self.ask("hashing rows", async |client| {
+                let rows = client.query(&sql, &references(&values)).await?;
+                meter.add(rows.len() as u64);
+                rows.iter().map(hashed).collect()
+            })
+            .await
+        })
+    }
+
+    fn rows(&mut self, of: &Selection, within: &Within, keys: &BTreeSet<RowHash>) -> Answer<'_, Vec<Row>> {
+        let (of, within, keys) = (of.clone(), within.clone(), keys.clone());
+        Box::pin(async move {
+            let reader = self.reader(&of).await?;
+            let hashes = [reader.key(), reader.row()].concat().join(", ");
+            let (filter, mut values) = reader.within(&within);
+            let columns: Vec<String> = of.columns.iter().map(|c| format!("{}::text", quoted(c))).collect();
+            let wanted: Vec<i64> = keys.iter().map(|key| halves(*key).1).collect();
+            values.push(Parameter::Many(wanted));
+            let (low, at) = (&reader.key()[1], values.len());
+            let and = if filter.is_empty() { "where" } else { "and" };
+            let sql = format!(
+                "select {hashes}, array[{}]::text[] from {} {filter} {and} {low} = any(${at})",
+                columns.join(", "),
+                reader.table
+            );
+            self.ask("fetching rows", async |client| {
+                let mut rows = Vec::new();
+                for row in client.query(&sql, &references(&values)).await? {
+                    let hashes = hashed(&row)?;
+                    // Half a hash was asked for.
+                    if !keys.contains(&hashes.key) {
+                        continue;
+                    }
+                    let texts: Vec<Option<String>> = row.try_get(4)?;
+                    let values =
+                        texts.into_iter().map(|text| text.map_or(Value::Null, |text| Value::text(&text)));
+                    rows.push(Row { hashes, values: values.collect() });
+                }
+                Ok(rows)
+            })
+            .await
+        })
+    }
+}
+
+/// A value of a query.
+enum Parameter {
+    Many(Vec<i64>),
+}
+
+fn references(values: &[Parameter]) -> Vec<&(dyn ToSql + Sync)> {
+    values
+        .iter()
+        .map(|value| match value {
+            Parameter::Many(many) => many as &(dyn ToSql + Sync),
+        })
+        .collect()
+}
+
+/// How the rows of a selection stand in SQL.
+struct Reader {
+    table: String,
+    columns: Vec<String>,
+    key: Vec<String>,
+    /// The name of the first column of the key.
+    first: String,
+}
+
+impl Reader {
+    fn new(of: &Selection, types: &HashMap<String, String>) -> Reader {
+        let all = |names: &[String]| names.iter().map(|name| expression(name, types)).collect();
+        Reader {
+            table: quoted_name(&of.table),
+            columns: all(&of.columns),
+            key: all(&of.key),
+            first: of.key.first().map(|name| quoted(name)).unwrap_or_default(),
+        }
+    }
+
+    /// Both halves of the row's hash.
+    fn row(&self) -> [String; 2] {
+        SEEDS.map(|seed| hash(&self.columns, seed))
+    }
+
+    /// Both halves of the key's.
+    fn key(&self) -> [String; 2] {
+        SEEDS.map(|seed| hash(&self.key, seed))
+    }
+
+    /// The bucket of a row, and which rows are looked at.
+    fn buckets(&self, by: &Buckets) -> (String, String) {
+        match by {
+            Buckets::Keys { keys, shift } => (
+                format!("({}::bigint >> {shift})", self.first),
+                format!("where {} between {} and {}", self.first, keys.start(), keys.end()),
+            ),
+            Buckets::Hashes { bits } => (self.bucket(*bits), String::new()),
+        }
+    }
+
+    fn bucket(&self, bits: u32) -> String {
+        let [_, low] = self.key();
+        format!("({low} & {})", (1_i64 << bits.min(32)) - 1)
+    }
+
+    fn within(&self, within: &Within) -> (String, Vec<Parameter>) {
+        match within {
+            Within::Keys(ranges) => {
+                let any: Vec<String> = ranges
+                    .iter()
+                    .map(|r| format!("{} between {} and {}", self.first, r.start(), r.end()))
+                    .collect();
+                (
+                    format!("where ({})", if any.is_empty() { "false".to_owned() } else { any.join(" or ") }),
+                    Vec::new(),
+                )
+            }
+            Within::Hashes { bits: 0, .. } => (String::new(), Vec::new()),
+            Within::Hashes { bits, buckets } => (
+                format!("where {} = any($1)", self.bucket(*bits)),
+                vec![Parameter::Many(buckets.iter().copied().collect())],
+            ),
+        }
+    }
+}
+
+fn hash(columns: &[String], seed: i64) -> String {
+    format!("hash_record_extended(row({}), {seed})", columns.join(", "))
+}
+
+/// A column as it is hashed.
+fn expression(name: &str, types: &HashMap<String, String>) -> String {
+    let column = quoted(name);
+    let by_value = types.get(name).is_some_and(|of| {
+        // `character varying(20)` is text like any other.
+        let bare = of.split('(').next().unwrap_or(of).trim_end();
+        BY_VALUE.contains(&of.as_str()) || (bare == "character varying" && !of.ends_with("[]"))
+    });
+    if by_value { column } else { format!("{column}::text") }
+}
+
+fn hashed(row: &Found) -> Result<HashedRow, Problem> {
+    let both = |at: usize| Ok::<_, Problem>(whole(row.try_get(at)?, row.try_get(at + 1)?));
+    Ok(HashedRow { key: both(0)?, row: both(2)? })
+}
+
+/// A hash of its halves. Each is 64 bits that the server reads as a signed number.
+fn whole(high: i64, low: i64) -> RowHash {
+    RowHash((u128::from(high.cast_unsigned()) << 64) | u128::from(low.cast_unsigned()))
+}
+
+fn halves(hash: RowHash) -> (i64, i64) {
+    let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default().cast_signed();
+    (half(hash.0 >> 64), half(hash.0))
+}
+
+/// A bucket's digest of what the server has added up.
+fn digest(row: &Found) -> Result<SetDigest, Problem> {
+    let (rows, negative): (i64, i64) = (row.try_get(1)?, row.try_get(4)?);
+    let sum = |at: usize| {
+        let text: String = row.try_get(at)?;
+        text.parse::<i128>().map_err(|why| {
+            Problem::broken(
+                format!("a sum of hashes is no number: {why}"),
+                "this is a fault of cutover's: report it",
+            )
+        })
+    };
+    // Low halves were added up as signed numbers: each negative one is 2^64 too small.
+    let low = sum(3)?.wrapping_add(i128::from(negative) << 64);
+    let total = (sum(2)?.cast_unsigned() << 64).wrapping_add(low.cast_unsigned());
+    let RowHash(xor) = whole(row.try_get(5)?, row.try_get(6)?);
+    Ok(SetDigest::of(rows.unsigned_abs(), total, xor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_made_of_its_halves_and_taken_apart_again() {
+        for (high, low) in [(0, 0), (-1, 1), (i64::MIN, -1), (7, i64::MAX)] {
+            assert_eq!(halves(whole(high, low)), (high, low));
+        }
+        assert_eq!(whole(-1, 0).0, u128::from(u64::MAX) << 64);
+    }
+
+    #[test]
+    fn what_has_no_exact_hash_is_hashed_by_its_text() {
+        let types = [
+            ("a", "integer"),
+            ("b", "interval"),
+            ("c", "character varying(9)"),
+            ("d", "text[]"),
+            ("e", "character varying(9)[]"),
+        ]
+        .map(|(name, of)| (name.to_owned(), of.to_owned()));
+        let types = HashMap::from(types);
+        let all: Vec<String> = ["a", "b", "c", "d", "e", "f"].iter().map(|c| expression(c, &types)).collect();
+        assert_eq!(all, ["\"a\"", "\"b\"::text", "\"c\"", "\"d\"::text", "\"e\"::text", "\"f\"::text"]);
+    }
+}

@@ -1,0 +1,146 @@
+//! A standby: how far it has replayed, and what does not reach it.
+//!
+//! Source of the queries: PostgreSQL's documentation, "Recovery Information Functions", `pg_stat_wal_receiver`.
+
+use std::sync::Arc;
+
+use tokio_postgres::Client;
+
+use super::Postgres;
+use super::connection::Problem;
+use super::sql::EVERY_TABLE;
+use super::wal::{self, Lsn, lsn};
+use crate::databases::link::LinkKind;
+use crate::databases::{Answer, Error, Lag, Link, Position, Unit};
+
+/// The line in the table of links.
+pub(in crate::databases) const LINK: LinkKind = LinkKind {
+    kind: "postgres_streaming",
+    join: |ends| {
+        let (from, to) = ends.of::<Postgres>("postgres_streaming")?;
+        Ok(Arc::new(Standby { from, to }))
+    },
+};
+
+#[derive(Debug)]
+struct Standby {
+    from: Arc<Postgres>,
+    to: Arc<Postgres>,
+}
+
+/// What the standby says of itself.
+struct Replay {
+    system: String,
+    replayed: Option<Lsn>,
+    stopped: Option<String>,
+    late_ms: Option<u64>,
+}
+
+impl Standby {
+    async fn replay(&self) -> Result<Replay, Error> {
+        self.to.ask("reading what is replayed", async |client| replay(client).await).await
+    }
+}
+
+impl Link for Standby {
+    fn lag(&self) -> Answer<'_, Lag> {
+        Box::pin(async {
+            // The standby first: what happens between the two looks may only make the lag look larger.
+            let replay = self.replay().await?;
+            let (system, end, standby) = self
+                .from
+                .ask("reading the end of the log", async |client| {
+                    let sql = "select system_identifier::text, pg_is_in_recovery() from pg_control_system()";
+                    let row = client.query_one(sql, &[]).await?;
+                    let (system, standby): (String, bool) = (row.try_get(0)?, row.try_get(1)?);
+                    Ok((system, wal::end(client).await?, standby))
+                })
+                .await?;
+            let name = &self.to.server.name;
+            if system != replay.system {
+                let why = format!("it is no copy of {}: their systems differ", self.from.server.name);
+                return Err(Error::broken(&**name, why, "check that these two are the ends of one link"));
+            }
+            let Some(replayed) = replay.replayed else {
+                return Err(Error::broken(
+                    &**name,
+                    "it has replayed nothing",
+                    "let it begin to follow its source",
+                ));
+            };
+            let source = &self.from.server.name;
+            Ok(Lag {
+                behind: end.ahead_of(replayed),
+                unit: Unit::Bytes,
+                source: end.position(),
+                target: replayed.position(),
+                stopped: replay.stopped.or_else(|| {
+                    standby.then(|| format!("{source} is a standby itself, and takes no writes"))
+                }),
+                late_ms: replay.late_ms,
+            })
+        })
+    }
+
+    fn reached(&self, position: &Position) -> Answer<'_, bool> {
+        let wanted = Lsn::of(position);
+        Box::pin(async move {
+            let wanted = wanted.map_err(|problem| {
+                problem.explained(&self.to.server.name, "comparing positions", self.to.timeout)
+            })?;
+            Ok(self.replay().await?.replayed.is_some_and(|replayed| replayed >= wanted))
+        })
+    }
+
+    fn gaps<'a>(&'a self, except: &'a [String]) -> Answer<'a, Vec<String>> {
+        Box::pin(async move {
+            let sql = format!(
+                "select format('%s.%s', n.nspname, c.relname) from {EVERY_TABLE} and c.relpersistence = 'u' order by 1"
+            );
+            let unlogged = self
+                .from
+                .ask("looking for what is not logged", async |client| {
+                    let rows = client.query(&sql, &[]).await?;
+                    rows.iter()
+                        .map(|row| Ok(row.try_get::<_, String>(0)?))
+                        .collect::<Result<Vec<_>, Problem>>()
+                })
+                .await?;
+            let travels = |name: &&String| !except.iter().any(|e| e == *name);
+            Ok(unlogged
+                .iter()
+                .filter(travels)
+                .map(|table| format!("table {table} is unlogged: its rows do not reach the standby"))
+                .collect())
+        })
+    }
+}
+
+async fn replay(client: &Client) -> Result<Replay, Problem> {
+    let sql = "select s.system_identifier::text, pg_is_in_recovery(), pg_last_wal_replay_lsn()::text,
+                 case when pg_is_in_recovery() then pg_is_wal_replay_paused() end,
+                 exists (select from pg_stat_wal_receiver),
+                 case when pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn() then
+                   (extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint end
+               from pg_control_system() s";
+    let row = client.query_one(sql, &[]).await?;
+    let (standby, text): (bool, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
+    let (paused, receives): (Option<bool>, bool) = (row.try_get(3)?, row.try_get(4)?);
+    // The time of the last transaction says nothing while nothing comes: it is told only while something is on its way.
+    let late: Option<i64> = row.try_get(5)?;
+    let stopped = if !standby {
+        Some("it is no standby any more: it was promoted, or never was one")
+    } else if paused == Some(true) {
+        Some("its replay is paused: select pg_wal_replay_resume()")
+    } else if !receives {
+        Some("it receives nothing: no WAL receiver is running")
+    } else {
+        None
+    };
+    Ok(Replay {
+        system: row.try_get(0)?,
+        replayed: text.as_deref().map(lsn).transpose()?,
+        stopped: stopped.map(str::to_owned),
+        late_ms: late.and_then(|ms| u64::try_from(ms).ok()),
+    })
+}

@@ -1,0 +1,177 @@
+//! Encryption on the way to a server: whose certificate is believed, and which one is shown.
+//!
+//! Owns what libpq calls `sslmode`, as far as it is about belief; whether there is encryption at all is in the address.
+//! Every check of a certificate is the library's own: `verify-ca` is its check without that of the name.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// Whose certificate is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Anybody's: `prefer`, `require`.
+    Anybody,
+    /// Whose chain ends at our roots: `verify-ca`.
+    Chain,
+    /// … and who has the name that we asked for: `verify-full`.
+    Name,
+}
+
+/// Which files the handshake needs.
+#[derive(Clone, Debug)]
+pub(super) struct Files {
+    /// How far the server's certificate is checked.
+    pub(super) trust: Trust,
+    /// The roots that are believed.
+    pub(super) roots: Option<PathBuf>,
+    /// The system's roots are believed: `sslrootcert=system`.
+    pub(super) system: bool,
+    /// Our own certificate, where the server asks for one.
+    pub(super) certificate: Option<PathBuf>,
+    /// Its key.
+    pub(super) key: Option<PathBuf>,
+}
+
+impl Files {
+    /// Reads the files, each time anew: a certificate may be renewed during a night.
+    pub(super) fn connector(&self) -> Result<MakeRustlsConnect, String> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|why| why.to_string())?;
+        let builder = match self.trust {
+            Trust::Anybody => {
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            }
+            Trust::Name => builder.with_root_certificates(self.roots()?),
+            Trust::Chain => {
+                let whole = WebPkiServerVerifier::builder_with_provider(Arc::new(self.roots()?), provider)
+                    .build()
+                    .map_err(|why| why.to_string())?;
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(Chain(whole)))
+            }
+        };
+        let config = match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => {
+                let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect).map_err(
+                    |why| format!("the certificate {} cannot be read: {why}", certificate.display()),
+                )?;
+                let key = PrivateKeyDer::from_pem_file(key)
+                    .map_err(|why| format!("the key {} cannot be read: {why}", key.display()))?;
+                builder.with_client_auth_cert(chain, key).map_err(|why| why.to_string())?
+            }
+            _ => builder.with_no_client_auth(),
+        };
+        Ok(MakeRustlsConnect::new(config))
+    }
+
+    fn roots(&self) -> Result<RootCertStore, String> {
+        let mut store = RootCertStore::empty();
+        if self.system {
+            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        } else {
+            let path = self.roots.as_ref().ok_or(
+                "`sslmode` asks for the server's certificate to be checked, and no roots are named: set `sslrootcert` to a PEM file, or to `system`",
+            )?;
+            let unreadable = |why: String| format!("the roots in {} cannot be read: {why}", path.display());
+            for root in CertificateDer::pem_file_iter(path).map_err(|why| unreadable(why.to_string()))? {
+                let root = root.map_err(|why| unreadable(why.to_string()))?;
+                store.add(root).map_err(|why| unreadable(why.to_string()))?;
+            }
+        }
+        if store.is_empty() { Err("there is no root certificate to believe".to_owned()) } else { Ok(store) }
+    }
+}
+
+/// Believes anybody, as `sslmode=require` does: the line is encrypted, and nobody knows with whom. The signature of the
+/// handshake is checked all the same.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// The whole check, in which another name is forgiven.
+#[derive(Debug)]
+struct Chain(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for Chain {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        // The library looks at the name last: whoever gets that far has a chain that holds.
+        match self.0.verify_server_cert(leaf, between, name, ocsp, now) {
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
