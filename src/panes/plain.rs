@@ -146,6 +146,23 @@ pub(super) fn probe(kind: &ProbeKind) -> Facts {
         ProbeKind::Tree { paths } => vec![fact("watches", paths.join(", "))],
         ProbeKind::Git { remote, refs } => vec![fact("watches", format!("{} of {remote}", refs.join(", ")))],
         ProbeKind::Unchanged(command) | ProbeKind::Control(command) => argv(command),
+        ProbeKind::Version(version) => vec![fact(
+            "watches",
+            match &version.pointer {
+                Some(pointer) => format!("{pointer} of GET {}", version.http.url),
+                None => format!("what GET {} answers", version.http.url),
+            },
+        )],
+        ProbeKind::Rows(rows) => {
+            vec![fact("on", rows.endpoint.as_str()), fact("watches", format!("every row of: {}", rows.query))]
+        }
+        ProbeKind::Terraform(terraform) => {
+            let mut facts = vec![fact("watches", format!("what terraform plans in {}", terraform.folder))];
+            if !terraform.except.is_empty() {
+                facts.push(fact("without", terraform.except.join(", ")));
+            }
+            facts
+        }
         ProbeKind::Fence(target) => {
             let mut facts = vec![fact("watches", format!("who can still write on {}", target.endpoint))];
             facts.extend(target.probe_write.as_ref().map(probe_write));

@@ -104,16 +104,25 @@ static GUIDE: &[Recommendation] = &[
     row(FREEZE, Always, "a changed database schema is noticed", "[[freeze.monitor]] with `schema`", |p| {
         measures(p, |k| matches!(k, ProbeKind::Schema { .. }))
     }),
-    row(FREEZE, Always, "a deployment is noticed", "[[freeze.monitor]] with `git` or `command`", |p| {
-        measures(p, |k| matches!(k, ProbeKind::Git { .. } | ProbeKind::Unchanged(_)))
-    }),
+    row(
+        FREEZE,
+        Always,
+        "a deployment is noticed",
+        "[[freeze.monitor]] with `http`, `git` or `command`",
+        |p| {
+            measures(p, |k| {
+                matches!(k, ProbeKind::Version(_) | ProbeKind::Git { .. } | ProbeKind::Unchanged(_))
+            })
+        },
+    ),
     row(
         TARGET,
         Always,
         "the target is built from templates and has not drifted from them",
-        "a probe or monitor that plans with terraform, Bicep or the like",
+        "[[freeze.monitor]] with `terraform`, or a command that plans with Bicep or the like",
         |p| {
-            runs(p, &["terraform", "tofu", "bicep", "what-if", "pulumi", "cloudformation"])
+            measures(p, |k| matches!(k, ProbeKind::Terraform(_)))
+                || runs(p, &["terraform", "tofu", "bicep", "what-if", "pulumi", "cloudformation"])
                 || asks(p, &["template", "infrastructure as code"])
         },
     ),

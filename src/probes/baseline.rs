@@ -3,7 +3,7 @@
 //! Owns the form of a baseline and the naming of differences. Refuses to know where baselines are kept
 //! (`tasks::folder`) and what the objects are (each kind of probe says).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -24,16 +24,23 @@ pub struct Baseline {
     /// The output that may not change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// What digests of small values are mixed with, so that nobody finds a value by trying digests. It stays in the
+    /// run folder too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
 }
 
 /// One object as it was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Object {
     /// What it was: equal digests are the same object.
     pub digest: String,
     /// For a file: what tells without reading it that it is untouched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<Stamp>,
+    /// Digests of its parts by name, where it has any: columns, attributes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, String>,
 }
 
 /// What the file system says of a file. Its change time cannot be set by anybody, so a file whose whole
@@ -74,10 +81,40 @@ pub enum Change<'a> {
     },
 }
 
+impl Change<'_> {
+    /// What happened, with digests of what was and is: every change is a finding of its own.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Change::Added(is) => format!("added, {}", short(&is.digest)),
+            Change::Removed(was) => format!("removed, was {}", short(&was.digest)),
+            Change::Altered { was, is } => {
+                let names = was.parts.keys().chain(is.parts.keys());
+                let names: BTreeSet<&str> = names
+                    .filter(|name| was.parts.get(*name) != is.parts.get(*name))
+                    .map(String::as_str)
+                    .collect();
+                let names = if names.is_empty() { String::new() } else { format!(": {}", listed(names)) };
+                format!("altered {} to {}{names}", short(&was.digest), short(&is.digest))
+            }
+        }
+    }
+}
+
+/// So many names stand in a finding; how many more there are stands behind them.
+const LISTED: usize = 8;
+
+/// Names in a row, the first few of many.
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    let (first, rest) = names.split_at(names.len().min(LISTED));
+    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    format!("{}{more}", first.join(", "))
+}
+
 impl Object {
     /// An object of which only the digest is known.
     pub fn of(digest: impl Into<String>) -> Object {
-        Object { digest: digest.into(), stamp: None }
+        Object { digest: digest.into(), ..Object::default() }
     }
 }
 
@@ -95,6 +132,9 @@ impl Baseline {
         }
         field(self.position.as_deref().unwrap_or_default().as_bytes());
         field(self.text.as_deref().unwrap_or_default().as_bytes());
+        if let Some(salt) = &self.salt {
+            field(salt.as_bytes());
+        }
         hex(&hash.finalize())
     }
 
@@ -155,6 +195,11 @@ pub(crate) fn short(digest: &str) -> &str {
 /// SHA-256 in hex.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
+}
+
+/// SHA-256 of a small value, mixed with the salt of a baseline.
+pub(crate) fn salted(salt: &str, bytes: &[u8]) -> String {
+    sha256(&[salt.as_bytes(), &[0], bytes].concat())
 }
 
 /// Lower-case hex.

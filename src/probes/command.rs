@@ -32,12 +32,16 @@ impl Ran {
 
     /// `exit 3`, and the last thing it said.
     pub(super) fn said(&self) -> String {
-        let text = self.finished.stderr.text() + "\n" + &self.finished.stdout.text();
-        let first = |text: &str| text.lines().rev().map(|l| line(l, 100)).find(|l| !l.is_empty());
-        match first(&self.finished.stderr.text()).or_else(|| first(&text)) {
-            Some(last) => format!("exit {}: {last}", self.code),
-            None => format!("exit {}", self.code),
-        }
+        said(self.code, &self.finished)
+    }
+}
+
+/// `exit 3`, and the last thing it said.
+pub(super) fn said(code: i32, finished: &Finished) -> String {
+    let last = |text: &str| text.lines().rev().map(|l| line(l, 100)).find(|l| !l.is_empty());
+    match last(&finished.stderr.text()).or_else(|| last(&finished.stdout.text())) {
+        Some(last) => format!("exit {code}: {last}"),
+        None => format!("exit {code}"),
     }
 }
 

@@ -131,7 +131,8 @@ fn bounded(expect: &Expect, value: f64) -> (bool, String) {
     (true, format!("{named}{value}{limit}"))
 }
 
-fn parsed(body: &str) -> Result<Value, Unmeasured> {
+/// The answer as JSON.
+pub(super) fn parsed(body: &str) -> Result<Value, Unmeasured> {
     serde_json::from_str(body)
         .map_err(|_| Unmeasured::Failed(format!("the answer is no JSON: {}", about(body))))
 }

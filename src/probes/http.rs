@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use reqwest::header::{HeaderName, HeaderValue, SET_COOKIE};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Client, Method, Response, Url};
+use reqwest::{Client, Method, Response, StatusCode, Url};
 
 use super::expect::{self, Answer};
 use super::look::{Look, fail, failed};
@@ -19,9 +19,53 @@ use crate::plan::model::HttpProbe;
 const MOST: usize = 1 << 20;
 const REDIRECTS: usize = 5;
 
+/// What came back from one exchange.
+pub(super) struct Answered {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    body: String,
+    whole: bool,
+}
+
+impl Answered {
+    /// Where a redirect that was not followed leads.
+    fn leads_to(&self) -> Option<&str> {
+        self.headers.get(LOCATION).and_then(|to| to.to_str().ok()).filter(|_| self.status.is_redirection())
+    }
+
+    /// `503`, and where it is sent on to.
+    pub(super) fn said(&self) -> String {
+        let on = self.leads_to().map_or_else(String::new, |to| format!(" to {to}"));
+        format!("{}{on}", self.status.as_u16())
+    }
+
+    /// What it says, or why that is not known whole.
+    pub(super) fn body(&self) -> Result<&str, &'static str> {
+        if self.whole {
+            Ok(&self.body)
+        } else {
+            Err("the answer is longer than 1 MiB: it was not read to its end")
+        }
+    }
+}
+
 /// Asks, and looks at the answer.
 pub(super) async fn look(look: &mut Look<'_>, probe: &HttpProbe) -> Result<Measure, Unmeasured> {
     look.ask(format!("{} {}", probe.method, probe.url));
+    let answered = exchange(look, probe).await?;
+    let status = answered.status;
+    if !probe.expect.status.map_or_else(|| status.is_success(), |code| code == status.as_u16()) {
+        let asked = probe.expect.status.map_or_else(|| "2xx".to_owned(), |code| code.to_string());
+        return Ok(fail(format!("{}, expected {asked}", answered.said())));
+    }
+    expect::judge(&probe.expect, &Answer { body: answered.body(), lead: status.as_u16().to_string() })
+}
+
+/// Asks.
+///
+/// # Errors
+/// Nobody answered, or not to the end: there is no answer.
+pub(super) async fn exchange(look: &mut Look<'_>, probe: &HttpProbe) -> Result<Answered, Unmeasured> {
     let url = url(look.reveal(&probe.url)?.expose()).map_err(Unmeasured::Failed)?;
     if let Some(password) = url.password() {
         look.hide(&format!("{}:{password}", url.username()));
@@ -51,25 +95,11 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &HttpProbe) -> Result<Measu
     let response = request.send().await.map_err(|why| explain(&why))?;
     let status = response.status();
     look.keep(&head(&response));
-    let reached =
-        response.headers().get(reqwest::header::LOCATION).and_then(|to| to.to_str().ok()).map(str::to_owned);
+    let headers = response.headers().clone();
     let (body, whole) = read(response).await?;
     let body = String::from_utf8_lossy(&body).into_owned();
     look.keep(&body);
-
-    let expected = probe.expect.status.map_or_else(|| status.is_success(), |code| code == status.as_u16());
-    if !expected {
-        let asked = probe.expect.status.map_or_else(|| "2xx".to_owned(), |code| code.to_string());
-        let sent_on =
-            reached.filter(|_| status.is_redirection()).map_or_else(String::new, |to| format!(" to {to}"));
-        return Ok(fail(format!("{}{sent_on}, expected {asked}", status.as_u16())));
-    }
-    let body = if whole {
-        Ok(body.as_str())
-    } else {
-        Err("the answer is longer than 1 MiB: it was not read to its end")
-    };
-    expect::judge(&probe.expect, &Answer { body, lead: status.as_u16().to_string() })
+    Ok(Answered { status, headers, body, whole })
 }
 
 /// Posts JSON and says the status.

@@ -2,12 +2,14 @@
 //!
 //! Owns [`Context`] and [`Looked`]. Refuses to know any kind of probe; see `measure` for those.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::baseline::Baseline;
+use super::baseline::{Baseline, hex};
 use super::endpoint::Lanes;
 use super::scrub::Scrub;
 use super::words::line;
@@ -23,6 +25,8 @@ const LINE: usize = 200;
 /// Of the last output so much is kept: the beginning, and the end.
 const HEAD: usize = 48 << 10;
 const TAIL: usize = 16 << 10;
+/// Where random numbers come from.
+const RANDOM: &str = "/dev/urandom";
 
 /// What every look of a run may use: shared, and cheap to share.
 pub struct Context {
@@ -148,6 +152,23 @@ impl<'a> Look<'a> {
         }
         self.taken = Some(now.clone());
         now.clone()
+    }
+
+    /// What digests of small values are mixed with here: the baseline's, or a new one.
+    pub(crate) fn salt(&self) -> Result<String, Unmeasured> {
+        if let Some(baseline) = self.baseline {
+            let salt = baseline.salt.clone();
+            return salt.ok_or_else(|| {
+                Unmeasured::Failed(
+                    "its baseline has no salt: it is not one of this kind of monitor".to_owned(),
+                )
+            });
+        }
+        let mut random = [0; 16];
+        File::open(RANDOM)
+            .and_then(|mut file| file.read_exact(&mut random))
+            .map_err(|why| Unmeasured::Failed(format!("{RANDOM} gives no random number: {why}")))?;
+        Ok(hex(&random))
     }
 
     /// Whether there was nothing to compare with.

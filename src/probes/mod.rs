@@ -13,6 +13,7 @@ pub mod baseline;
 mod command;
 mod control;
 mod dns;
+mod drift;
 pub(crate) mod endpoint;
 mod expect;
 pub(crate) mod fence;
@@ -24,14 +25,17 @@ mod link;
 pub(crate) mod look;
 mod marker;
 pub mod remote;
+mod rows;
 mod schema;
 pub(crate) mod scrub;
 mod sql;
 mod tables;
 mod tcp;
+mod terraform;
 mod tls;
 mod tree;
 mod unchanged;
+mod version;
 mod walk;
 pub(crate) mod words;
 mod writes;
@@ -80,6 +84,9 @@ async fn look_at(look: &mut Look<'_>, kind: &ProbeKind) -> Result<Measure, Unmea
         ProbeKind::Marker { from, to } => marker::look(look, from, to).await,
         ProbeKind::Git { remote, refs } => git::look(look, remote, refs).await,
         ProbeKind::Unchanged(it) => unchanged::look(look, it).await,
+        ProbeKind::Version(it) => version::look(look, it).await,
+        ProbeKind::Rows(it) => rows::look(look, it).await,
+        ProbeKind::Terraform(it) => terraform::look(look, it).await,
         ProbeKind::Control(it) => control::look(look, it).await,
         ProbeKind::Tables(it) => tables::look(look, it).await,
     }

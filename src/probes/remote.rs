@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::engine::reading::{Measure, Unmeasured};
 use crate::plan::model::{
     CommandLine, CommandProbe, DatabaseSettings, Endpoint, HttpProbe, Link, Probe, ProbeKind, Schedule,
-    Section, SshHost,
+    Section, SshHost, TerraformProbe, VersionProbe,
 };
 use crate::plan::secret::Template;
 use crate::process::{self, Ended, Limits, Spec};
@@ -140,12 +140,13 @@ fn revealed(look: &mut Look<'_>, kind: &ProbeKind) -> Result<ProbeKind, Unmeasur
         }),
         ProbeKind::Unchanged(it) => ProbeKind::Unchanged(command(it, &mut plain)?),
         ProbeKind::Control(it) => ProbeKind::Control(command(it, &mut plain)?),
-        ProbeKind::Http(it) => ProbeKind::Http(HttpProbe {
-            url: plain(&it.url)?,
-            headers: pairs(&it.headers, &mut plain)?,
-            body: it.body.as_ref().map(&mut plain).transpose()?,
-            ..it.clone()
-        }),
+        ProbeKind::Http(it) => ProbeKind::Http(http(it, &mut plain)?),
+        ProbeKind::Version(it) => {
+            ProbeKind::Version(VersionProbe { http: http(&it.http, &mut plain)?, ..it.clone() })
+        }
+        ProbeKind::Terraform(it) => {
+            ProbeKind::Terraform(TerraformProbe { env: pairs(&it.env, &mut plain)?, ..it.clone() })
+        }
         ProbeKind::Tcp { .. }
         | ProbeKind::Tls(_)
         | ProbeKind::Dns(_)
@@ -153,6 +154,7 @@ fn revealed(look: &mut Look<'_>, kind: &ProbeKind) -> Result<ProbeKind, Unmeasur
         | ProbeKind::Files(_)
         | ProbeKind::Link(_)
         | ProbeKind::Schema { .. }
+        | ProbeKind::Rows(_)
         | ProbeKind::Writes { .. }
         | ProbeKind::Tree { .. }
         | ProbeKind::Git { .. }
@@ -167,6 +169,15 @@ type Plain<'p> = &'p mut dyn FnMut(&Template) -> Result<Template, Unmeasured>;
 
 fn command(it: &CommandLine, plain: Plain<'_>) -> Result<CommandLine, Unmeasured> {
     Ok(CommandLine { argv: it.argv.clone(), env: pairs(&it.env, plain)? })
+}
+
+fn http(it: &HttpProbe, mut plain: Plain<'_>) -> Result<HttpProbe, Unmeasured> {
+    Ok(HttpProbe {
+        url: plain(&it.url)?,
+        headers: pairs(&it.headers, plain)?,
+        body: it.body.as_ref().map(&mut plain).transpose()?,
+        ..it.clone()
+    })
 }
 
 fn pairs(all: &[(String, Template)], plain: Plain<'_>) -> Result<Vec<(String, Template)>, Unmeasured> {

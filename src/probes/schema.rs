@@ -1,6 +1,6 @@
 //! The shape of a database, object by object: any change is a breach.
 
-use super::baseline::{Baseline, Change, Object, finding, still};
+use super::baseline::{Baseline, Object, finding, still};
 use super::endpoint::{Lane, unmeasured};
 use super::look::Look;
 use crate::engine::reading::{Measure, Unmeasured};
@@ -15,15 +15,8 @@ pub(super) async fn look(look: &mut Look<'_>, endpoint: &EndpointId) -> Result<M
     let objects = schema.objects.into_iter().map(|(name, digest)| (name.to_string(), Object::of(digest)));
     let seen = Baseline { objects: objects.collect(), ..Baseline::default() };
     let baseline = look.against(&seen);
-    let findings: Vec<_> = baseline
-        .changes(&seen)
-        .into_iter()
-        .map(|(name, change)| match change {
-            Change::Added(_) => finding(name, "was added"),
-            Change::Removed(_) => finding(name, "was removed"),
-            Change::Altered { .. } => finding(name, "was altered"),
-        })
-        .collect();
+    let findings: Vec<_> =
+        baseline.changes(&seen).into_iter().map(|(name, change)| finding(name, change.words())).collect();
     for finding in &findings {
         look.keep(&format!("{} {}", finding.what, finding.change));
     }

@@ -43,7 +43,7 @@ fn shape(rows: &Rows) -> String {
 }
 
 /// For the screen: the first rows, a line each.
-fn table(rows: &Rows) -> String {
+pub(super) fn table(rows: &Rows) -> String {
     let mut out = rows.columns.join(" | ");
     for row in rows.rows.iter().take(100) {
         out.push('\n');

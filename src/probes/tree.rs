@@ -55,7 +55,8 @@ fn read(roots: &[PathBuf], known: Option<&Baseline>, now: i64, off: &Off) -> Res
             let name = path.to_string_lossy().into_owned();
             let before = known.and_then(|k| k.objects.get(&name)).and_then(|o| o.stamp.as_ref());
             if let Some(stamp) = stamp(path, meta, before, now, off)? {
-                objects.insert(name, Object { digest: digest(&stamp), stamp: Some(stamp) });
+                objects
+                    .insert(name, Object { digest: digest(&stamp), stamp: Some(stamp), ..Object::default() });
             }
             Ok(())
         })?;

@@ -23,6 +23,8 @@ use crate::databases::snapshot::{Meter, Stamp};
 use crate::databases::{Database, Error, Link, Snapshot};
 
 use self::settle::OpenTable;
+pub(crate) use pairing::matches;
+
 pub use outcome::{
     Difference, DifferenceKind, DifferenceRecord, Equality, Outcome, OutcomeRecord, SchemaDifference,
     TableOutcome, TableRecord, Verdict,

@@ -151,7 +151,7 @@ fn plain_type(declared: &str) -> String {
 }
 
 /// Whether a name matches a pattern in which `*` stands for anything and `?` for one character.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     // reached[j]: the pattern so far matches the first j characters of the name.
     let mut reached = vec![false; name.len() + 1];

@@ -212,6 +212,9 @@ impl Scope<'_> {
             | ProbeKind::Tree { .. }
             | ProbeKind::Git { .. }
             | ProbeKind::Unchanged(_)
+            | ProbeKind::Version(_)
+            | ProbeKind::Rows(_)
+            | ProbeKind::Terraform(_)
             | ProbeKind::Identity { .. }
             | ProbeKind::Marker { .. }
             | ProbeKind::Tables(_) => match probe.schedule {

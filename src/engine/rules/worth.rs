@@ -115,7 +115,10 @@ fn bound(probe: &Probe) -> String {
         | ProbeKind::Writes { .. }
         | ProbeKind::Tree { .. }
         | ProbeKind::Git { .. }
-        | ProbeKind::Unchanged(_) => "unchanged".to_owned(),
+        | ProbeKind::Unchanged(_)
+        | ProbeKind::Version(_)
+        | ProbeKind::Rows(_)
+        | ProbeKind::Terraform(_) => "unchanged".to_owned(),
         ProbeKind::Control(_) => "refuses".to_owned(),
         ProbeKind::Identity { .. } => "is what it should be".to_owned(),
         ProbeKind::Marker { .. } => "arrives".to_owned(),

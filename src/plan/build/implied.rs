@@ -307,7 +307,10 @@ fn spans(plan: &mut Plan) {
             ProbeKind::Schema { .. }
             | ProbeKind::Tree { .. }
             | ProbeKind::Git { .. }
-            | ProbeKind::Unchanged(_) => (freeze(true, None), freeze(false, None)),
+            | ProbeKind::Unchanged(_)
+            | ProbeKind::Version(_)
+            | ProbeKind::Rows(_)
+            | ProbeKind::Terraform(_) => (freeze(true, None), freeze(false, None)),
             ProbeKind::Writes { endpoint } => (None, opens(endpoint).or_else(|| switch.clone())),
             ProbeKind::Link(link) if link.reverse => (switch.clone(), None),
             ProbeKind::Link(_) => (None, switch.clone()),

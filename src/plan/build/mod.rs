@@ -4,6 +4,7 @@
 //! Owns the meaning of keys. One file a part of the plan; `order` finds what follows what, `implied` adds what
 //! the plan measures without writing it. Refuses to know good practice: that is `lint`.
 
+mod freeze;
 mod header;
 mod implied;
 mod known;

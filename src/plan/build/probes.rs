@@ -1,16 +1,18 @@
-//! Everything that is measured and written as such: probes, links, monitors, controls, validations.
+//! What is measured and written as such: probes, links, validations; and what everything measured shares.
 
 use std::time::Duration;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::grammar::Named;
+use super::super::source::Place;
 use super::super::units;
 use super::{Builder, View};
 use crate::plan::ids::{EndpointId, ProbeId, StepId};
 use crate::plan::model::{
-    CommandLine, CommandProbe, Control, DnsProbe, Expect, FilesProbe, HttpProbe, Link, LinkKind, Probe,
-    ProbeKind, Schedule, Section, Severity, SshHost, TablesProbe, TlsProbe,
+    CommandLine, CommandProbe, DnsProbe, Expect, FilesProbe, HttpProbe, Link, LinkKind, Probe, ProbeKind,
+    Schedule, Section, Severity, SshHost, TablesProbe, TlsProbe,
 };
+use crate::plan::secret::Template;
 
 /// A certificate must be good for so many days unless the plan says otherwise.
 const DAYS_LEFT: u32 = 14;
@@ -71,8 +73,6 @@ impl Usual {
 
 const PROBE: Usual = Usual::every(Section::Environment, 30, 10, Severity::Caution);
 const LINK: Usual = Usual::every(Section::Replication, 1, 5, Severity::Caution);
-const CONTROL: Usual = Usual::every(Section::Freeze, 30, 30, Severity::Warning);
-const MONITOR: Usual = Usual::every(Section::Freeze, 15, 10, Severity::Warning);
 const VALIDATION: Usual = Usual::asked(Section::Validation, 30, Some(Severity::Caution));
 const TABLES: Usual = Usual::asked(Section::Validation, 3600, Some(Severity::Caution));
 
@@ -87,23 +87,12 @@ impl<'t> Builder<'t, '_> {
     /// Probes, links, monitors and validations, in the order of the file.
     pub(super) fn probes(&mut self) -> Vec<Probe> {
         let root = self.atlas.root;
-        let freeze = root.view("freeze");
         let mut out = Vec::new();
         for view in root.views("replication") {
             let link = self.link(view).map(ProbeKind::Link);
             out.extend(self.measured(view, LINK, link));
         }
-        for view in freeze.map_or_else(Vec::new, |f| f.views("controls")) {
-            let verify = view.command("verify").map(|verify| {
-                let env = view.secrets("env");
-                ProbeKind::Control(CommandLine { env, ..verify })
-            });
-            out.extend(self.measured(view, CONTROL, verify));
-        }
-        for view in freeze.map_or_else(Vec::new, |f| f.views("monitor")) {
-            let kind = self.monitor(view);
-            out.extend(self.measured(view, MONITOR, kind));
-        }
+        self.freeze(&mut out);
         for view in root.views("validation") {
             let tables = view.view("tables");
             let usual = if tables.is_some() { TABLES } else { VALIDATION };
@@ -117,24 +106,13 @@ impl<'t> Builder<'t, '_> {
         out
     }
 
-    /// What the controls do; that they hold is a probe of the same id.
-    pub(super) fn controls(&mut self) -> Vec<Control> {
-        let views = self.atlas.root.view("freeze").map_or_else(Vec::new, |f| f.views("controls"));
-        views
-            .into_iter()
-            .filter_map(|view| {
-                Some(Control {
-                    id: ProbeId::from(view.text("id")?),
-                    enforce: view.command("enforce")?,
-                    lift: view.command("lift")?,
-                    timeout: view.duration("timeout").unwrap_or(CONTROL.timeout),
-                })
-            })
-            .collect()
-    }
-
     /// The keys that everything measured shares: they are looked at even where what is measured is wrong.
-    fn measured(&mut self, view: View<'t>, usual: Usual, kind: Option<ProbeKind>) -> Option<Probe> {
+    pub(super) fn measured(
+        &mut self,
+        view: View<'t>,
+        usual: Usual,
+        kind: Option<ProbeKind>,
+    ) -> Option<Probe> {
         let id = view.must("id");
         self.atlas.measured(&id, view);
         let schedule = self.positive(view, "every").map_or(usual.schedule, Schedule::Every);
@@ -227,6 +205,19 @@ impl<'t> Builder<'t, '_> {
         let (method, key) = [("GET", "get"), ("HEAD", "head"), ("POST", "post")]
             .into_iter()
             .find(|(_, key)| view.has(key))?;
+        let url = self.address(view, key)?;
+        Some(HttpProbe {
+            method: method.to_owned(),
+            url,
+            headers: view.secrets("headers"),
+            body: view.secret("body"),
+            ca: view.text("ca"),
+            expect,
+        })
+    }
+
+    /// A web address.
+    pub(super) fn address(&mut self, view: View<'t>, key: &str) -> Option<Template> {
         let url = view.secret(key)?;
         let written = url.to_string();
         let starts_open = written.starts_with("${");
@@ -237,14 +228,18 @@ impl<'t> Builder<'t, '_> {
                     .help("write https://host/path"),
             );
         }
-        Some(HttpProbe {
-            method: method.to_owned(),
-            url,
-            headers: view.secrets("headers"),
-            body: view.secret("body"),
-            ca: view.text("ca"),
-            expect,
-        })
+        Some(url)
+    }
+
+    /// What leads to a value in JSON starts with a slash.
+    pub(super) fn pointer(&mut self, pointer: &str, at: Place) {
+        if !pointer.starts_with('/') {
+            self.findings.push(
+                Diagnostic::error("wrong-value", at, format!("`{pointer}` is no JSON pointer"))
+                    .label("does not start with `/`")
+                    .help(format!("write \"{}\"", units::pointer(pointer))),
+            );
+        }
     }
 
     fn expect(&mut self, view: View<'t>) -> Expect {
@@ -283,13 +278,7 @@ impl<'t> Builder<'t, '_> {
         let pointers = table.iter().map(|e| (e.key.as_str(), e.key_at));
         let number = expect.number.as_deref().map(|n| (n, view.at("number")));
         for (pointer, at) in pointers.chain(number) {
-            if !pointer.starts_with('/') {
-                self.findings.push(
-                    Diagnostic::error("wrong-value", at, format!("`{pointer}` is no JSON pointer"))
-                        .label("does not start with `/`")
-                        .help(format!("write \"{}\"", units::pointer(pointer))),
-                );
-            }
+            self.pointer(pointer, at);
         }
         expect
     }
@@ -315,22 +304,6 @@ impl<'t> Builder<'t, '_> {
             except: view.strings("except"),
             reverse: view.flag("reverse"),
         })
-    }
-
-    fn monitor(&mut self, view: View<'t>) -> Option<ProbeKind> {
-        if let Some(on) = view.view("schema") {
-            return Some(ProbeKind::Schema { endpoint: self.endpoint(on, "on")? });
-        }
-        if let Some(on) = view.view("writes") {
-            return Some(ProbeKind::Writes { endpoint: self.endpoint(on, "on")? });
-        }
-        if let Some(git) = view.view("git") {
-            return Some(ProbeKind::Git { remote: git.must("remote"), refs: git.strings("refs") });
-        }
-        if let Some(command) = view.command("command") {
-            return Some(ProbeKind::Unchanged(command));
-        }
-        view.has("files").then(|| ProbeKind::Tree { paths: view.strings("files") })
     }
 
     fn tables(&mut self, view: View<'t>) -> Option<ProbeKind> {

@@ -1,4 +1,4 @@
-//! Everything that is measured: probes, links, controls, monitors, validations, and what they expect.
+//! What is measured and held to something: probes, links, validations, and what they expect.
 
 use super::{Key, Kind, Named, Names, Spec, beside, may, must, needs};
 
@@ -96,79 +96,6 @@ static SLOT: Spec = Spec {
         must("from", Kind::Ref(Named::Endpoint), "Where it starts."),
         must("to", Kind::Ref(Named::Endpoint), "Where it must arrive."),
         must("slot", Kind::Text, "The name of its slot at the source."),
-    ],
-};
-
-pub(super) static FREEZE: Spec = Spec {
-    name: "[freeze]",
-    one_of: &[],
-    keys: &[
-        may("controls", Kind::Tables(&CONTROL), "What keeps other people's changes out."),
-        may("monitor", Kind::Tables(&MONITOR), "What notices a change all the same."),
-        needs(
-            "emergency",
-            "emergency changes on the record",
-            "take it out: agree on them outside, and waive the breach at the gate by name",
-        ),
-        needs("blackout", "blackout times", "take it out, and set the plan's window outside of them"),
-    ],
-};
-
-static CONTROL: Spec = Spec {
-    name: "a control",
-    one_of: &[],
-    keys: &[
-        ID,
-        TITLE,
-        EVERY,
-        TIMEOUT,
-        MAX_AGE,
-        ALARM,
-        must("enforce", Kind::Argv, "The command that shuts."),
-        must("verify", Kind::Argv, "The command that proves that it is shut: it must exit 0."),
-        must("lift", Kind::Argv, "The command that opens again."),
-        may(
-            "env",
-            Kind::Map(&Kind::Secret, Names::Environment),
-            "Set for all three commands; may hold secrets.",
-        ),
-    ],
-};
-
-static MONITOR: Spec = Spec {
-    name: "a monitor",
-    one_of: &["schema", "writes", "files", "git", "command"],
-    keys: &[
-        ID,
-        TITLE,
-        EVERY,
-        TIMEOUT,
-        MAX_AGE,
-        ALARM,
-        SINCE,
-        UNTIL,
-        ESTIMATE,
-        may("schema", Kind::Table(&ON), "The shape of a database, object by object."),
-        may("writes", Kind::Table(&ON), "Rows that replication did not write."),
-        may("files", Kind::Texts, "Files and folders, relative to the plan's folder."),
-        may("git", Kind::Table(&GIT), "Refs of a repository."),
-        may("command", Kind::Argv, "A command whose output may not change."),
-        ENV,
-    ],
-};
-
-static ON: Spec = Spec {
-    name: "a place to look at",
-    one_of: &[],
-    keys: &[must("on", Kind::Ref(Named::Endpoint), "Which endpoint.")],
-};
-
-static GIT: Spec = Spec {
-    name: "a repository",
-    one_of: &[],
-    keys: &[
-        must("remote", Kind::Text, "Where it is."),
-        must("refs", Kind::Texts, "Patterns as `git ls-remote` takes them."),
     ],
 };
 
@@ -330,29 +257,31 @@ static SQL_EXPECT: Spec =
 
 pub(super) const ID: Key = must("id", Kind::Id, "Its name; unique among its kind.");
 
-const TITLE: Key = may("title", Kind::Text, "What people read; the id where it is not given.");
+pub(super) const TITLE: Key = may("title", Kind::Text, "What people read; the id where it is not given.");
 
-const EVERY: Key = may("every", Kind::Duration, "How often it is measured.");
+pub(super) const EVERY: Key = may("every", Kind::Duration, "How often it is measured.");
 
-const TIMEOUT: Key = may("timeout", Kind::Duration, "One measurement may take this long.");
+pub(super) const TIMEOUT: Key = may("timeout", Kind::Duration, "One measurement may take this long.");
 
-const MAX_AGE: Key = may(
+pub(super) const MAX_AGE: Key = may(
     "max_age",
     Kind::Duration,
     "An older reading is stale; twice `every`, at least 5s, where it is not given.",
 );
 
-const ALARM: Key = may(
+pub(super) const ALARM: Key = may(
     "alarm",
     Kind::Choice(&["warning", "caution", "advisory", "none"]),
     "How loud the alarm is when it goes bad.",
 );
 
-const SINCE: Key = may("since", Kind::Ref(Named::Step), "It counts only once this step has finished.");
+pub(super) const SINCE: Key =
+    may("since", Kind::Ref(Named::Step), "It counts only once this step has finished.");
 
-const UNTIL: Key = may("until", Kind::Ref(Named::Step), "It counts no more once this step has finished.");
+pub(super) const UNTIL: Key =
+    may("until", Kind::Ref(Named::Step), "It counts no more once this step has finished.");
 
-const ESTIMATE: Key =
+pub(super) const ESTIMATE: Key =
     may("estimate", Kind::Duration, "How long it takes to turn good in a simulated rehearsal.");
 
 const FROM: Key =

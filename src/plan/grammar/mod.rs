@@ -1,8 +1,9 @@
 //! What may stand in a plan: one table of keys, from which everything else is derived.
 //!
 //! `shape` holds a file against it, `schema` writes it down for editors, `build` reads what it allows. The
-//! tables themselves are in [`whole`], [`measured`] and [`steps`]. Refuses to know what keys mean together: that is `build` and `lint`.
+//! tables themselves are in [`whole`], [`measured`], [`freeze`] and [`steps`]. Refuses to know what keys mean together: that is `build` and `lint`.
 
+mod freeze;
 mod measured;
 mod steps;
 mod whole;

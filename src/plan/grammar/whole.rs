@@ -3,7 +3,8 @@
 //! One line a key: its name, what may stand behind it, and one sentence that editors show. A key that is not
 //! here is refused; a key that is here is read by `build` (a test changes each and sees the plan change).
 
-use super::measured::{ENV, FREEZE, PROBE, REPLICATION, VALIDATION};
+use super::freeze::FREEZE;
+use super::measured::{ENV, PROBE, REPLICATION, VALIDATION};
 use super::steps::{PHASE, ROLLBACK};
 use super::{Kind, Named, Names, Spec, may, must, needs};
 

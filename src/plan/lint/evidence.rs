@@ -109,16 +109,7 @@ impl Lint<'_> {
     }
 
     fn freeze(&mut self) {
-        let monitors = self.plan.probes.iter().any(|p| {
-            matches!(
-                p.kind,
-                ProbeKind::Schema { .. }
-                    | ProbeKind::Writes { .. }
-                    | ProbeKind::Tree { .. }
-                    | ProbeKind::Git { .. }
-                    | ProbeKind::Unchanged(_)
-            )
-        });
+        let monitors = self.plan.probes.iter().any(|p| p.kind.holds_still());
         if !monitors && self.atlas.root.has("freeze") {
             self.found(
                 Diagnostic::warning(
@@ -127,7 +118,7 @@ impl Lint<'_> {
                     "nothing notices a change in spite of the freeze",
                 )
                 .label("no monitor")
-                .help("add [[freeze.monitor]] with `schema`, `files`, `git`, `writes` or `command`"),
+                .help("add [[freeze.monitor]] with `schema`, `sql`, `writes`, `files`, `git`, `http`, `terraform` or `command`"),
             );
         }
         for control in &self.plan.controls {

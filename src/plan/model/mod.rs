@@ -3,11 +3,13 @@
 //! This is the plan that the engine, the tasks and the panes know: every reference resolves, every default
 //! is filled in, everything that is measured is a [`Probe`] whatever part of the file it came from. It knows
 //! no TOML and no spans (`build` does), and nothing of what has happened (`engine::state` does). Systems,
-//! probes and steps have a file each.
+//! probes and steps have files of their own.
 
 mod endpoints;
+mod kinds;
 mod probes;
 mod steps;
+mod still;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -24,6 +26,7 @@ pub use steps::{
     Carry, Control, FenceStep, FreezeStep, Gate, Notify, NotifyBy, Phase, Retries, Rollback, Start, Step,
     StepKind, Undo, WaitFor,
 };
+pub use still::{RowsProbe, TerraformProbe, VersionProbe};
 
 /// A whole plan.
 #[derive(Clone, Debug)]

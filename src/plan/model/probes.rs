@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::DatabaseKind;
+use super::{DatabaseKind, RowsProbe, TerraformProbe, VersionProbe};
 use crate::plan::ids::{EndpointId, ProbeId, StepId};
 use crate::plan::secret::Template;
 
@@ -128,6 +128,12 @@ pub enum ProbeKind {
     },
     /// A command whose output may not change; any change is a breach.
     Unchanged(CommandLine),
+    /// The version of a release that runs; any other is a breach.
+    Version(VersionProbe),
+    /// Rows that may not change: configuration in tables.
+    Rows(RowsProbe),
+    /// Infrastructure that must be as its configuration says, and as it was.
+    Terraform(TerraformProbe),
     /// A freeze control that must really refuse: its verify command.
     Control(CommandLine),
     /// A fence: set, proved by a refused write, nobody older left, no row moved since.
@@ -341,59 +347,4 @@ pub struct TablesProbe {
     pub include: Vec<String>,
     /// Patterns with `*`, left out by name.
     pub except: Vec<String>,
-}
-
-impl Probe {
-    /// The systems that are asked, where it is us who ask them.
-    pub fn asks(&self) -> Vec<&EndpointId> {
-        if self.from.is_some() {
-            return Vec::new();
-        }
-        match &self.kind {
-            ProbeKind::Sql { endpoint, .. }
-            | ProbeKind::Schema { endpoint }
-            | ProbeKind::Writes { endpoint }
-            | ProbeKind::Identity { endpoint }
-            | ProbeKind::Fence(FenceTarget { endpoint, .. }) => vec![endpoint],
-            ProbeKind::Link(Link { from, to, .. })
-            | ProbeKind::Marker { from, to }
-            | ProbeKind::Tables(TablesProbe { from, to, .. }) => vec![from, to],
-            ProbeKind::Command(_)
-            | ProbeKind::Http(_)
-            | ProbeKind::Tcp { .. }
-            | ProbeKind::Tls(_)
-            | ProbeKind::Dns(_)
-            | ProbeKind::Files(_)
-            | ProbeKind::Tree { .. }
-            | ProbeKind::Git { .. }
-            | ProbeKind::Unchanged(_)
-            | ProbeKind::Control(_) => Vec::new(),
-        }
-    }
-}
-
-impl ProbeKind {
-    /// Whether it is compared with a baseline: any change is a breach.
-    pub fn holds_still(&self) -> bool {
-        match self {
-            ProbeKind::Schema { .. }
-            | ProbeKind::Writes { .. }
-            | ProbeKind::Tree { .. }
-            | ProbeKind::Git { .. }
-            | ProbeKind::Unchanged(_) => true,
-            ProbeKind::Command(_)
-            | ProbeKind::Http(_)
-            | ProbeKind::Tcp { .. }
-            | ProbeKind::Tls(_)
-            | ProbeKind::Dns(_)
-            | ProbeKind::Sql { .. }
-            | ProbeKind::Files(_)
-            | ProbeKind::Link(_)
-            | ProbeKind::Control(_)
-            | ProbeKind::Fence(_)
-            | ProbeKind::Identity { .. }
-            | ProbeKind::Marker { .. }
-            | ProbeKind::Tables(_) => false,
-        }
-    }
 }

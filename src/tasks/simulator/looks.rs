@@ -35,6 +35,9 @@ impl World {
             | ProbeKind::Tree { .. }
             | ProbeKind::Git { .. }
             | ProbeKind::Unchanged(_)
+            | ProbeKind::Version(_)
+            | ProbeKind::Rows(_)
+            | ProbeKind::Terraform(_)
             | ProbeKind::Identity { .. }
             | ProbeKind::Marker { .. }
             | ProbeKind::Tables(_) => {}
@@ -47,6 +50,9 @@ impl World {
             | ProbeKind::Tree { .. }
             | ProbeKind::Git { .. }
             | ProbeKind::Unchanged(_)
+            | ProbeKind::Version(_)
+            | ProbeKind::Rows(_)
+            | ProbeKind::Terraform(_)
             | ProbeKind::Writes { .. } => {
                 let baseline = World::baseline(&probe.id);
                 ("unchanged", Facts::Still(Still { baseline, objects: 0, findings: Vec::new() }))
