@@ -204,3 +204,73 @@ fn digest(value: &Value, salt: &str) -> String {
 fn digest8(value: &Value, salt: &str) -> String {
     short(&digest(value, salt)).to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As terraform writes it for a bucket whose tags somebody changed by hand, one that somebody deleted, and one that
+    /// only has another address now.
+    const PLAN: &str = r#"{
+        "format_version": "1.2",
+        "resource_drift": [
+            {"address": "aws_s3_bucket.logs", "mode": "managed", "change": {"actions": ["update"],
+                "before": {"arn": "a", "tags": {"owner": "ada"}, "secret": "tulip"},
+                "after": {"arn": "a", "tags": {"owner": "ben"}, "secret": "rose"}, "after_unknown": {}}},
+            {"address": "aws_s3_bucket.old", "mode": "managed", "change": {"actions": ["delete"],
+                "before": {"arn": "o"}, "after": null, "after_unknown": {}}},
+            {"address": "aws_s3_bucket.moved", "previous_address": "aws_s3_bucket.here", "mode": "managed",
+                "change": {"actions": ["no-op"], "before": {}, "after": {}, "after_unknown": {}}}],
+        "resource_changes": [
+            {"address": "aws_s3_bucket.logs", "mode": "managed", "change": {"actions": ["update"],
+                "before": {"tags": {"owner": "ben"}}, "after": {"tags": {"owner": "ada"}}, "after_unknown": {}}},
+            {"address": "aws_instance.web", "mode": "managed", "change": {"actions": ["delete", "create"],
+                "before": {"ami": "1", "ip": "x"}, "after": {"ami": "2"}, "after_unknown": {"ip": true, "disks": [{}]}}},
+            {"address": "data.aws_ami.base", "mode": "data", "change": {"actions": ["read"],
+                "before": null, "after": {}, "after_unknown": {}}}],
+        "prior_state": {"format_version": "1.0", "values": {"root_module": {
+            "resources": [{"address": "aws_s3_bucket.logs", "mode": "managed", "values": {"arn": "a"}},
+                {"address": "data.aws_ami.base", "mode": "data", "values": {"id": "1"}}],
+            "child_modules": [{"address": "module.m", "resources": [
+                {"address": "module.m.aws_sqs_queue.q", "mode": "managed", "values": {"arn": "q"}}]}]}}}
+    }"#;
+
+    fn said(read: &Read, baseline: &Baseline) -> Vec<String> {
+        read.findings(baseline, true).iter().map(|f| format!("{} {}", f.what, f.change)).collect()
+    }
+
+    #[test]
+    fn what_was_done_by_hand_is_said_first_and_once_without_a_value() {
+        let read = read(PLAN.as_bytes(), &[], "salt").unwrap();
+        let all = said(&read, &read.now);
+        let [web, logs, old] = all.as_slice() else { panic!("{all:?}") };
+        assert!(web.starts_with("aws_instance.web is to be replaced, ") && web.ends_with(": ami, ip"), "{web}");
+        assert!(logs.starts_with("aws_s3_bucket.logs drifted ") && logs.ends_with(": secret, tags"), "{logs}");
+        assert!(old.starts_with("aws_s3_bucket.old deleted outside of terraform, was "), "{old}");
+        assert!(["tulip", "rose", "ada", "ben"].iter().all(|value| !all.concat().contains(value)));
+        let held: Vec<&String> = read.now.objects.keys().collect();
+        assert_eq!(held, ["aws_s3_bucket.logs", "module.m.aws_sqs_queue.q"], "data is not ours");
+    }
+
+    #[test]
+    fn what_the_plan_spares_is_no_finding_and_not_held() {
+        let spare = ["aws_s3_bucket.*", "aws_instance.web"].map(str::to_owned);
+        let read = read(PLAN.as_bytes(), &spare, "salt").unwrap();
+        assert_eq!(said(&read, &read.now), Vec::<String>::new());
+        assert_eq!(read.now.objects.len(), 1);
+    }
+
+    #[test]
+    fn a_plan_that_differs_is_never_quiet() {
+        let read = read(br#"{"format_version": "1.2"}"#, &[], "salt").unwrap();
+        assert!(read.findings(&read.now, false).is_empty());
+        assert_eq!(said(&read, &read.now), ["the plan is not empty, by terraform's own word"]);
+    }
+
+    #[test]
+    fn what_is_no_plan_is_no_measure() {
+        for junk in ["", "[]", "<html>", r#"{"resource_drift": [{"address": 1}]}"#] {
+            assert!(super::read(junk.as_bytes(), &[], "salt").is_err(), "{junk}");
+        }
+    }
+}

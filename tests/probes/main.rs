@@ -9,5 +9,8 @@ mod databases;
 mod dns;
 mod files;
 mod http;
+mod infrastructure;
+mod settings;
 mod ssh;
 mod tls;
+mod versions;
