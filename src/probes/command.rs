@@ -32,16 +32,22 @@ impl Ran {
 
     /// `exit 3`, and the last thing it said.
     pub(super) fn said(&self) -> String {
-        said(self.code, &self.finished)
+        let last = |text: &str| text.lines().rev().map(|l| line(l, 100)).find(|l| !l.is_empty());
+        let finished = &self.finished;
+        match last(&finished.stderr.text()).or_else(|| last(&finished.stdout.text())) {
+            Some(last) => format!("exit {}: {last}", self.code),
+            None => format!("exit {}", self.code),
+        }
     }
-}
 
-/// `exit 3`, and the last thing it said.
-pub(super) fn said(code: i32, finished: &Finished) -> String {
-    let last = |text: &str| text.lines().rev().map(|l| line(l, 100)).find(|l| !l.is_empty());
-    match last(&finished.stderr.text()).or_else(|| last(&finished.stdout.text())) {
-        Some(last) => format!("exit {code}: {last}"),
-        None => format!("exit {code}"),
+    /// What it printed, as bytes and all of it; `None` where there was more than is kept.
+    pub(super) fn bytes(&self) -> Option<Vec<u8>> {
+        self.finished.stdout.whole()
+    }
+
+    /// What is kept of what it printed.
+    pub(super) fn printed(&self) -> String {
+        self.finished.stdout.text()
     }
 }
 
@@ -60,16 +66,42 @@ pub(super) async fn run(look: &mut Look<'_>, command: &CommandLine) -> Result<Ra
 
 /// The same for a command of our own making.
 pub(super) async fn run_with(look: &mut Look<'_>, argv: &[String], env: Env) -> Result<Ran, Unmeasured> {
-    let spec = Spec::new(argv, &look.ctx.root, look.timeout)
-        .map_err(|why| Unmeasured::Failed(why.to_string()))?
-        .env(env)
-        .grace(GRACE);
-    let finished = process::run(&spec, Limits::default()).await;
+    let finished = finished(look, argv, env, Limits::default()).await?;
     look.keep(&finished.stdout.text());
     if finished.stderr.total() > 0 {
         look.keep("--- errors ---");
         look.keep(&finished.stderr.text());
     }
+    ended(look, finished)
+}
+
+/// The same where what it prints is not for the screen: it may be long, or hold secrets.
+pub(super) async fn quietly(
+    look: &Look<'_>,
+    argv: &[String],
+    env: Env,
+    limits: Limits,
+) -> Result<Ran, Unmeasured> {
+    let finished = finished(look, argv, env, limits).await?;
+    ended(look, finished)
+}
+
+/// Runs it, however it ends.
+pub(super) async fn finished(
+    look: &Look<'_>,
+    argv: &[String],
+    env: Env,
+    limits: Limits,
+) -> Result<Finished, Unmeasured> {
+    let spec = Spec::new(argv, &look.ctx.root, look.timeout)
+        .map_err(|why| Unmeasured::Failed(why.to_string()))?
+        .env(env)
+        .grace(GRACE);
+    Ok(process::run(&spec, limits).await)
+}
+
+/// What it has left, where it ran to its end.
+pub(super) fn ended(look: &Look<'_>, finished: Finished) -> Result<Ran, Unmeasured> {
     match &finished.ended {
         // A shell's words for *cannot be run* and *not found*.
         Ended::Code(code @ (126 | 127)) => failed(Ran { code: *code, finished }.said()),

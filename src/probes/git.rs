@@ -1,22 +1,28 @@
-//! Refs of a repository: any move is a breach, named with what it was and is, and by whom where the
-//! repository tells.
+//! Refs of a repository: any move is a breach, named with what it was and is.
+//!
+//! By whom, when and with which words comes from the commit or tag itself, and whether a branch was forced from its
+//! history: both are asked of the repository for the first few refs that moved. A repository that does not give them
+//! leaves them open; that a ref has moved is known without.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
+use tokio::time::{Instant, timeout_at};
+
 use super::baseline::{Baseline, Change, Object, short, still};
 use super::command::{run_with, typed};
+use super::commit::{Said, Way};
 use super::look::{Look, failed};
-use crate::clock::Timestamp;
+use super::words::{counted, line};
 use crate::engine::reading::{Finding, Measure, Unmeasured};
 use crate::process::Env;
 
 /// So many moved refs are asked about; the rest are named without who and when.
 const ASKED: usize = 5;
 
-/// Who committed what, as far as it was asked: what a commit says never changes.
+/// What commits say, as far as it was asked, by where a ref came from and went: that never changes.
 #[derive(Default)]
-pub(super) struct Commits(Mutex<HashMap<String, Option<(Timestamp, String)>>>);
+pub(super) struct Commits(Mutex<HashMap<(Option<String>, String), Option<Said>>>);
 
 /// Lists the refs and compares them with the baseline.
 pub(super) async fn look(look: &mut Look<'_>, remote: &str, refs: &[String]) -> Result<Measure, Unmeasured> {
@@ -34,20 +40,21 @@ pub(super) async fn look(look: &mut Look<'_>, remote: &str, refs: &[String]) -> 
     }
     let seen = Baseline { objects, ..Baseline::default() };
     let baseline = look.against(&seen);
+    // However slow the answers about commits are: that refs have moved is said in time.
+    let until = Instant::now() + look.timeout / 2;
     let mut findings = Vec::new();
     for (name, change) in baseline.changes(&seen) {
-        let (change, now) = match change {
-            Change::Removed(was) => (format!("deleted, was {}", short(&was.digest)), None),
-            Change::Added(is) => (format!("created at {}", short(&is.digest)), Some(&is.digest)),
-            Change::Altered { was, is } => {
-                (format!("moved {} to {}", short(&was.digest), short(&is.digest)), Some(&is.digest))
-            }
+        let (was, is) = match change {
+            Change::Removed(was) => (Some(was.digest.as_str()), None),
+            Change::Added(is) => (None, Some(is.digest.as_str())),
+            Change::Altered { was, is } => (Some(was.digest.as_str()), Some(is.digest.as_str())),
         };
-        let said = match now {
-            Some(commit) if findings.len() < ASKED => said(look, remote, name, commit).await,
+        let said = match is {
+            Some(is) if findings.len() < ASKED => said(look, remote, name, was, is, until).await,
             Some(_) | None => None,
         };
-        let (when, who) = said.unzip();
+        let change = words(was, is, said.as_ref());
+        let (when, who) = said.map(|said| (said.when, said.who)).unzip();
         findings.push(Finding { what: name.to_owned(), change, when, who });
     }
     for finding in &findings {
@@ -56,12 +63,33 @@ pub(super) async fn look(look: &mut Look<'_>, remote: &str, refs: &[String]) -> 
     Ok(still(&baseline, look.is_first(), "ref", findings))
 }
 
+/// What became of a ref.
+fn words(was: Option<&str>, is: Option<&str>, said: Option<&Said>) -> String {
+    let (of, way) = said.map_or((None, None), |said| (said.of.as_deref(), said.way));
+    let of = of.map_or_else(String::new, |commit| format!(" (of {})", short(commit)));
+    let way = match way {
+        Some(Way::On(commits)) => format!(" by {}", counted(commits, "commit")),
+        Some(Way::Forced) => " by force".to_owned(),
+        None => String::new(),
+    };
+    let subject = said.map(|said| line(&said.subject, 60)).filter(|subject| !subject.is_empty());
+    let subject = subject.map_or_else(String::new, |subject| format!(": {subject}"));
+    match (was, is) {
+        (Some(was), None) => format!("deleted, was {}", short(was)),
+        (None, Some(is)) => format!("created at {}{of}{subject}", short(is)),
+        (Some(was), Some(is)) => format!("moved {} to {}{of}{way}{subject}", short(was), short(is)),
+        (None, None) => String::new(),
+    }
+}
+
 /// Nobody sits at a terminal to be asked for a password, and a remote is no way to run a program.
-fn quiet() -> Result<Env, Unmeasured> {
+pub(super) fn quiet() -> Result<Env, Unmeasured> {
     let mut env = Env::new();
     let mut set =
         |name: &str, value: &str| env.set(name, value).map_err(|why| Unmeasured::Failed(why.to_string()));
     set("GIT_TERMINAL_PROMPT", "0")?;
+    // What was left out of a fetch is not fetched behind our back.
+    set("GIT_NO_LAZY_FETCH", "1")?;
     set("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh")?;
     if std::env::var_os("GIT_SSH_COMMAND").is_none() {
         set("GIT_SSH_COMMAND", "ssh -T -o BatchMode=yes -o ConnectTimeout=5")?;
@@ -84,35 +112,22 @@ fn parsed(output: &str) -> Result<BTreeMap<String, Object>, Unmeasured> {
     Ok(objects)
 }
 
-/// When and by whom, from the commit itself: fetched without its history or files, once. A repository
-/// that does not give it leaves both open.
-async fn said(look: &mut Look<'_>, remote: &str, name: &str, commit: &str) -> Option<(Timestamp, String)> {
-    if let Some(known) = look.ctx.commits.0.lock().unwrap_or_else(PoisonError::into_inner).get(commit) {
+/// What the commit or tag says, asked for once.
+async fn said(
+    look: &mut Look<'_>,
+    remote: &str,
+    name: &str,
+    was: Option<&str>,
+    is: &str,
+    until: Instant,
+) -> Option<Said> {
+    let commits = &look.ctx.commits;
+    let key = (was.map(str::to_owned), is.to_owned());
+    if let Some(known) = commits.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
         return known.clone();
     }
-    let said = fetched(look, remote, name, commit).await;
-    look.ctx.commits.0.lock().unwrap_or_else(PoisonError::into_inner).insert(commit.to_owned(), said.clone());
+    let said = timeout_at(until, super::commit::said(look, remote, name, was, is)).await.ok().flatten();
+    // What was not given once is not asked for again: the same finding says the same every time.
+    commits.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, said.clone());
     said
-}
-
-async fn fetched(look: &mut Look<'_>, remote: &str, name: &str, commit: &str) -> Option<(Timestamp, String)> {
-    let store = look.ctx.scratch.join("commits.git").to_string_lossy().into_owned();
-    let git =
-        |args: &[&str]| -> Vec<String> { ["git"].iter().chain(args).map(|a| (*a).to_owned()).collect() };
-    let dir = format!("--git-dir={store}");
-    tokio::fs::create_dir_all(&look.ctx.scratch).await.ok()?;
-    let steps = [
-        git(&["init", "--quiet", "--bare", "--", &store]),
-        git(&[&dir, "fetch", "--quiet", "--no-tags", "--depth=1", "--filter=tree:0", "--", remote, name]),
-    ];
-    for argv in steps {
-        if run_with(look, &argv, quiet().ok()?).await.ok()?.code != 0 {
-            return None;
-        }
-    }
-    let show = git(&[&dir, "log", "-1", "--format=%ct%x09%an <%ae>", "--end-of-options", commit]);
-    let output =
-        run_with(look, &show, quiet().ok()?).await.ok().filter(|ran| ran.code == 0)?.output().ok()?;
-    let (seconds, who) = output.trim().split_once('\t')?;
-    Some((Timestamp(seconds.parse::<i64>().ok()?.checked_mul(1000)?), who.to_owned()))
 }

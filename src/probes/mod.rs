@@ -11,6 +11,7 @@
 
 pub mod baseline;
 mod command;
+mod commit;
 mod control;
 mod dns;
 mod drift;

@@ -16,14 +16,14 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use serde::Deserialize;
 
 use super::baseline::still;
-use super::command::{GRACE, said, typed};
+use super::command::{Ran, ended, finished, typed};
 use super::drift;
 use super::look::{Look, failed};
 use super::walk::aside;
 use super::words::line;
 use crate::engine::reading::{Measure, Unmeasured};
 use crate::plan::model::TerraformProbe;
-use crate::process::{self, Ended, Env, Finished, Limits, NotStarted, Spec};
+use crate::process::{Ended, Env, Limits, NotStarted};
 
 /// A plan of thousands of resources is some megabytes of JSON; more than this is not read.
 const MOST: usize = 128 << 20;
@@ -51,28 +51,32 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &TerraformProbe) -> Result<
     // It has no name of its own: terraform opens it through us.
     let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
     plan.push(format!("-out={path}"));
-    let (code, ran) = run(look, &plan, &env, SAID).await?;
-    let told = diagnostics(&ran.stdout.text());
+    let ran = run(look, &plan, &env, SAID).await?;
+    let told = diagnostics(&ran.printed());
     for diagnostic in &told {
         look.keep(&diagnostic.whole());
     }
     // 0: nothing to change; 2: something; anything else is no plan.
-    if code != 0 && code != 2 {
-        let error = told.iter().find(|d| d.severity == "error").map(Diagnostic::words);
-        return failed(error.unwrap_or_else(|| said(code, &ran)));
-    }
+    let differs = match ran.code {
+        0 => false,
+        2 => true,
+        _ => {
+            let error = told.iter().find(|d| d.severity == "error").map(Diagnostic::words);
+            return failed(error.unwrap_or_else(|| ran.said()));
+        }
+    };
     let show = ["terraform", &chdir, "show", "-json", "-no-color", &path].map(str::to_owned);
-    let (shown, ran) = run(look, &show, &env, MOST).await?;
-    if shown != 0 {
-        return failed(said(shown, &ran));
+    let ran = run(look, &show, &env, MOST).await?;
+    if ran.code != 0 {
+        return failed(ran.said());
     }
-    let Some(json) = ran.stdout.whole() else {
+    let Some(json) = ran.bytes() else {
         return failed("the plan is longer than 128 MiB: watch smaller configurations");
     };
     let except = probe.except.clone();
     let read = aside(move |_| drift::read(&json, &except, &salt).map_err(Unmeasured::Failed)).await?;
     let baseline = look.against(&read.now);
-    let findings = read.findings(&baseline, code == 2);
+    let findings = read.findings(&baseline, differs);
     for finding in &findings {
         look.keep(&format!("{} {}", finding.what, finding.change));
     }
@@ -94,25 +98,14 @@ fn env(look: &mut Look<'_>, probe: &TerraformProbe) -> Result<Env, Unmeasured> {
 }
 
 /// Runs terraform to its end. What it prints may hold secrets, and is kept nowhere.
-async fn run(
-    look: &Look<'_>,
-    argv: &[String],
-    env: &Env,
-    most: usize,
-) -> Result<(i32, Finished), Unmeasured> {
-    let spec = Spec::new(argv, &look.ctx.root, look.timeout)
-        .map_err(|why| Unmeasured::Failed(why.to_string()))?
-        .env(env.clone())
-        .grace(GRACE);
-    let finished = process::run(&spec, Limits { capture: most }).await;
-    match &finished.ended {
-        Ended::Code(code) => Ok((*code, finished)),
-        Ended::TimedOut => Err(super::timed_out(look.timeout)),
-        Ended::NotStarted(NotStarted::NotFound { .. }) => failed(
+async fn run(look: &Look<'_>, argv: &[String], env: &Env, most: usize) -> Result<Ran, Unmeasured> {
+    let finished = finished(look, argv, env.clone(), Limits { capture: most }).await?;
+    if let Ended::NotStarted(NotStarted::NotFound { .. }) = finished.ended {
+        return failed(
             "there is no terraform on the PATH of whoever started the run: install it there, or take this monitor out",
-        ),
-        Ended::Signal(_) | Ended::NotStarted(_) | Ended::Lost(_) => failed(finished.ended.to_string()),
+        );
     }
+    ended(look, finished)
 }
 
 /// What terraform says on the way that people should know.

@@ -131,9 +131,16 @@ fn digest(stamp: &Stamp) -> String {
 }
 
 fn named(path: &str, change: &Change<'_>, accounts: &str) -> Finding {
+    let content = |object: &Object| object.stamp.as_ref().map(|stamp| held(&stamp.content).to_owned());
     let (stamp, change) = match change {
-        Change::Removed(_) => return super::baseline::finding(path, "removed"),
-        Change::Added(object) => (object.stamp.as_ref(), "added".to_owned()),
+        Change::Removed(was) => {
+            let was = content(was).map_or_else(String::new, |was| format!(", was {was}"));
+            return super::baseline::finding(path, format!("removed{was}"));
+        }
+        Change::Added(is) => {
+            let holds = content(is).map_or_else(String::new, |is| format!(", {is}"));
+            (is.stamp.as_ref(), format!("added{holds}"))
+        }
         Change::Altered { was, is } => {
             (is.stamp.as_ref(), altered(was.stamp.as_ref(), is.stamp.as_ref(), accounts))
         }
@@ -147,6 +154,11 @@ fn named(path: &str, change: &Change<'_>, accounts: &str) -> Finding {
     }
 }
 
+/// What a file holds, in a few characters: the beginning of a digest, or in words what is no file.
+fn held(content: &str) -> &str {
+    if content.len() == 64 && content.bytes().all(|b| b.is_ascii_hexdigit()) { short(content) } else { content }
+}
+
 /// Whether the time of writing is the one to tell: it was not set to something else afterwards.
 fn change_of_times(stamp: &Stamp) -> bool {
     stamp.modified <= stamp.changed && stamp.changed - stamp.modified < YOUNG
@@ -156,7 +168,7 @@ fn altered(was: Option<&Stamp>, is: Option<&Stamp>, accounts: &str) -> String {
     let (Some(was), Some(is)) = (was, is) else { return "changed".to_owned() };
     let mut all = Vec::new();
     if was.content != is.content {
-        all.push(format!("changed {} to {}", short(&was.content), short(&is.content)));
+        all.push(format!("changed {} to {}", held(&was.content), held(&is.content)));
     }
     if was.mode != is.mode {
         all.push(format!("mode {:o} to {:o}", was.mode & 0o7777, is.mode & 0o7777));

@@ -1,6 +1,5 @@
-//! Real commands and a real repository.
+//! Real commands.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cutover::engine::reading::{Facts, Unmeasured};
@@ -137,59 +136,4 @@ async fn output_that_changes_is_a_breach_and_is_not_told() {
     std::fs::remove_file(world.path().join("state")).unwrap();
     let why = world.against(kind(), &baseline).await.result.unwrap_err();
     assert!(failed(&why).starts_with("exit 1: "), "{why:?}");
-}
-
-fn git(dir: &std::path::Path, args: &[&str]) {
-    let done = Command::new("git")
-        .args(args)
-        .current_dir(dir)
-        .env("GIT_AUTHOR_NAME", "Jun")
-        .env("GIT_AUTHOR_EMAIL", "jun@example.net")
-        .env("GIT_COMMITTER_NAME", "Jun")
-        .env("GIT_COMMITTER_EMAIL", "jun@example.net")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .output()
-        .unwrap();
-    assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
-}
-
-#[tokio::test]
-async fn a_ref_that_moves_is_named_with_who_moved_it() {
-    let world = World::new();
-    let work = world.path().join("work");
-    std::fs::create_dir(&work).unwrap();
-    git(world.path(), &["init", "--quiet", "--bare", "--initial-branch=main", "origin.git"]);
-    git(&work, &["init", "--quiet", "--initial-branch=main"]);
-    git(&work, &["commit", "--quiet", "--allow-empty", "-m", "one"]);
-    git(&work, &["push", "--quiet", "../origin.git", "main"]);
-    let remote = world.path().join("origin.git").to_string_lossy().into_owned();
-    let kind = || ProbeKind::Git {
-        remote: remote.clone(),
-        refs: vec!["refs/heads/main".into(), "refs/tags/*".into()],
-    };
-    let (seen, baseline) = world.baseline(kind()).await;
-    assert_eq!((seen.pass, seen.text.as_str()), (true, "noted, 1 ref"));
-
-    git(&work, &["commit", "--quiet", "--allow-empty", "-m", "two"]);
-    git(&work, &["tag", "v2"]);
-    git(&work, &["push", "--quiet", "../origin.git", "main", "v2"]);
-    let seen = world.against(kind(), &baseline).await.result.unwrap();
-    let said: Vec<_> =
-        findings(&seen).iter().map(|f| (f.what.as_str(), f.change.split(' ').next().unwrap())).collect();
-    assert_eq!(said, [("refs/heads/main", "moved"), ("refs/tags/v2", "created")]);
-    for finding in findings(&seen) {
-        assert_eq!(finding.who.as_deref(), Some("Jun <jun@example.net>"));
-        assert!(finding.when.is_some());
-    }
-}
-
-#[tokio::test]
-async fn a_remote_is_no_option_and_no_program() {
-    let world = World::new();
-    for remote in ["--upload-pack=touch ran", "ext::sh -c 'touch ran'", "/nowhere/at/all.git"] {
-        let why =
-            world.unmeasured(ProbeKind::Git { remote: remote.to_owned(), refs: vec!["main".into()] }).await;
-        assert!(failed(&why).starts_with("exit 1"), "{why:?}");
-    }
-    assert!(!world.path().join("ran").exists());
 }

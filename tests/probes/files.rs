@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::Duration;
 
+use cutover::engine::reading::Finding;
 use cutover::plan::model::{FilesProbe, ProbeKind};
 
 use crate::common::{World, failed, findings};
@@ -111,8 +112,14 @@ async fn every_kind_of_change_in_a_tree_is_named() {
             ("new", "added")
         ]
     );
-    assert!(findings(&seen).iter().all(|f| f.change == "removed" || (f.when.is_some() && f.who.is_some())));
-    assert!(seen.text.ends_with("b removed, and 5 more"), "{}", seen.text);
+    let gone = |f: &Finding| f.change.starts_with("removed, was ");
+    assert!(findings(&seen).iter().all(|f| gone(f) || (f.when.is_some() && f.who.is_some())));
+    let link = findings(&seen).iter().find(|f| f.what.ends_with("/link")).unwrap();
+    assert_eq!(link.change, "changed link to b to link to c");
+    // SHA-256 of nothing, of `b`.
+    let of = |name: &str| &findings(&seen).iter().find(|f| f.what.ends_with(name)).unwrap().change;
+    assert_eq!((of("/new").as_str(), of("/b").as_str()), ("added, e3b0c442", "removed, was 3e23e816"));
+    assert!(seen.text.ends_with("b removed, was 3e23e816, and 5 more"), "{}", seen.text);
 }
 
 #[tokio::test]
@@ -125,5 +132,5 @@ async fn a_tree_that_was_never_there_is_no_measure_and_one_that_goes_is_a_breach
     let (_, baseline) = world.baseline(tree()).await;
     fs::remove_dir_all(world.path().join("app")).unwrap();
     let seen = world.against(tree(), &baseline).await.result.unwrap();
-    assert!(!seen.pass && seen.text.ends_with("app/a removed"), "{}", seen.text);
+    assert!(!seen.pass && seen.text.ends_with("app/a removed, was e3b0c442"), "{}", seen.text);
 }

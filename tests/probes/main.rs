@@ -10,6 +10,7 @@ mod dns;
 mod files;
 mod http;
 mod infrastructure;
+mod repositories;
 mod settings;
 mod ssh;
 mod tls;
