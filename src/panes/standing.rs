@@ -149,7 +149,7 @@ pub(crate) fn all(plan: &Plan, state: &State, readings: &Readings, now: Now) -> 
         .iter()
         .enumerate()
         .map(|(at, probe)| {
-            let mut evidence = worth::of_probe(plan, state, readings, probe, now.boot);
+            let mut evidence = worth::of_probe(plan, state, readings, probe, now);
             let standing = standing(plan, state, readings, probe, &evidence);
             if standing == Standing::Past {
                 // It is told as it was when it was asked for, whoever has written since.
@@ -185,7 +185,9 @@ fn at_the_end(plan: &Plan, state: &State, readings: &Readings, end: Boot) -> Vec
 /// A look in the words of the screen.
 pub(crate) fn in_words(probe: &Probe, evidence: &mut Evidence) {
     if matches!(probe.kind, ProbeKind::Control(_)) && evidence.verdict == Verdict::Pass {
-        LOCKED.clone_into(&mut evidence.text);
+        // Until when stays.
+        let until = evidence.text.find(',').and_then(|at| evidence.text.get(at..)).unwrap_or_default();
+        evidence.text = format!("{LOCKED}{until}");
     }
 }
 

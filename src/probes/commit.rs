@@ -129,7 +129,9 @@ mod tests {
         let tag = "object 3c\ntype commit\ntag v2\ntagger Ada <ada@x> 1796335600 +0000\n\nVersion 2\n";
         let said = parsed(tag).unwrap();
         assert_eq!((said.who.as_str(), said.of.as_deref()), ("Ada <ada@x>", Some("3c")));
-        for junk in ["", "tree 1a\n\nx", "author Jun\ncommitter Jun\n\nx", "author a <b> x\ncommitter a <b> 1\n"] {
+        for junk in
+            ["", "tree 1a\n\nx", "author Jun\ncommitter Jun\n\nx", "author a <b> x\ncommitter a <b> 1\n"]
+        {
             assert_eq!(parsed(junk), None, "{junk}");
         }
     }

@@ -244,8 +244,14 @@ mod tests {
         let read = read(PLAN.as_bytes(), &[], "salt").unwrap();
         let all = said(&read, &read.now);
         let [web, logs, old] = all.as_slice() else { panic!("{all:?}") };
-        assert!(web.starts_with("aws_instance.web is to be replaced, ") && web.ends_with(": ami, ip"), "{web}");
-        assert!(logs.starts_with("aws_s3_bucket.logs drifted ") && logs.ends_with(": secret, tags"), "{logs}");
+        assert!(
+            web.starts_with("aws_instance.web is to be replaced, ") && web.ends_with(": ami, ip"),
+            "{web}"
+        );
+        assert!(
+            logs.starts_with("aws_s3_bucket.logs drifted ") && logs.ends_with(": secret, tags"),
+            "{logs}"
+        );
         assert!(old.starts_with("aws_s3_bucket.old deleted outside of terraform, was "), "{old}");
         assert!(["tulip", "rose", "ada", "ben"].iter().all(|value| !all.concat().contains(value)));
         let held: Vec<&String> = read.now.objects.keys().collect();

@@ -156,7 +156,11 @@ fn named(path: &str, change: &Change<'_>, accounts: &str) -> Finding {
 
 /// What a file holds, in a few characters: the beginning of a digest, or in words what is no file.
 fn held(content: &str) -> &str {
-    if content.len() == 64 && content.bytes().all(|b| b.is_ascii_hexdigit()) { short(content) } else { content }
+    if content.len() == 64 && content.bytes().all(|b| b.is_ascii_hexdigit()) {
+        short(content)
+    } else {
+        content
+    }
 }
 
 /// Whether the time of writing is the one to tell: it was not set to something else afterwards.

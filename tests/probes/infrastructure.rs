@@ -118,7 +118,10 @@ async fn what_differs_from_the_configuration_is_named_by_attribute_and_never_by_
     assert!(!seen.pass);
     let all = said(seen);
     let [web, worker] = all.as_slice() else { panic!("{all:?}") };
-    assert!(web.starts_with("terraform_data.web is not as configured, ") && web.ends_with(": input, output"), "{web}");
+    assert!(
+        web.starts_with("terraform_data.web is not as configured, ") && web.ends_with(": input, output"),
+        "{web}"
+    );
     assert!(worker.starts_with("terraform_data.worker[1] is not as configured, "), "{worker}");
     let all = format!("{looked:?} {baseline:?}");
     for value in ["tulip", "daisy", "standard", "n7"] {
@@ -135,7 +138,8 @@ async fn what_was_changed_and_applied_is_not_as_it_was() {
     let world = world();
     let (_, baseline) = world.baseline(kind()).await;
     let inner = world.path().join("infra/inner/main.tf");
-    fs::write(&inner, INNER.replace("standard", "fifo") + "resource \"terraform_data\" \"late\" {}\n").unwrap();
+    fs::write(&inner, INNER.replace("standard", "fifo") + "resource \"terraform_data\" \"late\" {}\n")
+        .unwrap();
     let seen = world.against(kind(), &baseline).await.result.unwrap();
     let all = said(&seen);
     assert_eq!(all[0], "module.inner.terraform_data.late is configured and not there");
@@ -213,4 +217,15 @@ async fn a_plan_that_takes_too_long_is_ended_and_leaves_nothing() {
     assert_eq!(looked.result, Err(Unmeasured::TimedOut(5)));
     assert!(began.elapsed() < Duration::from_secs(3));
     assert!(files(world.path()) == before);
+}
+
+#[tokio::test]
+async fn a_missing_terraform_is_said_with_its_mend() {
+    let world = World::new();
+    fs::create_dir(world.path().join("infra")).unwrap();
+    let mut probe = infra();
+    probe.env.push(("PATH".to_owned(), Template::plain("/nowhere")));
+    let why = world.unmeasured(ProbeKind::Terraform(probe)).await;
+    let mend = "there is no terraform on the PATH of whoever started the run: install it there, or take this monitor out";
+    assert_eq!(failed(&why), mend);
 }

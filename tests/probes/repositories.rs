@@ -161,7 +161,8 @@ async fn a_branch_with_a_long_history_is_not_taken_for_a_forced_one() {
     }
     fs::write(it.world.path().join("stream"), stream).unwrap();
     let input = fs::File::open(it.world.path().join("stream")).unwrap();
-    let done = Command::new("git").args(["fast-import", "--quiet"]).current_dir(&it.work).stdin(input).output();
+    let done =
+        Command::new("git").args(["fast-import", "--quiet"]).current_dir(&it.work).stdin(input).output();
     let done = done.unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     it.push(&["main"]);

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::expiry::expiry;
 use super::{countdown, forecast, span, worth};
 use crate::clock::Now;
 use crate::engine::State;
@@ -61,7 +62,7 @@ fn wanted(plan: &Plan, state: &State, readings: &Readings, now: Now) -> Vec<(Ala
         .probes
         .iter()
         .filter(|p| span::in_span(plan, state, p))
-        .filter_map(|p| of_probe(state, readings, p, now))
+        .filter_map(|p| of_probe(state, readings, p, now).or_else(|| lapsing(plan, state, p, now)))
         .collect();
     for (slot, at) in state.steps.iter().enumerate() {
         let Some(step) = plan.at_slot(slot) else { continue };
@@ -125,6 +126,18 @@ fn of_probe(
         Verdict::Fail | Verdict::Unknown => return None,
     };
     Some((AlarmId::Probe(probe.id.clone()), severity, text.chars().take(300).collect()))
+}
+
+/// A control that lifts itself soon, or should have: a caution first, then as loud as if it did not refuse.
+fn lapsing(plan: &Plan, state: &State, probe: &Probe, now: Now) -> Option<(AlarmId, Severity, String)> {
+    let severity = probe.alarm?;
+    let expiry = expiry(plan, state, probe, now).filter(|expiry| expiry.is_near)?;
+    let (severity, lifts) = match expiry.left {
+        Some(_) => (severity.min(Severity::Caution), "lifts itself"),
+        None => (severity, "was to lift itself"),
+    };
+    let text = format!("{}: {lifts} at {}", probe.title, expiry.at.hour_minute(plan.offset));
+    Some((AlarmId::Probe(probe.id.clone()), severity, text))
 }
 
 /// Whether what an alarm is about is a change by name: whoever answered for one has not answered for the next.

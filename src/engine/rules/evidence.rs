@@ -149,7 +149,7 @@ fn way_back_lines(plan: &Plan, state: &State, readings: &Readings, now: Now) -> 
     plan.probes
         .iter()
         .filter(|p| matches!(p.kind, ProbeKind::Identity { .. }))
-        .map(|p| of_probe(plan, state, readings, p, now.boot))
+        .map(|p| of_probe(plan, state, readings, p, now))
         .collect()
 }
 
@@ -238,7 +238,7 @@ impl Scope<'_> {
     }
 
     fn probe(&self, probe: &Probe) -> Evidence {
-        let mut line = of_probe(self.plan, self.state, self.readings, probe, self.now.boot);
+        let mut line = of_probe(self.plan, self.state, self.readings, probe, self.now);
         if matches!(probe.kind, ProbeKind::Link(_))
             && self.step_before(
                 |kind| matches!(kind, StepKind::Wait(WaitFor::CaughtUp(links)) if links.contains(&probe.id)),

@@ -7,6 +7,7 @@ pub(crate) mod back;
 pub mod called;
 pub mod countdown;
 pub mod evidence;
+pub mod expiry;
 pub mod forecast;
 pub(crate) mod freeze;
 pub mod gates;

@@ -80,7 +80,7 @@ fn look_again<'a>(
         let last = readings.track(id)?.last.as_ref()?;
         let answered = state.looks.get(id).is_none_or(|asked| last.boot >= *asked);
         let due = now.boot.since(last.boot) >= LOOK_AGAIN + Duration::from_millis(last.took_ms);
-        let bad = worth::of_probe(plan, state, readings, probe, now.boot).verdict != Verdict::Pass;
+        let bad = worth::of_probe(plan, state, readings, probe, now).verdict != Verdict::Pass;
         (answered && due && bad).then(|| Event::MeasureAsked { probe: id.clone(), by: "engine".to_owned() })
     })
 }
@@ -207,7 +207,7 @@ fn broken(plan: &Plan, state: &State, readings: &Readings, step: &Step, now: Now
 fn bad_for_good(plan: &Plan, state: &State, readings: &Readings, id: &ProbeId, now: Now) -> Option<String> {
     let probe = plan.probe(id)?;
     let track = readings.track(id)?;
-    let seen = worth::of_probe(plan, state, readings, probe, now.boot);
+    let seen = worth::of_probe(plan, state, readings, probe, now);
     let definite = match seen.verdict {
         Verdict::Pass => false,
         Verdict::Stale => true,
@@ -293,7 +293,7 @@ fn not_good(
     if !looked {
         return Some(format!("{} is being looked at", probe.title));
     }
-    let seen = worth::of_probe(plan, state, readings, probe, now.boot);
+    let seen = worth::of_probe(plan, state, readings, probe, now);
     (seen.verdict != Verdict::Pass).then(|| format!("{}: {}", probe.title, seen.text))
 }
 

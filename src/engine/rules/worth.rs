@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use super::evidence::{Evidence, finding};
+use super::expiry::expiry;
 use super::validation;
-use crate::clock::Boot;
+use crate::clock::{Boot, Now};
 use crate::engine::State;
 use crate::engine::reading::{Facts, FenceFacts, Still, Verdict};
 use crate::engine::readings::Readings;
@@ -17,14 +18,26 @@ use crate::plan::model::{Probe, ProbeKind, Schedule, Section};
 
 /// What a probe is worth now: what its last look said, as long as the ground under it has not moved since. What was
 /// compared before somebody wrote is stale, however lately that was and whoever looks again by itself.
-pub fn of_probe(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, now: Boot) -> Evidence {
-    let mut line = last_look(state, readings, probe, now);
+pub fn of_probe(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, now: Now) -> Evidence {
+    let mut line = last_look(state, readings, probe, now.boot);
     if line.verdict == Verdict::Pass
         && let Err(why) = validation::still_holds(plan, state, readings, probe)
     {
         line.verdict = Verdict::Stale;
         line.finding = Some(finding(&line.id, &why));
         line.text = why;
+    }
+    if line.verdict == Verdict::Pass
+        && let Some(expiry) = expiry(plan, state, probe, now)
+    {
+        let until = expiry.at.hour_minute(plan.offset);
+        if expiry.left.is_some() {
+            line.text = format!("{}, until {until}", line.text);
+        } else {
+            line.verdict = Verdict::Stale;
+            line.finding = Some(finding(&line.id, "lifts itself"));
+            line.text = format!("was to lift itself at {until}: enforce it again");
+        }
     }
     line
 }

@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use super::driver::{
     Driver, START, at_switch_gate, bad, command, compared, cutover, fenced, good, good_seconds, lag, plan,
-    probe, silent, tcp,
+    probe, silent, step, tcp,
 };
 use crate::engine::effect::{Effect, effects};
 use crate::engine::event::{AlarmId, Event, Outcome};
 use crate::engine::input::{Input, Intent, Report};
 use crate::engine::reading::{Facts, FenceState, Finding, Measure, Still, Verdict};
 use crate::engine::readings::Readings;
-use crate::engine::rules::{countdown::clocks, forecast, forecast::Forecast};
+use crate::engine::rules::{countdown::clocks, forecast, forecast::Forecast, worth};
 use crate::engine::state::Status;
-use crate::plan::model::{Probe, ProbeKind, Schedule, StepKind, WaitFor};
+use crate::plan::model::{
+    CommandLine, Control, FreezeStep, Gate, Probe, ProbeKind, Schedule, Severity, Start, StepKind, WaitFor,
+};
 
 #[test]
 fn zero_counts_from_the_proof_of_the_fence_and_for_the_whole_window() {
@@ -373,4 +375,52 @@ fn whoever_drives_may_come_back_to_an_engine_that_took_the_run_up_before_anybody
     d.input(Input::Resume { boot_id: "b3".into(), torn_bytes: 0 }).unwrap();
     d.pass(3);
     assert!(alone(&d));
+}
+
+#[test]
+fn a_control_that_lifts_itself_is_told_before_and_proves_nothing_after_until_it_is_enforced_again() {
+    let freeze = |id: &str| {
+        step(id, StepKind::Freeze(FreezeStep { controls: vec!["ci".into()], enforce: true }))
+    };
+    let line = || CommandLine { argv: vec!["true".into()], env: Vec::new() };
+    let control = Probe {
+        since: Some("freeze".into()),
+        alarm: Some(Severity::Warning),
+        ..probe("ci", ProbeKind::Control(line()), Schedule::Every(Duration::from_secs(60)))
+    };
+    let mut later = freeze("renew");
+    later.start = Start::Key;
+    let steps = vec![freeze("freeze"), later, step("go", StepKind::Gate(Gate::default()))];
+    let mut plan = plan(steps, vec![control]);
+    plan.controls = vec![Control {
+        id: "ci".into(),
+        enforce: line(),
+        lift: line(),
+        timeout: Duration::from_secs(30),
+        expires: Some(Duration::from_secs(3600)),
+    }];
+    let mut d = Driver::begin(plan);
+    let worth = |d: &mut Driver| {
+        d.read("ci", good());
+        let seen = worth::of_probe(&d.plan, &d.state, &d.readings, &d.plan.probes[0], d.clock.now());
+        (seen.verdict, seen.text.rsplit(", ").next().unwrap().to_owned())
+    };
+    let alarm = |d: &Driver| {
+        d.state.alarms.get(&AlarmId::Probe("ci".into())).filter(|a| a.cleared.is_none()).map(|a| a.severity)
+    };
+    d.pass(120);
+    d.end("freeze", Outcome::Done).unwrap();
+    // It counts from when the step began: 02:40 and an hour.
+    assert_eq!(worth(&mut d), (Verdict::Pass, "until 03:40".to_owned()));
+    d.clock.advance(Duration::from_secs(3600 - 120 - 601));
+    assert_eq!((worth(&mut d).0, alarm(&d)), (Verdict::Pass, None));
+    d.clock.advance(Duration::from_secs(2));
+    assert_eq!((worth(&mut d).0, alarm(&d)), (Verdict::Pass, Some(Severity::Caution)));
+    d.clock.advance(Duration::from_secs(599));
+    assert_eq!(worth(&mut d), (Verdict::Stale, "was to lift itself at 03:40: enforce it again".to_owned()));
+    assert_eq!(alarm(&d), Some(Severity::Warning));
+
+    d.intent(Intent::StartStep { step: "renew".into() }).unwrap();
+    d.end("renew", Outcome::Done).unwrap();
+    assert_eq!((worth(&mut d).0, alarm(&d)), (Verdict::Pass, None));
 }

@@ -34,17 +34,17 @@ impl<'t> Builder<'t, '_> {
     /// What the controls do; that they hold is a probe of the same id.
     pub(super) fn controls(&mut self) -> Vec<Control> {
         let views = self.atlas.root.view("freeze").map_or_else(Vec::new, |f| f.views("controls"));
-        views
-            .into_iter()
-            .filter_map(|view| {
-                Some(Control {
-                    id: ProbeId::from(view.text("id")?),
-                    enforce: view.command("enforce")?,
-                    lift: view.command("lift")?,
-                    timeout: view.duration("timeout").unwrap_or(CONTROL.timeout),
-                })
+        let control = |view: View<'t>| {
+            let expires = self.positive(view, "expires");
+            Some(Control {
+                id: ProbeId::from(view.text("id")?),
+                enforce: view.command("enforce")?,
+                lift: view.command("lift")?,
+                timeout: view.duration("timeout").unwrap_or(CONTROL.timeout),
+                expires,
             })
-            .collect()
+        };
+        views.into_iter().filter_map(control).collect()
     }
 
     fn monitor(&mut self, view: View<'t>) -> Option<ProbeKind> {

@@ -32,6 +32,11 @@ static CONTROL: Spec = Spec {
         must("verify", Kind::Argv, "The command that proves that it is shut: it must exit 0."),
         must("lift", Kind::Argv, "The command that opens again."),
         may(
+            "expires",
+            Kind::Duration,
+            "So long after it was enforced it lifts itself; told before, and no proof after.",
+        ),
+        may(
             "env",
             Kind::Map(&Kind::Secret, Names::Environment),
             "Set for all three commands; may hold secrets.",

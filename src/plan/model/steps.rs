@@ -17,6 +17,8 @@ pub struct Control {
     pub lift: CommandLine,
     /// May take this long.
     pub timeout: Duration,
+    /// So long after it was enforced it lifts itself, whatever anybody does here.
+    pub expires: Option<Duration>,
 }
 
 /// A phase of the checklist.
