@@ -89,8 +89,8 @@ async fn way(look: &mut Look<'_>, dir: &str, store: &str, was: &str, is: &str) -
 
 /// What git prints, where it succeeds.
 async fn git(look: &mut Look<'_>, args: &[&str]) -> Option<String> {
-    let argv: Vec<String> = ["git"].iter().chain(args).map(|a| (*a).to_owned()).collect();
-    let ran = quietly(look, &argv, quiet().ok()?, Limits::default()).await.ok()?;
+    let command: Vec<String> = ["git"].iter().chain(args).map(|a| (*a).to_owned()).collect();
+    let ran = quietly(look, &command, quiet().ok()?, Limits::default()).await.ok()?;
     if ran.code == 0 { ran.output().ok() } else { None }
 }
 

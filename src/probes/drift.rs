@@ -85,7 +85,7 @@ pub(super) fn read(json: &[u8], except: &[String], salt: &str) -> Result<Read, S
     let shown: Shown = serde_json::from_slice(json).map_err(|why| {
         format!("what `terraform show -json` gave is no plan that is known here ({why}): is its version too old or too new?")
     })?;
-    let spares = |address: &str| except.iter().any(|pattern| matches(pattern, address));
+    let is_spared = |address: &str| except.iter().any(|pattern| matches(pattern, address));
     let mut spared = false;
     let mut wrong = BTreeMap::new();
     // What somebody did by hand says more than that terraform would undo it: it is said first, and once.
@@ -95,7 +95,7 @@ pub(super) fn read(json: &[u8], except: &[String], salt: &str) -> Result<Read, S
         shown.output_changes.iter().map(|(name, change)| (format!("output {name}"), planned(change, salt)));
     for (address, words) in by_hand.chain(to_do).chain(outputs) {
         let Some(words) = words else { continue };
-        if spares(&address) {
+        if is_spared(&address) {
             spared = true;
         } else {
             wrong.entry(address).or_insert(words);
@@ -103,7 +103,7 @@ pub(super) fn read(json: &[u8], except: &[String], salt: &str) -> Result<Read, S
     }
     let mut objects = BTreeMap::new();
     if let Some(values) = shown.prior_state.and_then(|state| state.values) {
-        hold(values.root_module, &spares, salt, &mut objects);
+        hold(values.root_module, &is_spared, salt, &mut objects);
     }
     let now = Baseline { objects, salt: Some(salt.to_owned()), ..Baseline::default() };
     Ok(Read { now, wrong, spared })
@@ -168,9 +168,9 @@ fn planned(change: &Change, salt: &str) -> Option<String> {
 
 /// `1a2b3c4d to 5e6f7a8b: size, tags`.
 fn moved(change: &Change, salt: &str) -> String {
-    let names = attributes(change);
-    let named = if names.is_empty() { String::new() } else { format!(": {}", listed(names)) };
-    format!("{} to {}{named}", digest8(&change.before, salt), digest8(&change.after, salt))
+    let differ = attributes(change);
+    let listed = if differ.is_empty() { String::new() } else { format!(": {}", listed(differ)) };
+    format!("{} to {}{listed}", digest8(&change.before, salt), digest8(&change.after, salt))
 }
 
 /// The attributes that differ. What is known only after it was done differs too.

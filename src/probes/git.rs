@@ -22,7 +22,10 @@ const ASKED: usize = 5;
 
 /// What commits say, as far as it was asked, by where a ref came from and went: that never changes.
 #[derive(Default)]
-pub(super) struct Commits(Mutex<HashMap<(Option<String>, String), Option<Said>>>);
+pub(super) struct Commits(Mutex<HashMap<Move, Option<Said>>>);
+
+/// Where a ref came from, where it was at all, and where it went.
+type Move = (Option<String>, String);
 
 /// Lists the refs and compares them with the baseline.
 pub(super) async fn look(look: &mut Look<'_>, remote: &str, refs: &[String]) -> Result<Measure, Unmeasured> {

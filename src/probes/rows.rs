@@ -47,7 +47,9 @@ fn objects(rows: &Rows, key: usize, salt: &str) -> Result<BTreeMap<String, Objec
         let words: Vec<String> = named.iter().map(|value| word(value, salt)).collect();
         let name = format!("row {}", words.join(", "));
         let mut whole = Vec::new();
-        row.iter().for_each(|value| value.encode(&mut whole));
+        for value in row {
+            value.encode(&mut whole);
+        }
         let columns = rows.columns.iter().skip(key);
         let parts = columns.zip(rest).map(|(column, value)| {
             let mut bytes = Vec::new();

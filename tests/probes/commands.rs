@@ -7,7 +7,7 @@ use cutover::plan::model::{CommandLine, CommandProbe, Expect, ProbeKind};
 use cutover::plan::secret::{Part, Template};
 use cutover::probes::measure;
 
-use crate::common::{World, failed, findings, probe};
+use crate::common::{World, failed, probe};
 
 fn line(script: &str) -> CommandLine {
     CommandLine { argv: ["sh", "-c", script].map(str::to_owned).into(), env: Vec::new() }

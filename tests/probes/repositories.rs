@@ -58,8 +58,14 @@ impl Repository {
     }
 
     fn head(&self) -> String {
-        let oid = git(&self.work, &["rev-parse", "HEAD"]);
-        oid[..8].to_owned()
+        self.oid("HEAD")
+    }
+
+    /// What a name stands for, as findings say it.
+    fn oid(&self, name: &str) -> String {
+        let mut oid = git(&self.work, &["rev-parse", name]);
+        oid.truncate(8);
+        oid
     }
 
     fn push(&self, args: &[&str]) {
@@ -93,7 +99,7 @@ async fn a_ref_that_moves_is_named_with_its_commit_and_who_and_when() {
     git(&it.work, &["tag", "v2"]);
     git(&it.work, &["tag", "-a", "-m", "Version 3", "v3"]);
     it.push(&["main", "v2", "v3"]);
-    let tag = git(&it.work, &["rev-parse", "v3"])[..8].to_owned();
+    let tag = it.oid("v3");
     let seen = it.world.against(it.kind(), &baseline).await.result.unwrap();
     assert_eq!(
         said(&seen),
@@ -115,7 +121,7 @@ async fn a_forced_push_and_a_deleted_ref_are_told_from_an_ordinary_push() {
     let was = it.commit("two");
     it.push(&["main", "release"]);
     let (_, baseline) = it.world.baseline(it.kind()).await;
-    let one = git(&it.work, &["rev-parse", "release"])[..8].to_owned();
+    let one = it.oid("release");
 
     git(&it.work, &["reset", "--quiet", "--hard", "HEAD~1"]);
     let is = it.commit("two, written anew");
@@ -152,14 +158,14 @@ async fn a_branch_with_a_long_history_is_not_taken_for_a_forced_one() {
     let was = it.head();
     let (_, baseline) = it.world.baseline(it.kind()).await;
     let tree = git(&it.work, &["rev-parse", "HEAD^{tree}"]);
-    let mut stream = String::new();
-    for n in 0..600 {
+    let commit = |n: u32| {
         let from = if n == 0 { "from refs/heads/main^0\n" } else { "" };
-        stream += &format!(
+        format!(
             "commit refs/heads/main\ncommitter Jun <jun@example.net> 1796335445 +0000\ndata 1\nx\n{from}M 040000 {tree} \n\n"
-        );
-    }
-    fs::write(it.world.path().join("stream"), stream).unwrap();
+        )
+    };
+    let stream: Vec<String> = (0..600).map(commit).collect();
+    fs::write(it.world.path().join("stream"), stream.concat()).unwrap();
     let input = fs::File::open(it.world.path().join("stream")).unwrap();
     let done =
         Command::new("git").args(["fast-import", "--quiet"]).current_dir(&it.work).stdin(input).output();

@@ -47,9 +47,5 @@ pub fn expiry(plan: &Plan, state: &State, probe: &Probe, now: Now) -> Option<Exp
         .max_by_key(|at| at.seq)?;
     let left = span.checked_sub(elapsed(enforced, now)).filter(|left| !left.is_zero());
     let before = (span / 10).max(BEFORE).min(span / 2);
-    Some(Expiry {
-        at: enforced.wall.plus(span),
-        left,
-        is_near: left.is_none_or(|left| left <= before),
-    })
+    Some(Expiry { at: enforced.wall.plus(span), left, is_near: left.is_none_or(|left| left <= before) })
 }

@@ -267,8 +267,7 @@ fn what_was_compared_by_itself_is_stale_at_the_gate_once_somebody_has_written() 
     let rows = sheet.iter().find(|line| line.id == "rows").unwrap();
     assert_eq!(rows.verdict, Verdict::Stale);
     assert_eq!(rows.text, "target was written to since it was compared");
-    let shared =
-        worth::of_probe(&d.plan, &d.state, &d.readings, d.plan.probe(&"rows".into()).unwrap(), now);
+    let shared = worth::of_probe(&d.plan, &d.state, &d.readings, d.plan.probe(&"rows".into()).unwrap(), now);
     assert_eq!((rows.verdict, &rows.text), (shared.verdict, &shared.text));
     d.show("go");
     d.clock.advance(Duration::from_millis(ARMS_AFTER_MS));

@@ -379,9 +379,8 @@ fn whoever_drives_may_come_back_to_an_engine_that_took_the_run_up_before_anybody
 
 #[test]
 fn a_control_that_lifts_itself_is_told_before_and_proves_nothing_after_until_it_is_enforced_again() {
-    let freeze = |id: &str| {
-        step(id, StepKind::Freeze(FreezeStep { controls: vec!["ci".into()], enforce: true }))
-    };
+    let freeze =
+        |id: &str| step(id, StepKind::Freeze(FreezeStep { controls: vec!["ci".into()], enforce: true }));
     let line = || CommandLine { argv: vec!["true".into()], env: Vec::new() };
     let control = Probe {
         since: Some("freeze".into()),
