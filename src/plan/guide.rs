@@ -131,7 +131,7 @@ static GUIDE: &[Recommendation] = &[
         Always,
         "the target is the system that it should be, with the roles and rights that it needs",
         "`identity` on endpoints",
-        |p| !p.endpoints.is_empty() && p.endpoints.iter().all(|e| e.identity.is_some()),
+        |p| !p.endpoints.is_empty() && p.endpoints.iter().all(|e| e.way || e.identity.is_some()),
     ),
     row(
         TARGET,

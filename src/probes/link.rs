@@ -72,7 +72,8 @@ pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Un
     Ok(judge(link, &lag, &known, look.ctx.clock.now().wall))
 }
 
-/// One marker is under way at a time: the next is sent when it has arrived.
+/// One marker is under way at a time: the next is sent when it has arrived. One that is late is written anew, since the
+/// link may have begun to carry rows after it was; it is as late as the first of them all the same.
 async fn follow(
     look: &mut Look<'_>,
     known: &mut Remembered,
@@ -89,9 +90,15 @@ async fn follow(
         known.arrived = Some(MarkerSeen { id: known.markers.to_string(), sent, took_ms });
         known.under_way = None;
     }
-    if known.under_way.is_none() {
-        known.under_way = Some(source.write_marker(&id).await.map_err(unmeasured)?);
-        known.markers += 1;
+    match known.under_way {
+        None => {
+            known.under_way = Some(source.write_marker(&id).await.map_err(unmeasured)?);
+            known.markers += 1;
+        }
+        Some(sent) if look.ctx.clock.now().wall.since(sent) > LATE => {
+            source.write_marker(&id).await.map_err(unmeasured)?;
+        }
+        Some(_) => {}
     }
     Ok(())
 }

@@ -50,22 +50,19 @@ impl Demo {
         t.shows("GO / NO-GO   Stop writes");
     }
 
-    /// Says GO: what stands on the gate, once it is armed; and again for as long as it was taken for a paste, since a
-    /// machine that is very busy reads several keys at once.
+    /// Says GO.
     pub(crate) fn go(&mut self) {
-        for _ in 0..10 {
-            let answer = self.terminal.answer();
-            // The gate arms a moment after it was drawn; a person needs longer to read it.
-            self.terminal.pump(Duration::from_millis(1700));
-            self.terminal.text("g");
-            self.terminal.text(&answer);
-            self.terminal.enter();
-            self.terminal.pump(Duration::from_millis(500));
-            if !self.terminal.screen().contains("a paste says nothing here") {
-                return;
-            }
-            self.terminal.esc();
-        }
+        self.terminal.go();
+    }
+
+    /// Answers every alarm that wants an answer, until everything at the gate holds.
+    pub(crate) fn answers_alarms(&mut self) {
+        self.terminal.answers_alarms();
+    }
+
+    /// NO-GO, and then the way back.
+    pub(crate) fn turn_back(&mut self) {
+        self.terminal.turn_back();
     }
 
     /// Says GO at a gate that is shut, where no code stands: with one that might be it, and is told why not.
@@ -97,47 +94,6 @@ impl Demo {
             t.pump(Duration::from_millis(300));
         }
         t.shows("esc look around");
-    }
-
-    /// Answers every alarm that wants an answer, until everything at the gate holds.
-    pub(crate) fn answers_alarms(&mut self) {
-        for _ in 0..60 {
-            self.terminal.pump(Duration::from_millis(700));
-            let screen = self.terminal.screen();
-            if screen.contains("All of it holds.") {
-                return;
-            }
-            if screen.contains("not answered") {
-                self.terminal.text("a");
-            }
-        }
-        panic!("not everything holds:\n{}", self.terminal.screen());
-    }
-
-    /// NO-GO, and then the way back.
-    pub(crate) fn turn_back(&mut self) {
-        let t = &mut self.terminal;
-        // A key that came before the gate could be read would be dropped.
-        t.pump(Duration::from_millis(1500));
-        t.text("n");
-        t.shows("enter done");
-        t.text("we turn back");
-        t.enter();
-        t.shows("held");
-        self.roll_back();
-    }
-
-    fn roll_back(&mut self) {
-        let t = &mut self.terminal;
-        t.text(":");
-        t.text("roll");
-        t.shows("rollback");
-        t.enter();
-        t.pump(Duration::from_millis(300));
-        t.text("we turn back");
-        t.enter();
-        t.until("the way back's gate asks", |s| s.contains("g then").then_some(()));
-        self.go();
     }
 
     /// The price job writes behind the fence: it is found, ended from the census, and everything ticks again.

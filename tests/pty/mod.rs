@@ -8,6 +8,8 @@
     reason = "each test binary uses its part"
 )]
 
+mod gates;
+
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};

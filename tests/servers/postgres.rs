@@ -153,6 +153,18 @@ impl Postgres {
         self.psql(database, sql, "-c default_transaction_read_only=off")
     }
 
+    /// Runs a file of SQL as the superuser, with psql's variables.
+    pub(crate) fn file(&self, database: &str, file: &Path, variables: &[(&str, &str)]) {
+        let mut command = Command::new("psql");
+        command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres", "-d", database]);
+        command.args(["-p", &self.port.to_string()]).arg("-f").arg(file);
+        for (name, value) in variables {
+            command.args(["-v", &format!("{name}={value}")]);
+        }
+        let done = command.output().unwrap();
+        assert!(done.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&done.stderr));
+    }
+
     fn psql(&self, database: &str, sql: &str, options: &str) -> Result<String, String> {
         let done = Command::new("psql")
             .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres", "-c", sql])

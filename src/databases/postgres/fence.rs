@@ -132,6 +132,7 @@ pub(super) async fn seal_if_quiet(client: &mut Client, spec: &FenceSpec) -> Resu
 
 /// Lifts the fence, and ends the sessions that came up read-only: a pooler would hand them out for hours.
 pub(super) async fn lift(client: &mut Client) -> Result<FenceState, Problem> {
+    let stood = state(client).await?.fence != Fence::Open;
     let before = format!(
         "select coalesce(f.before, '{{}}')::text,
            coalesce((extract(epoch from nullif(f.since, 'infinity')) * 1000000)::bigint::text, '')
@@ -173,7 +174,9 @@ pub(super) async fn lift(client: &mut Client) -> Result<FenceState, Problem> {
     );
     tx.execute(&sql, &[]).await?;
     tx.commit().await?;
-    census::end_since(client, &since).await?;
+    if stood {
+        census::end_since(client, &since).await?;
+    }
     state(client).await
 }
 

@@ -9,13 +9,21 @@ use crate::clock::Timestamp;
 use crate::databases::{Done, ProbeWrite, Sequence};
 
 /// Moves a marker on, and waits until that is on disk.
+///
+/// The row is taken away and put in again: a change of a row that is not there yet on the other side (replication may have
+/// begun after the last marker) would be passed over there, and a row put in twice would stop what applies it.
 pub(super) async fn marker(client: &mut Client, id: &str) -> Result<Timestamp, Problem> {
     let tx = writing(client).await?;
     tx.batch_execute("set local synchronous_commit = local").await?;
-    let sql = "insert into cutover.marker (id, made) values ($1, clock_timestamp())
-               on conflict (id) do update set made = greatest(excluded.made, marker.made + interval '1 ms')
+    let old = tx
+        .query_opt("delete from cutover.marker where id = $1 returning made", &[&id])
+        .await
+        .map_err(known)?;
+    let old: Option<std::time::SystemTime> = old.map(|row| row.try_get(0)).transpose()?;
+    let sql = "insert into cutover.marker (id, made)
+                 values ($1, greatest(clock_timestamp(), $2::timestamptz + interval '1 ms'))
                returning (extract(epoch from made) * 1000)::bigint";
-    let made: i64 = tx.query_one(sql, &[&id]).await.map_err(known)?.try_get(0)?;
+    let made: i64 = tx.query_one(sql, &[&id, &old]).await?.try_get(0)?;
     tx.commit().await?;
     Ok(Timestamp(made))
 }

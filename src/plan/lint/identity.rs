@@ -12,7 +12,9 @@ impl Lint<'_> {
         for probe in &plan.probes {
             match &probe.kind {
                 ProbeKind::Tables(tables) => {
-                    let named = |patterns: &[String], table: &str| patterns.iter().any(|p| fits(p, table));
+                    let named = |patterns: &[String], table: &str| {
+                        patterns.iter().any(|p| forms(table).iter().any(|form| fits(p, form)))
+                    };
                     let compared = |table: &str| {
                         (tables.include.is_empty() || named(&tables.include, table))
                             && !named(&tables.except, table)
@@ -25,7 +27,7 @@ impl Lint<'_> {
                 }
                 ProbeKind::Link(link) => {
                     for (table, at) in self.told_apart_by(&link.from, &link.to) {
-                        if !link.except.contains(&table) {
+                        if !forms(&table).iter().any(|form| link.except.contains(form)) {
                             self.carried(probe, &table, at);
                         }
                     }
@@ -92,11 +94,19 @@ fn tables_of(sql: &str) -> Vec<String> {
         [key, name] if follows(key) && !name.eq_ignore_ascii_case("select") => Some(*name),
         _ => None,
     });
-    let bare = |name: &str| {
-        let last = name.rsplit('.').next().unwrap_or(name);
-        last.trim_matches(|c| "\"`[]'".contains(c)).to_owned()
+    let plain = |name: &str| {
+        let parts: Vec<&str> =
+            name.split('.').map(|part| part.trim_matches(|c| "\"`[]'".contains(c))).collect();
+        parts.join(".").trim_start_matches("main.").to_owned()
     };
-    named.map(bare).filter(|name| !name.is_empty()).collect()
+    named.map(plain).filter(|name| !name.is_empty()).collect()
+}
+
+/// How the table of a query may be called elsewhere in a plan: as it is written, by its own name, and by that of the
+/// schema where tables are that nobody gave another.
+fn forms(table: &str) -> [String; 3] {
+    let bare = table.rsplit('.').next().unwrap_or(table);
+    [table.to_owned(), bare.to_owned(), format!("public.{bare}")]
 }
 
 /// Whether a name is one of those that a pattern with `*` and `?` means.

@@ -1,0 +1,67 @@
+//! What a person does at a gate and after it, in whatever plan.
+
+use std::time::Duration;
+
+use super::Terminal;
+
+impl Terminal {
+    /// Says GO: what stands on the gate, once it is armed; and again for as long as it was taken for a paste, since a
+    /// machine that is very busy reads several keys at once.
+    pub fn go(&mut self) {
+        for _ in 0..10 {
+            let answer = self.answer();
+            // The gate arms a moment after it was drawn; a person needs longer to read it.
+            self.pump(Duration::from_millis(1700));
+            self.text("g");
+            self.text(&answer);
+            self.enter();
+            self.pump(Duration::from_millis(500));
+            if !self.screen().contains("a paste says nothing here") {
+                return;
+            }
+            self.esc();
+        }
+    }
+
+    /// Answers every alarm that wants an answer, until everything at the gate holds.
+    pub fn answers_alarms(&mut self) {
+        for _ in 0..60 {
+            self.pump(Duration::from_millis(700));
+            let screen = self.screen();
+            if screen.contains("All of it holds.") {
+                return;
+            }
+            if screen.contains("not answered") {
+                self.text("a");
+            }
+        }
+        panic!("not everything holds:\n{}", self.screen());
+    }
+
+    /// NO-GO, and then the way back.
+    pub fn turn_back(&mut self) {
+        let t = &mut *self;
+        // A key that came before the gate could be read would be dropped.
+        t.pump(Duration::from_millis(1500));
+        t.text("n");
+        t.shows("enter done");
+        t.text("we turn back");
+        t.enter();
+        t.shows("held");
+        self.roll_back();
+    }
+
+    /// The way back, from a run that is held.
+    pub fn roll_back(&mut self) {
+        let t = &mut *self;
+        t.text(":");
+        t.text("roll");
+        t.shows("rollback");
+        t.enter();
+        t.pump(Duration::from_millis(300));
+        t.text("we turn back");
+        t.enter();
+        t.until("the way back's gate asks", |s| s.contains("g then").then_some(()));
+        self.go();
+    }
+}
