@@ -76,7 +76,13 @@ impl Ends {
 pub type Join = fn(Ends) -> Result<Arc<dyn Link>, Error>;
 
 /// Every kind of link: one line each.
-pub const LINKS: &[LinkKind] = &[super::sqlite::LINK, super::postgres::LOGICAL, super::postgres::STREAMING];
+pub const LINKS: &[LinkKind] = &[
+    super::sqlite::LINK,
+    super::postgres::LOGICAL,
+    super::postgres::STREAMING,
+    super::mysql::MARIADB,
+    super::mysql::MYSQL,
+];
 
 /// Joins two databases by a kind of link.
 ///

@@ -16,6 +16,7 @@ mod error;
 mod fence;
 mod hub;
 pub mod link;
+pub mod mysql;
 mod position;
 pub mod postgres;
 mod schema;
@@ -244,7 +245,7 @@ pub struct Engine {
 }
 
 /// Every engine: one line each.
-pub const ENGINES: &[Engine] = &[sqlite::ENGINE, postgres::ENGINE];
+pub const ENGINES: &[Engine] = &[sqlite::ENGINE, postgres::ENGINE, mysql::ENGINE];
 
 /// A database of a kind. Connects to nothing yet: that it is reachable is a question of its own.
 ///

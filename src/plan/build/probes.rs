@@ -295,7 +295,7 @@ impl<'t> Builder<'t, '_> {
         }
         Some(Link {
             kind,
-            name: ends.text("slot"),
+            name: ends.text("slot").or_else(|| ends.text("channel")),
             from,
             to,
             marker: view.maybe_flag("marker").unwrap_or(true),

@@ -1,5 +1,6 @@
 //! What is measured and held to something: probes, links, validations, and what they expect.
 
+use super::links::{CHANNEL, DIRECTION, SLOT};
 use super::{Key, Kind, Named, Names, Spec, beside, may, must, needs};
 
 pub(super) static PROBE: Spec = Spec {
@@ -48,7 +49,7 @@ pub(super) static PROOF: Spec = Spec {
 
 pub(super) static REPLICATION: Spec = Spec {
     name: "a replication link",
-    one_of: &["sqlite", "postgres_logical", "postgres_streaming"],
+    one_of: &["sqlite", "postgres_logical", "postgres_streaming", "mysql", "mariadb"],
     keys: &[
         ID,
         TITLE,
@@ -62,6 +63,12 @@ pub(super) static REPLICATION: Spec = Spec {
         may("sqlite", Kind::Table(&DIRECTION), "A link between two SQLite endpoints."),
         may("postgres_logical", Kind::Table(&SLOT), "A subscription between two PostgreSQL endpoints."),
         may("postgres_streaming", Kind::Table(&DIRECTION), "A PostgreSQL server and its standby."),
+        may(
+            "mysql",
+            Kind::Table(&CHANNEL),
+            "A MySQL server and its replica, in transactions; in bytes without GTIDs.",
+        ),
+        may("mariadb", Kind::Table(&CHANNEL), "A MariaDB server and its replica, in transactions."),
         may("marker", Kind::Flag, "A row of ours travels it end to end; true unless said otherwise."),
         may("warn", Kind::Count, "Alarm above so many changes, or so much log where the link counts bytes."),
         may("zero_for", Kind::Duration, "Caught up means zero for this long."),
@@ -71,33 +78,12 @@ pub(super) static REPLICATION: Spec = Spec {
             Kind::Flag,
             "It carries rows back after the switch: what keeps the way back lossless.",
         ),
-        needs("mysql", "MySQL replication", WITHOUT_THE_LINK),
-        needs("mariadb", "MariaDB replication", WITHOUT_THE_LINK),
         needs("redis", "Redis replication", WITHOUT_THE_LINK),
     ],
 };
 
 const WITHOUT_THE_LINK: &str =
     "take this [[replication]] out with what names it: measure it by a [[probe]] with `command`";
-
-pub(super) static DIRECTION: Spec = Spec {
-    name: "a direction",
-    one_of: &[],
-    keys: &[
-        must("from", Kind::Ref(Named::Endpoint), "Where it starts."),
-        must("to", Kind::Ref(Named::Endpoint), "Where it must arrive."),
-    ],
-};
-
-static SLOT: Spec = Spec {
-    name: "a subscription",
-    one_of: &[],
-    keys: &[
-        must("from", Kind::Ref(Named::Endpoint), "Where it starts."),
-        must("to", Kind::Ref(Named::Endpoint), "Where it must arrive."),
-        must("slot", Kind::Text, "The name of its slot at the source."),
-    ],
-};
 
 pub(super) static VALIDATION: Spec = Spec {
     name: "a validation",

@@ -4,6 +4,7 @@
 //! tables themselves are in [`whole`], [`measured`], [`freeze`] and [`steps`]. Refuses to know what keys mean together: that is `build` and `lint`.
 
 mod freeze;
+mod links;
 mod measured;
 mod steps;
 mod whole;

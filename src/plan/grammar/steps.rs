@@ -1,6 +1,7 @@
 //! The checklist: phases, steps, gates, and the way back.
 
-use super::measured::{DIRECTION, ENV, ID, PROOF};
+use super::links::DIRECTION;
+use super::measured::{ENV, ID, PROOF};
 use super::{Kind, Named, Spec, beside, may, must, needs};
 
 pub(super) static PHASE: Spec = Spec {

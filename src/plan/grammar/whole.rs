@@ -96,13 +96,12 @@ static PERSON: Spec = Spec {
 
 static ENDPOINT: Spec = Spec {
     name: "an endpoint",
-    one_of: &["sqlite", "postgres"],
+    one_of: &["sqlite", "postgres", "mysql"],
     keys: &[
         may("sqlite", Kind::Table(&SQLITE), "A SQLite file."),
         may("postgres", Kind::Table(&POSTGRES), "A database of a PostgreSQL server."),
+        may("mysql", Kind::Table(&MYSQL), "A database of a MySQL or MariaDB server."),
         may("identity", Kind::Table(&IDENTITY), "What it must prove to be before the first effect."),
-        needs("mysql", "MySQL", MEASURE_BY_COMMAND),
-        needs("mariadb", "MariaDB", MEASURE_BY_COMMAND),
         needs("sqlserver", "SQL Server", MEASURE_BY_COMMAND),
         needs("oracle", "Oracle", MEASURE_BY_COMMAND),
         needs("mongodb", "MongoDB", MEASURE_BY_COMMAND),
@@ -127,6 +126,17 @@ static POSTGRES: Spec = Spec {
         Kind::Secret,
         "Where it is, as libpq reads it: postgres://user@host/database?sslmode=verify-full or host=… dbname=…; a \
          service and ~/.pgpass are followed.",
+    )],
+};
+
+static MYSQL: Spec = Spec {
+    name: "a MySQL endpoint",
+    one_of: &[],
+    keys: &[must(
+        "url",
+        Kind::Secret,
+        "Where it is: mysql://user@host/database?ssl-mode=VERIFY_IDENTITY&ssl-ca=…, for MariaDB, too; ~/.my.cnf is \
+         followed.",
     )],
 };
 

@@ -35,17 +35,20 @@ pub enum DatabaseKind {
     Sqlite,
     /// A `PostgreSQL` server.
     Postgres,
+    /// A `MySQL` or `MariaDB` server.
+    Mysql,
 }
 
 impl DatabaseKind {
     /// Every one of them.
-    pub const ALL: [DatabaseKind; 2] = [DatabaseKind::Sqlite, DatabaseKind::Postgres];
+    pub const ALL: [DatabaseKind; 3] = [DatabaseKind::Sqlite, DatabaseKind::Postgres, DatabaseKind::Mysql];
 
     /// The plan's key, and the engine's name in `databases::ENGINES`.
     pub fn key(self) -> &'static str {
         match self {
             DatabaseKind::Sqlite => "sqlite",
             DatabaseKind::Postgres => "postgres",
+            DatabaseKind::Mysql => "mysql",
         }
     }
 
@@ -53,7 +56,7 @@ impl DatabaseKind {
     pub fn address_key(self) -> &'static str {
         match self {
             DatabaseKind::Sqlite => "path",
-            DatabaseKind::Postgres => "url",
+            DatabaseKind::Postgres | DatabaseKind::Mysql => "url",
         }
     }
 }

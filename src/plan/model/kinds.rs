@@ -1,6 +1,7 @@
 //! What the kinds of probes have in common: whom they ask, and whether they hold something still.
 
-use super::probes::{FenceTarget, Link, Probe, ProbeKind, TablesProbe};
+use super::links::Link;
+use super::probes::{FenceTarget, Probe, ProbeKind, TablesProbe};
 use super::still::RowsProbe;
 use crate::plan::ids::EndpointId;
 

@@ -3,10 +3,11 @@
 //! This is the plan that the engine, the tasks and the panes know: every reference resolves, every default
 //! is filled in, everything that is measured is a [`Probe`] whatever part of the file it came from. It knows
 //! no TOML and no spans (`build` does), and nothing of what has happened (`engine::state` does). Systems,
-//! probes and steps have files of their own.
+//! links, probes and steps have files of their own.
 
 mod endpoints;
 mod kinds;
+mod links;
 mod probes;
 mod steps;
 mod still;
@@ -18,9 +19,10 @@ use super::ids::{EndpointId, PersonId, ProbeId, StepId};
 use crate::clock::Timestamp;
 
 pub use endpoints::{DatabaseKind, DatabaseSettings, Endpoint, Identity, IdentityRow};
+pub use links::{Link, LinkKind};
 pub use probes::{
-    CommandLine, CommandProbe, DnsProbe, Expect, FenceTarget, FilesProbe, HttpProbe, Link, LinkKind, Probe,
-    ProbeKind, ProbeWrite, Schedule, Section, Severity, SshHost, TablesProbe, TlsProbe,
+    CommandLine, CommandProbe, DnsProbe, Expect, FenceTarget, FilesProbe, HttpProbe, Probe, ProbeKind,
+    ProbeWrite, Schedule, Section, Severity, SshHost, TablesProbe, TlsProbe,
 };
 pub use steps::{
     Carry, Control, FenceStep, FreezeStep, Gate, Notify, NotifyBy, Phase, Retries, Rollback, Start, Step,

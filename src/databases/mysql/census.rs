@@ -1,0 +1,207 @@
+//! Who is connected, and who of them may write.
+//!
+//! Owns what *older* means here. A read-only server refuses the next statement of every session, however long it is open, unless its
+//! account may pass ([`super::privileges`]): those are the ones the fence has not reached, whenever they came. Two more can write
+//! and are no sessions: prepared XA transactions, which whoever coordinates them may still commit, and events whose definer
+//! may pass. Both are in the census under ids of their own, and cannot be ended from here.
+//!
+//! Source: `information_schema.processlist`, `.innodb_trx`, `.events`, `XA RECOVER`,
+//! `performance_schema.session_connect_attrs` where it is on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use super::connection::Problem;
+use super::fence;
+use super::privileges::Passing;
+use super::session::{Named, Session, on};
+use super::sql::without_values;
+use crate::clock::Timestamp;
+use crate::databases::{Census, Fence, FenceSpec, SessionId, SessionInfo};
+
+/// What replication and the server itself are shown as.
+const SERVER: [&str; 3] = ["system user", "event_scheduler", "unauthenticated user"];
+
+/// One look. `ours` are connections of our own, which are left out.
+///
+/// # Errors
+/// The account may not see everybody (PROCESS): a census of oneself would be taken for silence.
+pub(super) async fn take(
+    session: &mut Session,
+    spec: &FenceSpec,
+    ours: &BTreeSet<u32>,
+) -> Result<Census, Problem> {
+    let state = fence::state(session).await?;
+    let fenced = state.fence != Fence::Open;
+    let nobody_passes = !session.hello.mariadb && session.is_on("@@global.super_read_only").await?;
+    let passing = Passing::read(session).await?;
+    let now = now_ms(session).await?;
+    // Asked first: without PROCESS this is an error, where the list of sessions would only be shorter.
+    let transactions = session
+        .rows(
+            "select trx_mysql_thread_id as id, timestampdiff(second, trx_started, now()) as seconds,
+               trx_rows_modified as changed from information_schema.innodb_trx",
+        )
+        .await?;
+    let open: BTreeMap<u64, &Named> = transactions.iter().map(|row| (row.number("id"), row)).collect();
+    let programs = programs(session).await?;
+    let listed = session
+        .rows(
+            "select id, user, host, db, command, time, state, info from information_schema.processlist order by id",
+        )
+        .await?;
+    let mut sessions = Vec::new();
+    for row in &listed {
+        let (id, user, command) = (row.number("id"), row.text("user"), row.text("command"));
+        if SERVER.contains(&user.as_str()) || u32::try_from(id).is_ok_and(|id| ours.contains(&id)) {
+            continue;
+        }
+        let sends_log = command.starts_with("Binlog Dump");
+        let transaction = open.get(&id);
+        let quiet = row.number("time").saturating_mul(1_000);
+        let program = programs.get(&id).cloned().unwrap_or_default();
+        sessions.push(SessionInfo {
+            id: SessionId(id.to_string()),
+            name: row.get("db").map_or_else(|| user.clone(), |db| format!("{user} in {db}")),
+            spared: spec.spare.contains(&user) || spec.spare.contains(&program),
+            application: if program.is_empty() { user.clone() } else { program },
+            client: row.get("host").filter(|host| !host.is_empty()).map(str::to_owned),
+            since: Timestamp(now.saturating_sub(i64::try_from(quiet).unwrap_or(0))),
+            last_write: None,
+            last_statement: Some(doing(row, transaction.copied())),
+            writes: transaction.map_or(0, |t| t.number("changed")),
+            older: fenced && !nobody_passes && !sends_log && passing.may(&user),
+            ending: command == "Killed",
+            account: user,
+        });
+    }
+    sessions.extend(prepared(session, now).await?);
+    if !nobody_passes {
+        sessions.extend(events(session, &passing, spec, fenced, now).await?);
+    }
+    sessions.sort_by_key(|s| s.since);
+    Ok(Census { state, sessions })
+}
+
+async fn now_ms(session: &mut Session) -> Result<i64, Problem> {
+    let now = session.value("select cast(unix_timestamp(now(3)) * 1000 as signed)").await?;
+    now.and_then(|ms| ms.parse().ok()).ok_or_else(|| Problem::broken("it says no time", "check what it is"))
+}
+
+fn doing(row: &Named, transaction: Option<&Named>) -> String {
+    let mut said = match row.get("info") {
+        Some(sql) => without_values(sql),
+        None => row.text("command").to_lowercase(),
+    };
+    if let Some(transaction) = transaction {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            said,
+            " (in a transaction for {} s, {} rows changed)",
+            transaction.text("seconds"),
+            transaction.text("changed")
+        );
+    }
+    said
+}
+
+/// What sessions call themselves, where the server keeps that.
+async fn programs(session: &mut Session) -> Result<BTreeMap<u64, String>, Problem> {
+    if !session.is_on("@@global.performance_schema").await? {
+        return Ok(BTreeMap::new());
+    }
+    let rows = session
+        .rows(
+            "select processlist_id as id, attr_value as v from performance_schema.session_connect_attrs
+             where attr_name = 'program_name'",
+        )
+        .await?;
+    Ok(rows.iter().map(|row| (row.number("id"), row.text("v"))).collect())
+}
+
+/// Prepared XA transactions, behind which no session stands.
+async fn prepared(session: &mut Session, now: i64) -> Result<Vec<SessionInfo>, Problem> {
+    let rows = session.rows("xa recover").await?;
+    let entry = |row: &Named| SessionInfo {
+        id: SessionId(format!("xa:{}", row.text("data"))),
+        name: format!("prepared transaction {}", row.text("data")),
+        application: "XA".to_owned(),
+        account: String::new(),
+        client: None,
+        since: Timestamp(now),
+        last_write: None,
+        last_statement: Some("xa prepare".to_owned()),
+        writes: 0,
+        older: true,
+        spared: false,
+        ending: false,
+    };
+    Ok(rows.iter().map(entry).collect())
+}
+
+/// Events that run, and whose definer may pass.
+async fn events(
+    session: &mut Session,
+    passing: &Passing,
+    spec: &FenceSpec,
+    fenced: bool,
+    now: i64,
+) -> Result<Vec<SessionInfo>, Problem> {
+    if !on(session.value("select @@global.event_scheduler").await?.as_deref().filter(|v| *v != "DISABLED")) {
+        return Ok(Vec::new());
+    }
+    let rows = session
+        .rows(
+            "select event_schema as d, event_name as n, definer, event_definition as body,
+               cast(unix_timestamp(last_executed) * 1000 as signed) as last
+             from information_schema.events where status = 'ENABLED'",
+        )
+        .await?;
+    let of = |row: &Named| {
+        let definer = row.text("definer");
+        definer.rsplit_once('@').map_or(definer.clone(), |(user, _)| user.to_owned())
+    };
+    let runs = rows.iter().filter(|row| passing.may(&of(row)));
+    Ok(runs
+        .map(|row| {
+            let name = format!("{}.{}", row.text("d"), row.text("n"));
+            let last = row.get("last").and_then(|ms| ms.parse().ok()).map(Timestamp);
+            SessionInfo {
+                id: SessionId(format!("event:{name}")),
+                spared: spec.spare.contains(&of(row)) || spec.spare.contains(&name),
+                name: format!("event {name}"),
+                application: "event scheduler".to_owned(),
+                account: of(row),
+                client: None,
+                since: last.unwrap_or(Timestamp(now)),
+                last_write: last,
+                last_statement: Some(without_values(&row.text("body"))),
+                writes: 0,
+                older: fenced,
+                ending: false,
+            }
+        })
+        .collect())
+}
+
+/// Ends a session: `KILL CONNECTION`.
+///
+/// # Errors
+/// A prepared transaction and an event are nobody's to end from here.
+pub(super) async fn end(session: &mut Session, id: &SessionId) -> Result<bool, Problem> {
+    if id.0.starts_with("xa:") {
+        let next = "a prepared transaction is its coordinator's to end: XA COMMIT or XA ROLLBACK it";
+        return Err(Problem::Refused("XA", next.to_owned()));
+    }
+    if let Some(name) = id.0.strip_prefix("event:") {
+        return Err(Problem::Refused(
+            "EVENT",
+            format!("an event is no session: ALTER EVENT {name} DISABLE ends it"),
+        ));
+    }
+    // A number of another database's making is a session that is not here.
+    match id.0.parse() {
+        Ok(number) => session.kill(number).await,
+        Err(_) => Ok(false),
+    }
+}

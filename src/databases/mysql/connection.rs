@@ -1,0 +1,341 @@
+//! One connection to a server, kept from one question to the next.
+//!
+//! Owns time limits, the way back after a restart, ending in the server what nobody waits for any more, and saying in the words of
+//! [`Error`] what went wrong. What changes settings of its session, or lives longer than a question, goes over a connection of
+//! its own. Refuses to know what is asked: see `look` and its neighbours.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, DriverError, IoError, ServerError};
+use tokio::time::timeout_at;
+
+use super::address::{Address, Ssl};
+use super::session::{Hello, Session};
+use crate::databases::Error;
+
+/// The first pause after a connection could not be made; each next is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause.
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A piece of work on a session.
+pub(super) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
+
+/// A server, and the one connection to it.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) address: Address,
+    kept: tokio::sync::Mutex<Kept>,
+    ours: Arc<Mutex<Ours>>,
+}
+
+/// What is there between two questions.
+#[derive(Debug, Default)]
+struct Kept {
+    session: Option<Session>,
+    failed: Option<Failed>,
+}
+
+/// The last try to connect, which came to nothing.
+#[derive(Debug)]
+struct Failed {
+    at: Instant,
+    pause: Duration,
+    why: Error,
+}
+
+/// The connections that are ours, by the server's own number of them and the moment it started: numbers begin anew then.
+#[derive(Debug, Default)]
+struct Ours {
+    living: BTreeSet<(i64, u32)>,
+    /// Nobody waits for what these do.
+    left: BTreeSet<(i64, u32)>,
+}
+
+/// Counts a connection among ours; one that is dropped without [`Leash::done`] is ended in the server by the next question.
+#[derive(Debug)]
+pub(super) struct Leash {
+    ours: Arc<Mutex<Ours>>,
+    of: (i64, u32),
+    in_order: bool,
+}
+
+impl Leash {
+    /// It has answered: nothing of it goes on.
+    pub(super) fn done(&mut self) {
+        self.in_order = true;
+    }
+
+    /// It is asked something.
+    pub(super) fn busy(&mut self) {
+        self.in_order = false;
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        let mut ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
+        ours.living.remove(&self.of);
+        if !self.in_order {
+            ours.left.insert(self.of);
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn new(address: Address) -> Server {
+        Server { address, kept: tokio::sync::Mutex::default(), ours: Arc::default() }
+    }
+
+    /// Asks something over the kept connection, all in all within a time limit, waiting for it and connecting included.
+    ///
+    /// What goes wrong is rolled back. A question that is given up, here or by whoever asked, takes its connection with it.
+    pub(super) async fn ask<T>(
+        &self,
+        doing: &str,
+        limit: Duration,
+        work: impl for<'a> FnOnce(&'a mut Session) -> Work<'a, T> + Send,
+    ) -> Result<T, Error> {
+        let late = || self.late(doing, limit);
+        let deadline = tokio::time::Instant::now() + limit;
+        let mut kept = timeout_at(deadline, self.kept.lock()).await.map_err(|_| late())?;
+        let living = match kept.session.take() {
+            Some(mut session) => match timeout_at(deadline, session.conn.ping()).await {
+                Ok(Ok(())) => Some(session),
+                // The server ended it, or restarted: a new one says how it is.
+                Ok(Err(_)) => None,
+                Err(_) => return Err(late()),
+            },
+            None => None,
+        };
+        let mut session = match living {
+            Some(session) => session,
+            None => self.again(&mut kept, deadline).await?,
+        };
+        session.leash.busy();
+        let asked = timeout_at(deadline, async {
+            self.end_what_was_left(&mut session).await?;
+            session.limit(limit).await?;
+            work(&mut session).await
+        });
+        let answer = asked.await.map_err(|_| late())?;
+        let in_order = match &answer {
+            Ok(_) => true,
+            Err(Problem::Mysql(why)) if why.is_fatal() => false,
+            // Whatever it had begun is not to be part of the next question.
+            Err(_) => matches!(timeout_at(deadline, session.run("rollback")).await, Ok(Ok(()))),
+        };
+        if in_order {
+            session.leash.done();
+            kept.session = Some(session);
+        }
+        answer.map_err(|problem| problem.explained(&self.address.name, doing, limit))
+    }
+
+    /// Does something over a connection of its own, which ends with it.
+    pub(super) async fn apart<T>(
+        &self,
+        doing: &str,
+        limit: Duration,
+        work: impl for<'a> FnOnce(&'a mut Session) -> Work<'a, T> + Send,
+    ) -> Result<T, Error> {
+        let deadline = tokio::time::Instant::now() + limit;
+        let mut session = self.connect(deadline).await?;
+        session.leash.busy();
+        let asked = timeout_at(deadline, async {
+            session.limit(limit).await?;
+            work(&mut session).await
+        });
+        let answer = asked.await.map_err(|_| self.late(doing, limit))?;
+        session.leash.done();
+        answer.map_err(|problem| problem.explained(&self.address.name, doing, limit))
+    }
+
+    fn late(&self, doing: &str, after: Duration) -> Error {
+        Error::TimedOut { what: self.address.name.clone(), doing: doing.to_owned(), after }
+    }
+
+    /// The numbers of our connections to the server that started then.
+    pub(super) fn ours(&self, started: i64) -> BTreeSet<u32> {
+        let ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
+        ours.living.iter().chain(&ours.left).filter(|(of, _)| *of == started).map(|(_, id)| *id).collect()
+    }
+
+    async fn end_what_was_left(&self, session: &mut Session) -> Result<(), Problem> {
+        let left = std::mem::take(&mut self.ours.lock().unwrap_or_else(PoisonError::into_inner).left);
+        for (started, id) in left {
+            if started == session.hello.started {
+                session.kill(id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Connects, unless that failed a moment ago.
+    async fn again(&self, kept: &mut Kept, deadline: tokio::time::Instant) -> Result<Session, Error> {
+        if let Some(failed) = &kept.failed
+            && failed.at.elapsed() < failed.pause
+        {
+            return Err(failed.why.clone());
+        }
+        let pause = kept.failed.as_ref().map_or(FIRST_PAUSE, |failed| (failed.pause * 2).min(LAST_PAUSE));
+        match self.connect(deadline).await {
+            Ok(session) => {
+                kept.failed = None;
+                Ok(session)
+            }
+            Err(why) => {
+                kept.failed = Some(Failed { at: Instant::now(), pause, why: why.clone() });
+                Err(why)
+            }
+        }
+    }
+
+    /// A new connection.
+    pub(super) async fn connect(&self, deadline: tokio::time::Instant) -> Result<Session, Error> {
+        let began = tokio::time::Instant::now();
+        let name = &self.address.name;
+        let connecting = async {
+            let conn = self.line().await.map_err(|why| unreachable(name, &why))?;
+            let (conn, hello) = Hello::read(conn)
+                .await
+                .map_err(|why| why.explained(name, "connecting", deadline.duration_since(began)))?;
+            let of = (hello.started, hello.id);
+            self.ours.lock().unwrap_or_else(PoisonError::into_inner).living.insert(of);
+            let leash = Leash { ours: Arc::clone(&self.ours), of, in_order: true };
+            Ok(Session { conn, hello, leash, limit: Duration::ZERO })
+        };
+        timeout_at(deadline, connecting)
+            .await
+            .unwrap_or_else(|_| Err(self.late("connecting", deadline.duration_since(began))))
+    }
+
+    /// A connection with the encryption that the address asks for.
+    async fn line(&self) -> Result<Conn, mysql_async::Error> {
+        match &self.address.ssl {
+            Ssl::Never => Conn::new(self.address.library(None)).await,
+            Ssl::Always(ssl) => Conn::new(self.address.library(Some(ssl))).await,
+            Ssl::IfThere(ssl) => match Conn::new(self.address.library(Some(ssl))).await {
+                Err(mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer)) => {
+                    Conn::new(self.address.library(None)).await
+                }
+                other => other,
+            },
+        }
+    }
+}
+
+/// What stopped a piece of work: the server's or the line's own error, or one that says all already.
+#[derive(Debug)]
+pub(super) enum Problem {
+    /// To be explained.
+    Mysql(mysql_async::Error),
+    /// Says all.
+    Said(Error),
+    /// What is wrong with what answered, and what to do next.
+    Broken(String, String),
+    /// Refused by us, with a code of ours.
+    Refused(&'static str, String),
+}
+
+impl Problem {
+    /// What answers is not what it has to be.
+    pub(super) fn broken(why: impl Into<String>, next: impl Into<String>) -> Problem {
+        Problem::Broken(why.into(), next.into())
+    }
+
+    /// The server's own number of its error.
+    pub(super) fn number(&self) -> Option<u16> {
+        match self {
+            Problem::Mysql(mysql_async::Error::Server(said)) => Some(said.code),
+            _ => None,
+        }
+    }
+
+    pub(super) fn explained(self, what: &str, doing: &str, limit: Duration) -> Error {
+        match self {
+            Problem::Said(why) => why,
+            Problem::Broken(why, next) => Error::broken(what, why, next),
+            Problem::Refused(code, message) => Error::Refused {
+                what: what.to_owned(),
+                doing: doing.to_owned(),
+                code: code.to_owned(),
+                message,
+            },
+            Problem::Mysql(why) => explain(what, doing, limit, &why),
+        }
+    }
+}
+
+impl From<mysql_async::Error> for Problem {
+    fn from(why: mysql_async::Error) -> Problem {
+        Problem::Mysql(why)
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(why: Error) -> Problem {
+        Problem::Said(why)
+    }
+}
+
+/// What an error in answer to a question means.
+///
+/// Source: the servers' lists of errors. Out of time: 1205 a row's or a table's lock, 1969 MariaDB's and 3024 MySQL's
+/// limit for a statement. Taken down under us: 1053 shutting down, 1317 the query ended, 1927 MariaDB's and 4031 MySQL's for a
+/// connection that was ended.
+pub(super) fn explain(what: &str, doing: &str, limit: Duration, why: &mysql_async::Error) -> Error {
+    let what = what.to_owned();
+    match why {
+        mysql_async::Error::Server(ServerError { code: 1205 | 1969 | 3024, .. }) => {
+            Error::TimedOut { what, doing: doing.to_owned(), after: limit }
+        }
+        mysql_async::Error::Server(ServerError { code: 1053 | 1317 | 1927 | 4031, message, .. }) => {
+            Error::NotReachable { what, why: message.clone() }
+        }
+        mysql_async::Error::Server(ServerError { code, message, .. }) => {
+            Error::Refused { what, doing: doing.to_owned(), code: code.to_string(), message: message.clone() }
+        }
+        mysql_async::Error::Io(IoError::Io(io)) => {
+            Error::NotReachable { what, why: format!("the connection was lost: {io}") }
+        }
+        mysql_async::Error::Io(IoError::Tls(tls)) => {
+            Error::NotReachable { what, why: format!("the encrypted connection was lost: {tls}") }
+        }
+        mysql_async::Error::Driver(DriverError::ConnectionClosed) => {
+            Error::NotReachable { what, why: "the connection was lost".to_owned() }
+        }
+        // The library shows the packet here, which may hold values.
+        mysql_async::Error::Driver(DriverError::UnexpectedPacket { .. }) => Error::broken(
+            what,
+            format!("{doing}: the answer makes no sense"),
+            "check that this is MySQL or MariaDB",
+        ),
+        other => Error::broken(
+            what,
+            format!("{doing} failed: {other}"),
+            "check the query, and that this is MySQL or MariaDB",
+        ),
+    }
+}
+
+/// What an error while connecting means: 1040 too many connections, 1129 this host is shut out, are the server's, too.
+fn unreachable(what: &str, why: &mysql_async::Error) -> Error {
+    let what = what.to_owned();
+    match why {
+        mysql_async::Error::Server(_) => explain(&what, "connecting", LAST_PAUSE, why),
+        mysql_async::Error::Io(IoError::Io(io)) => Error::NotReachable { what, why: io.to_string() },
+        mysql_async::Error::Io(IoError::Tls(tls)) => {
+            Error::NotReachable { what, why: format!("no encrypted connection: {tls}") }
+        }
+        mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => Error::NotReachable {
+            what,
+            why: "the address asks for encryption, and the server offers none".to_owned(),
+        },
+        other => Error::NotReachable { what, why: other.to_string() },
+    }
+}

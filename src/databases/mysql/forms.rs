@@ -1,0 +1,142 @@
+//! How a row's values are written before they are hashed, in SQL, so that only hashes leave the server.
+//!
+//! Owns a form in which two values are the same when their kind and every bit of them are, whatever a collation says: texts as
+//! their characters in UTF-8, numbers with a point with every digit that tells them from their neighbours, times in UTC. Each
+//! value says its kind and length first, so that no value runs into the next; NULL is neither. Long ones go in by their own hash,
+//! since the server makes NULL of a text past `max_allowed_packet`; a hash that is NULL all the same is an error of
+//! whoever reads it, never a difference unseen.
+
+use super::connection::Problem;
+use super::sql::quoted;
+use crate::databases::Value;
+
+/// What makes hashes of two snapshots comparable.
+pub(super) const HASHING: &str = "SHA-256 (128 bits) over MySQL's values";
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Whole numbers, years and bits.
+    Whole,
+    /// Numbers with a floating point.
+    Real,
+    /// Text, and what is written as text: decimals, times, JSON.
+    Text,
+    /// Bytes.
+    Bytes,
+}
+
+/// A column in SQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Form {
+    /// Its value as text or bytes.
+    pub(super) value: String,
+    pub(super) kind: Kind,
+    long: bool,
+}
+
+impl Form {
+    /// Of a column by its declared type, as `information_schema.columns.data_type` has it.
+    pub(super) fn of(name: &str, data_type: &str) -> Form {
+        let c = quoted(name);
+        let (value, kind) = match data_type {
+            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => {
+                (format!("cast({c} as char)"), Kind::Whole)
+            }
+            "bit" => (format!("cast({c} + 0 as char)"), Kind::Whole),
+            // Times one: a float is shown with six digits, and has more. -0 is shown as 0, and is another angle.
+            "float" | "double" => (
+                format!("if({c} = 0, if(atan2({c}, -1) < 0, '-0', '0'), cast({c} * 1e0 as char))"),
+                Kind::Real,
+            ),
+            "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set" => {
+                (format!("convert({c} using utf8mb4)"), Kind::Text)
+            }
+            "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => {
+                (c.clone(), Kind::Bytes)
+            }
+            "decimal" | "date" | "time" | "datetime" | "timestamp" | "json" | "inet4" | "inet6" | "uuid" => {
+                (format!("cast({c} as char)"), Kind::Text)
+            }
+            // Shapes, vectors, and what comes after us: as the bytes that are stored.
+            _ => (format!("unhex(hex({c}))"), Kind::Bytes),
+        };
+        let short = matches!(kind, Kind::Whole | Kind::Real)
+            || matches!(
+                data_type,
+                "char"
+                    | "enum"
+                    | "set"
+                    | "binary"
+                    | "decimal"
+                    | "date"
+                    | "time"
+                    | "datetime"
+                    | "timestamp"
+                    | "inet4"
+                    | "inet6"
+                    | "uuid"
+                    | "tinytext"
+                    | "tinyblob"
+            );
+        Form { value, kind, long: !short }
+    }
+
+    /// Its part of what is hashed.
+    fn part(&self) -> String {
+        let tag = match self.kind {
+            Kind::Whole => 'i',
+            Kind::Real => 'r',
+            Kind::Text => 't',
+            Kind::Bytes => 'b',
+        };
+        let value = &self.value;
+        let body = if self.long { format!("sha2({value}, 256)") } else { value.clone() };
+        format!("ifnull(concat('{tag}', length({value}), ':', {body}), 'n')")
+    }
+
+    /// A value that was sent, as what it is.
+    pub(super) fn read(&self, sent: Option<Vec<u8>>) -> Result<Value, Problem> {
+        let Some(bytes) = sent else { return Ok(Value::Null) };
+        let text = || std::str::from_utf8(&bytes).ok();
+        match self.kind {
+            Kind::Whole => Ok(match text().and_then(|t| t.parse().ok()) {
+                Some(number) => Value::Integer(number),
+                // An unsigned one past the others' range.
+                None => Value::Text(bytes),
+            }),
+            Kind::Real => text()
+                .and_then(|t| t.parse().ok())
+                .map(Value::Real)
+                .ok_or_else(|| Problem::broken("a number cannot be read", "check its table")),
+            Kind::Text => Ok(Value::Text(bytes)),
+            Kind::Bytes => Ok(Value::Blob(bytes)),
+        }
+    }
+}
+
+/// The 128 bits of some columns, as 32 digits.
+pub(super) fn hash<'a>(forms: impl Iterator<Item = &'a Form>) -> String {
+    let parts: Vec<String> = forms.map(Form::part).collect();
+    format!("left(sha2(concat({}), 256), 32)", parts.join(", "))
+}
+
+/// Half of a hash as a number.
+pub(super) fn half(hash: &str, side: &str) -> String {
+    format!("cast(conv({side}({hash}, 16), 16, 10) as unsigned)")
+}
+
+/// `key >> shift` as whole numbers have it; the server's own takes negative ones for large ones.
+pub(super) fn shifted(key: &str, shift: u32) -> String {
+    if shift >= 63 {
+        return format!("if({key} < 0, -1, 0)");
+    }
+    let size = 1_u64 << shift;
+    format!("((cast({key} as signed) - cast({key} & {} as signed)) div {size})", size - 1)
+}
+
+/// The lowest bits of a hash.
+pub(super) fn bucket(hash: &str, bits: u32) -> String {
+    let mask = (1_u64 << bits.min(32)) - 1;
+    format!("cast(cast(conv(right({hash}, 8), 16, 10) as unsigned) & {mask} as signed)")
+}

@@ -1,0 +1,187 @@
+//! One session on a server: what it is, and asking it in SQL.
+//!
+//! Owns the settings of our sessions and reading answers by the names of their columns, since those of `show` come in another
+//! order with every version.
+
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Row, Value as Sent};
+
+use super::connection::{Leash, Problem};
+
+/// No such thread: a session that is gone.
+const NO_SUCH_THREAD: u16 = 1094;
+
+/// A session.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) conn: Conn,
+    pub(super) hello: Hello,
+    pub(super) leash: Leash,
+    /// The time limit that is set in it.
+    pub(super) limit: Duration,
+}
+
+/// What a server says of itself at the beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hello {
+    /// The server's number of the connection.
+    pub(super) id: u32,
+    /// When it started, in seconds since 1970 by its own clock.
+    pub(super) started: i64,
+    /// It is MariaDB; MySQL otherwise.
+    pub(super) mariadb: bool,
+    /// Its version in numbers.
+    pub(super) version: (u16, u16, u16),
+    /// Its version as it writes it.
+    pub(super) text: String,
+    /// Its number in replication.
+    pub(super) server: u32,
+}
+
+impl Hello {
+    /// Asks, and makes the session one of ours: UTC, autocommit, quotes as [`super::sql::literal`] writes them.
+    pub(super) async fn read(mut conn: Conn) -> Result<(Conn, Hello), Problem> {
+        let setting =
+            "set session time_zone = '+00:00', sql_mode = '', autocommit = 1, group_concat_max_len = 1000000";
+        conn.query_drop(setting).await?;
+        // Where and how long the statement of one moment says both, their difference never wavers.
+        let text: Option<(String, u32, u32)> =
+            conn.query_first("select version(), @@global.server_id, connection_id()").await?;
+        let (text, server, id) =
+            text.ok_or_else(|| Problem::broken("it says nothing of itself", "check what it is"))?;
+        let mariadb = text.to_ascii_lowercase().contains("mariadb");
+        let schema = if mariadb { "information_schema" } else { "performance_schema" };
+        let started = format!(
+            "select cast(unix_timestamp() as signed) - cast(variable_value as signed) from {schema}.global_status
+             where variable_name = 'Uptime'"
+        );
+        let started: Option<i64> = conn.query_first(started).await?;
+        let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or(0));
+        let mut number = || numbers.next().unwrap_or(0);
+        let version = (number(), number(), number());
+        let started =
+            started.ok_or_else(|| Problem::broken("it says not how long it runs", "check what it is"))?;
+        Ok((conn, Hello { id, started, mariadb, version, text, server }))
+    }
+
+    /// `replica` or `slave`: the word for it changed.
+    pub(super) fn says_replica(&self) -> bool {
+        !self.mariadb && self.version >= (8, 0, 22)
+    }
+}
+
+impl Session {
+    /// Runs a statement without an answer.
+    pub(super) async fn run(&mut self, sql: &str) -> Result<(), Problem> {
+        Ok(self.conn.query_drop(sql).await?)
+    }
+
+    /// Every row of an answer.
+    pub(super) async fn rows(&mut self, sql: &str) -> Result<Vec<Named>, Problem> {
+        let rows: Vec<Row> = self.conn.query(sql).await?;
+        Ok(rows.into_iter().map(Named::of).collect())
+    }
+
+    /// The one row of an answer.
+    pub(super) async fn row(&mut self, sql: &str) -> Result<Named, Problem> {
+        self.rows(sql).await?.into_iter().next().ok_or_else(|| {
+            Problem::broken(
+                "a question about the server has no answer",
+                "check that this is MySQL or MariaDB",
+            )
+        })
+    }
+
+    /// The first value of the first row.
+    pub(super) async fn value(&mut self, sql: &str) -> Result<Option<String>, Problem> {
+        Ok(self.rows(sql).await?.into_iter().next().and_then(Named::first))
+    }
+
+    /// Bounds what the server does for one question: statements, and waiting for the locks of rows and tables, in whole seconds.
+    ///
+    /// MySQL bounds only what reads; what writes is bounded by its locks, and ended by [`super::connection::Server::ask`].
+    pub(super) async fn limit(&mut self, limit: Duration) -> Result<(), Problem> {
+        if self.limit == limit {
+            return Ok(());
+        }
+        let seconds = limit.as_secs().max(1);
+        let statement = if self.hello.mariadb {
+            format!("max_statement_time = {:.3}", limit.as_secs_f64())
+        } else {
+            format!("max_execution_time = {}", limit.as_millis())
+        };
+        self.run(&format!(
+            "set session {statement}, lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}"
+        ))
+        .await?;
+        self.limit = limit;
+        Ok(())
+    }
+
+    /// Ends a connection. `false` when it is not there.
+    pub(super) async fn kill(&mut self, id: u32) -> Result<bool, Problem> {
+        match self.run(&format!("kill connection {id}")).await {
+            Ok(()) => Ok(true),
+            Err(why) if why.number() == Some(NO_SUCH_THREAD) => Ok(false),
+            Err(why) => Err(why),
+        }
+    }
+
+    /// Whether a setting is on.
+    pub(super) async fn is_on(&mut self, variable: &str) -> Result<bool, Problem> {
+        Ok(on(self.value(&format!("select {variable}")).await?.as_deref()))
+    }
+}
+
+/// Whether the value of a setting means that it is on.
+pub(super) fn on(value: Option<&str>) -> bool {
+    !matches!(value, None | Some("0" | "OFF" | ""))
+}
+
+/// A row by the names of its columns, in lower case, since their case differs between versions, too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Named(pub(super) Vec<(String, Option<String>)>);
+
+impl Named {
+    fn of(row: Row) -> Named {
+        let names: Vec<String> = row.columns_ref().iter().map(|c| c.name_str().to_lowercase()).collect();
+        Named(names.into_iter().zip(row.unwrap().into_iter().map(text)).collect())
+    }
+
+    fn first(self) -> Option<String> {
+        self.0.into_iter().next().and_then(|(_, value)| value)
+    }
+
+    /// The value of a column; `None` for NULL, and where there is no such column.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.as_deref())
+    }
+
+    /// The value of a column that may go by other names, in the order of asking.
+    pub(super) fn any(&self, names: &[&str]) -> Option<&str> {
+        names.iter().find_map(|name| self.get(name))
+    }
+
+    /// The value of a column, empty for NULL.
+    pub(super) fn text(&self, name: &str) -> String {
+        self.get(name).unwrap_or_default().to_owned()
+    }
+
+    /// The value of a column as a number, zero for what is none.
+    pub(super) fn number(&self, name: &str) -> u64 {
+        self.get(name).and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+}
+
+fn text(value: Sent) -> Option<String> {
+    match value {
+        Sent::NULL => None,
+        Sent::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        Sent::Int(n) => Some(n.to_string()),
+        Sent::UInt(n) => Some(n.to_string()),
+        // Only prepared statements send these, and those are read elsewhere.
+        other => Some(other.as_sql(true)),
+    }
+}

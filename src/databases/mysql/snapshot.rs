@@ -1,0 +1,379 @@
+//! One consistent look at a server: a transaction of its own, begun with its snapshot.
+//!
+//! Tables without transactions (MyISAM, Aria, MEMORY) have no snapshot: they are left out, with that reason. A table whose
+//! definition changed after the look began is refused by the server.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Row as SentRow, Value as Sent};
+
+use super::connection::{Problem, Server, Work};
+use super::forms::{Form, HASHING, bucket, half, hash, shifted};
+use super::look::{self, quoted_table, scope, shown};
+use super::session::Session;
+use super::sql::{literal, quoted};
+use crate::databases::digest::{RowHash, SetDigest};
+use crate::databases::snapshot::{Buckets, HashedRow, Meter, Row, Selection, Stamp, Tables, Within};
+use crate::databases::{Answer, Error, Snapshot};
+
+/// So many keys are looked for in the server; more are picked out here.
+const KEYS_IN_SQL: usize = 2_000;
+
+/// Begins a look.
+pub(super) fn begin(server: Arc<Server>, limit: Duration) -> Answer<'static, Box<dyn Snapshot>> {
+    Box::pin(async move {
+        let doing = "beginning a snapshot";
+        let deadline = tokio::time::Instant::now() + limit;
+        let mut session = server.connect(deadline).await?;
+        session.leash.busy();
+        let begun = tokio::time::timeout_at(deadline, start(&mut session, limit)).await.map_err(|_| {
+            Error::TimedOut { what: server.address.name.clone(), doing: doing.to_owned(), after: limit }
+        })?;
+        let stamp = begun.map_err(|why| why.explained(&server.address.name, doing, limit))?;
+        session.leash.done();
+        Ok(Box::new(Look { server, limit, session: Some(session), stamp, types: HashMap::new() })
+            as Box<dyn Snapshot>)
+    })
+}
+
+/// What is applied is read before it begins, and the end of the log after: the look has all of the one, and nothing past the
+/// other.
+async fn start(session: &mut Session, limit: Duration) -> Result<Stamp, Problem> {
+    session.limit(limit).await?;
+    let applied = said(look::applied(session).await)?.filter(|position| !position.0.is_empty());
+    // A comparison takes as long as it takes; only a lock is not waited for any longer.
+    let endless = if session.hello.mariadb { "max_statement_time" } else { "max_execution_time" };
+    session.run(&format!("set session {endless} = 0, net_write_timeout = 600")).await?;
+    // Merged, the hash of a row would be reckoned anew for each of its sums.
+    session.run("set session optimizer_switch = 'derived_merge=off'").await?;
+    session.run("set session transaction isolation level repeatable read").await?;
+    session.run("start transaction with consistent snapshot, read only").await?;
+    Ok(Stamp { position: said(look::position(session).await)?, applied })
+}
+
+/// A server that has no log, or is no replica, has no such position.
+fn said<T>(answer: Result<T, Problem>) -> Result<Option<T>, Problem> {
+    match answer {
+        Ok(said) => Ok(Some(said)),
+        Err(Problem::Broken(..)) => Ok(None),
+        Err(why) => Err(why),
+    }
+}
+
+#[derive(Debug)]
+struct Look {
+    server: Arc<Server>,
+    limit: Duration,
+    /// Away while a question is asked; lost when the asker leaves in the middle.
+    session: Option<Session>,
+    stamp: Stamp,
+    /// The types of tables that were looked at.
+    types: HashMap<String, HashMap<String, String>>,
+}
+
+impl Look {
+    async fn ask<T>(
+        &mut self,
+        doing: &str,
+        work: impl for<'a> FnOnce(&'a mut Session) -> Work<'a, T> + Send,
+    ) -> Result<T, Error> {
+        let what = self.server.address.name.clone();
+        let Some(mut session) = self.session.take() else {
+            return Err(Error::Cancelled { what, doing: "an earlier question to the snapshot".to_owned() });
+        };
+        session.leash.busy();
+        let answer = work(&mut session).await;
+        if !matches!(&answer, Err(Problem::Mysql(why)) if why.is_fatal()) {
+            session.leash.done();
+            self.session = Some(session);
+        }
+        answer.map_err(|why| why.explained(&what, doing, self.limit))
+    }
+
+    fn database(&self) -> Option<&str> {
+        self.server.address.database.as_deref()
+    }
+
+    async fn reader(&mut self, of: &Selection) -> Result<Reader, Error> {
+        if !self.types.contains_key(&of.table) {
+            let (database, table) = match (self.database(), of.table.split_once('.')) {
+                (Some(database), _) => (database.to_owned(), of.table.clone()),
+                (None, Some((database, table))) => (database.to_owned(), table.to_owned()),
+                (None, None) => (String::new(), of.table.clone()),
+            };
+            let sql = format!(
+                "select column_name as c, data_type as ty from information_schema.columns
+                 where table_schema = {} and table_name = {}",
+                literal(&database),
+                literal(&table)
+            );
+            let rows = self
+                .ask("reading a table's columns", |s| Box::pin(async move { s.rows(&sql).await }))
+                .await?;
+            let types = rows.iter().map(|row| (row.text("c"), row.text("ty"))).collect();
+            self.types.insert(of.table.clone(), types);
+        }
+        let types = self.types.get(&of.table);
+        let form = |name: &String| {
+            types.and_then(|types| types.get(name)).map(|ty| Form::of(name, ty)).ok_or_else(|| {
+                Error::broken(
+                    &self.server.address.name,
+                    format!("table {} has no column {name}", of.table),
+                    "look at the schema's differences first",
+                )
+            })
+        };
+        let forms = of.columns.iter().map(form).collect::<Result<Vec<_>, _>>()?;
+        let keys = of.key.iter().map(form).collect::<Result<Vec<_>, _>>()?;
+        Ok(Reader {
+            table: quoted_table(&of.table, self.database()),
+            first_key: of.key.first().map(|key| quoted(key)).unwrap_or_default(),
+            key_hash: hash(keys.iter()),
+            row_hash: hash(forms.iter()),
+            forms,
+        })
+    }
+}
+
+/// The SQL for the rows of a selection.
+struct Reader {
+    table: String,
+    first_key: String,
+    key_hash: String,
+    row_hash: String,
+    forms: Vec<Form>,
+}
+
+impl Reader {
+    fn within(&self, within: &Within) -> String {
+        match within {
+            Within::Keys(ranges) => {
+                let between = |r: &RangeInclusive<i64>| {
+                    format!("{} between {} and {}", self.first_key, r.start(), r.end())
+                };
+                let all: Vec<String> = ranges.iter().map(between).collect();
+                if all.is_empty() { "false".to_owned() } else { format!("({})", all.join(" or ")) }
+            }
+            Within::Hashes { bits: 0, .. } => "true".to_owned(),
+            Within::Hashes { bits, buckets } => {
+                let list: Vec<String> = buckets.iter().map(i64::to_string).collect();
+                if list.is_empty() {
+                    return "false".to_owned();
+                }
+                format!("{} in ({})", bucket(&self.key_hash, *bits), list.join(", "))
+            }
+        }
+    }
+
+    fn digests(&self, by: &Buckets) -> String {
+        let (bucket, within) = match by {
+            Buckets::Keys { keys, shift } => {
+                (shifted(&self.first_key, *shift), self.within(&Within::Keys(vec![keys.clone()])))
+            }
+            Buckets::Hashes { bits } => (bucket(&self.key_hash, *bits), "true".to_owned()),
+        };
+        let (high, low) = (half("h", "left"), half("h", "right"));
+        format!(
+            "select b, count(*), count(h), sum({high}), sum({low}), bit_xor({high}), bit_xor({low})
+             from (select {bucket} as b, {hash} as h from {table} where {within}) hashed group by b",
+            hash = self.row_hash,
+            table = self.table,
+        )
+    }
+}
+
+fn unhashed() -> Problem {
+    Problem::broken(
+        "a row could not be hashed: it does not fit into the server's max_allowed_packet",
+        "raise max_allowed_packet on this server",
+    )
+}
+
+/// The value in a column of an answer in text.
+fn taken(row: &mut SentRow, at: usize) -> Option<Vec<u8>> {
+    match row.take::<Sent, usize>(at)? {
+        Sent::NULL => None,
+        Sent::Bytes(bytes) => Some(bytes),
+        other => Some(other.as_sql(true).into_bytes()),
+    }
+}
+
+fn number<T: std::str::FromStr>(row: &mut SentRow, at: usize) -> Result<T, Problem> {
+    let text = taken(row, at).and_then(|bytes| String::from_utf8(bytes).ok());
+    text.and_then(|text| text.parse().ok())
+        .ok_or_else(|| Problem::broken("a digest is no number", "ask again"))
+}
+
+fn row_hash(row: &mut SentRow, at: usize) -> Result<RowHash, Problem> {
+    let text = taken(row, at).and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(unhashed)?;
+    u128::from_str_radix(&text, 16).map(RowHash).map_err(|_| unhashed())
+}
+
+fn digest(row: &mut SentRow) -> Result<(i64, SetDigest), Problem> {
+    let (rows, hashed): (u64, u64) = (number(row, 1)?, number(row, 2)?);
+    if rows != hashed {
+        return Err(unhashed());
+    }
+    let (high, low): (u128, u128) = (number(row, 3)?, number(row, 4)?);
+    let (high_xor, low_xor): (u64, u64) = (number(row, 5)?, number(row, 6)?);
+    // What the high halves' sum has past 64 bits is past 128 in all.
+    let sum = (high << 64).wrapping_add(low);
+    let xor = (u128::from(high_xor) << 64) | u128::from(low_xor);
+    Ok((number(row, 0)?, SetDigest::of(rows, sum, xor)))
+}
+
+impl Snapshot for Look {
+    fn hashing(&self) -> &'static str {
+        HASHING
+    }
+
+    fn stamp(&mut self) -> Answer<'_, Stamp> {
+        let stamp = self.stamp.clone();
+        Box::pin(async move { Ok(stamp) })
+    }
+
+    fn tables(&mut self) -> Answer<'_, Tables> {
+        Box::pin(async move {
+            let database = self.database().map(str::to_owned);
+            self.ask("listing the tables", |s| {
+                Box::pin(async move {
+                    let of = database.as_deref();
+                    let sql = format!(
+                        "select table_schema as d, table_name as t from information_schema.tables
+                         where table_type in ('BASE TABLE', 'SYSTEM VERSIONED') and {}
+                           and engine in ('MyISAM', 'Aria', 'MEMORY', 'CSV', 'ARCHIVE', 'MRG_MyISAM', 'BLACKHOLE')",
+                        scope("table_schema", of)
+                    );
+                    let without: BTreeSet<String> =
+                        s.rows(&sql).await?.iter().map(|row| shown(&row.text("d"), &row.text("t"), of)).collect();
+                    let tables = look::tables(s, of).await?;
+                    let (left, tables) = tables.into_iter().partition::<Vec<_>, _>(|t| without.contains(&t.name));
+                    let why = "its engine has no transactions, so no consistent look at it";
+                    Ok(Tables { tables, left_out: left.into_iter().map(|t| (t.name, why)).collect() })
+                })
+            })
+            .await
+        })
+    }
+
+    fn count(&mut self, table: &str) -> Answer<'_, u64> {
+        let table = table.to_owned();
+        Box::pin(async move {
+            let database = self.database().map(str::to_owned);
+            self.ask("counting rows", |s| {
+                Box::pin(async move { look::count(s, &table, database.as_deref()).await })
+            })
+            .await
+        })
+    }
+
+    fn key_span(&mut self, of: &Selection) -> Answer<'_, Option<RangeInclusive<i64>>> {
+        let of = of.clone();
+        Box::pin(async move {
+            let reader = self.reader(&of).await?;
+            let sql = format!("select min({0}) as a, max({0}) as z from {1}", reader.first_key, reader.table);
+            self.ask("reading the span of keys", |s| {
+                Box::pin(async move {
+                    let row = s.row(&sql).await?;
+                    let end = |name: &str| row.get(name).and_then(|n| n.parse::<i64>().ok());
+                    Ok(end("a").zip(end("z")).map(|(first, last)| first..=last))
+                })
+            })
+            .await
+        })
+    }
+
+    fn digests(
+        &mut self,
+        of: &Selection,
+        by: Buckets,
+        meter: &Meter,
+    ) -> Answer<'_, BTreeMap<i64, SetDigest>> {
+        let (of, meter) = (of.clone(), meter.clone());
+        Box::pin(async move {
+            let sql = self.reader(&of).await?.digests(&by);
+            self.ask("digesting rows", |s| {
+                Box::pin(async move {
+                    let mut digests = BTreeMap::new();
+                    let mut result = s.conn.query_iter(sql).await?;
+                    while let Some(mut row) = result.next().await? {
+                        let (bucket, set) = digest(&mut row)?;
+                        meter.add(set.rows);
+                        digests.insert(bucket, set);
+                    }
+                    Ok(digests)
+                })
+            })
+            .await
+        })
+    }
+
+    fn hashes(&mut self, of: &Selection, within: &Within, meter: &Meter) -> Answer<'_, Vec<HashedRow>> {
+        let (of, within, meter) = (of.clone(), within.clone(), meter.clone());
+        Box::pin(async move {
+            let reader = self.reader(&of).await?;
+            let sql = format!(
+                "select {}, {} from {} where {}",
+                reader.key_hash,
+                reader.row_hash,
+                reader.table,
+                reader.within(&within)
+            );
+            self.ask("hashing rows", |s| {
+                Box::pin(async move {
+                    let mut found = Vec::new();
+                    let mut result = s.conn.query_iter(sql).await?;
+                    while let Some(mut row) = result.next().await? {
+                        meter.add(1);
+                        found.push(HashedRow { key: row_hash(&mut row, 0)?, row: row_hash(&mut row, 1)? });
+                    }
+                    Ok(found)
+                })
+            })
+            .await
+        })
+    }
+
+    fn rows(&mut self, of: &Selection, within: &Within, keys: &BTreeSet<RowHash>) -> Answer<'_, Vec<Row>> {
+        let (of, within, keys) = (of.clone(), within.clone(), keys.clone());
+        Box::pin(async move {
+            let reader = self.reader(&of).await?;
+            let mut sql = format!("select {}, {}", reader.key_hash, reader.row_hash);
+            for form in &reader.forms {
+                // Writing to a String cannot fail.
+                let _ = write!(sql, ", {}", form.value);
+            }
+            let _ = write!(sql, " from {} where {}", reader.table, reader.within(&within));
+            if keys.is_empty() {
+                return Ok(Vec::new());
+            }
+            if keys.len() <= KEYS_IN_SQL {
+                let list: Vec<String> = keys.iter().map(|key| format!("'{:032x}'", key.0)).collect();
+                let _ = write!(sql, " and {} in ({})", reader.key_hash, list.join(", "));
+            }
+            let forms = reader.forms;
+            self.ask("fetching rows", |s| {
+                Box::pin(async move {
+                    let mut rows = Vec::new();
+                    let mut result = s.conn.query_iter(sql).await?;
+                    while let Some(mut row) = result.next().await? {
+                        let hashes = HashedRow { key: row_hash(&mut row, 0)?, row: row_hash(&mut row, 1)? };
+                        if !keys.contains(&hashes.key) {
+                            continue;
+                        }
+                        let value = |(i, form): (usize, &Form)| form.read(taken(&mut row, i + 2));
+                        let values = forms.iter().enumerate().map(value).collect::<Result<_, _>>()?;
+                        rows.push(Row { hashes, values });
+                    }
+                    Ok(rows)
+                })
+            })
+            .await
+        })
+    }
+}

@@ -1,0 +1,194 @@
+//! What a replica says of the streams that it is fed by.
+//!
+//! Owns the names of the columns, which changed with the versions: they are read by name, never by place. Refuses to ask
+//! anything: recorded rows are read like those of a server.
+//!
+//! Source: MariaDB's `SHOW ALL SLAVES STATUS`, MySQL's `SHOW SLAVE STATUS` (5.7) and `SHOW REPLICA STATUS` (8.0.22 and later).
+
+use super::connection::Problem;
+use super::filters::Filters;
+use super::session::{Named, Session};
+use crate::databases::Position;
+
+/// One stream of replication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stream {
+    /// The name of the connection or channel; empty for the one without.
+    pub(super) name: String,
+    /// Why nothing flows, in a sentence.
+    pub(super) stopped: Option<String>,
+    /// How old what is applied now is, by the replica's own reckoning, in milliseconds.
+    pub(super) late_ms: Option<u64>,
+    /// The file and offset of the source's log up to which it is applied.
+    pub(super) applied: Option<Position>,
+    /// What it leaves out.
+    pub(super) filters: Filters,
+    /// How many events it is to skip.
+    pub(super) skips: u64,
+}
+
+/// Every stream of this server.
+pub(super) async fn read(session: &mut Session) -> Result<Vec<Stream>, Problem> {
+    let sql = if session.hello.mariadb {
+        "show all slaves status"
+    } else if session.hello.says_replica() {
+        "show replica status"
+    } else {
+        "show slave status"
+    };
+    Ok(session.rows(sql).await?.iter().map(Stream::of).collect())
+}
+
+impl Stream {
+    /// Reads one row.
+    pub(super) fn of(row: &Named) -> Stream {
+        let file = row.any(&["relay_source_log_file", "relay_master_log_file"]).unwrap_or_default();
+        let at = row.any(&["exec_source_log_pos", "exec_master_log_pos"]);
+        let late = row.any(&["seconds_behind_source", "seconds_behind_master"]);
+        Stream {
+            name: row.any(&["connection_name", "channel_name"]).unwrap_or_default().to_owned(),
+            stopped: stopped(row),
+            late_ms: late.and_then(|s| s.parse::<u64>().ok()).map(|s| s.saturating_mul(1_000)),
+            applied: at.filter(|_| !file.is_empty()).map(|at| Position(format!("{file}:{at}"))),
+            filters: Filters::of(row, "replicate_"),
+            skips: row.number("skip_counter"),
+        }
+    }
+}
+
+/// What the one thread or the other says.
+fn stopped(row: &Named) -> Option<String> {
+    let io = row.any(&["replica_io_running", "slave_io_running"]).unwrap_or("No");
+    let sql = row.any(&["replica_sql_running", "slave_sql_running"]).unwrap_or("No");
+    let said = |number: &str, text: &str| {
+        let number = row.get(number).filter(|n| *n != "0")?;
+        Some(format!(": {} ({number})", row.get(text).unwrap_or_default().trim()))
+    };
+    // What cannot be applied is why nothing gets better, whatever is fetched meanwhile.
+    if sql != "Yes" {
+        let why = said("last_sql_errno", "last_sql_error").unwrap_or_default();
+        return Some(format!("the SQL thread, which applies, is stopped{why}"));
+    }
+    match io {
+        "Yes" | "Preparing" => None,
+        "Connecting" => {
+            // Without an error it is on its way; with one it tries again and again.
+            said("last_io_errno", "last_io_error").map(|why| format!("the IO thread cannot connect{why}"))
+        }
+        _ => {
+            let why = said("last_io_errno", "last_io_error").unwrap_or_default();
+            Some(format!("the IO thread, which fetches, is stopped{why}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row as `\G` shows it.
+    fn row(text: &str) -> Named {
+        let pair = |line: &str| {
+            let (name, value) = line.trim().split_once(':')?;
+            let value = Some(value.trim().to_owned()).filter(|value| value != "NULL");
+            Some((name.to_lowercase(), value))
+        };
+        Named(text.lines().filter_map(pair).collect())
+    }
+
+    const MYSQL_57: &str = "Slave_IO_State: Waiting for master to send event
+        Master_Host: db1
+        Master_Log_File: mysql-bin.000009
+        Read_Master_Log_Pos: 1307
+        Relay_Log_File: relay-bin.000003
+        Relay_Master_Log_File: mysql-bin.000008
+        Slave_IO_Running: Yes
+        Slave_SQL_Running: Yes
+        Replicate_Do_DB:
+        Replicate_Ignore_DB: scratch
+        Replicate_Wild_Ignore_Table: shop.tmp%
+        Last_Errno: 0
+        Skip_Counter: 0
+        Exec_Master_Log_Pos: 1190
+        Seconds_Behind_Master: 3
+        Last_IO_Errno: 0
+        Last_SQL_Errno: 0
+        Executed_Gtid_Set:
+        Channel_Name:";
+
+    const MYSQL_84: &str = "Replica_IO_State:
+        Source_Host: db1
+        Source_Log_File: binlog.000002
+        Read_Source_Log_Pos: 157
+        Relay_Source_Log_File: binlog.000002
+        Replica_IO_Running: Yes
+        Replica_SQL_Running: No
+        Replicate_Do_DB:
+        Last_Errno: 1062
+        Skip_Counter: 1
+        Exec_Source_Log_Pos: 157
+        Seconds_Behind_Source: NULL
+        Last_IO_Errno: 0
+        Last_SQL_Errno: 1062
+        Last_SQL_Error: Could not execute Write_rows event on table shop.orders; Duplicate entry '1' for key 'orders.PRIMARY'
+        Channel_Name: east";
+
+    const MARIADB: &str = "Connection_name: east
+        Slave_SQL_State: Slave has read all relay log; waiting for more updates
+        Slave_IO_State: Connecting to master
+        Master_Log_File: m.000001
+        Read_Master_Log_Pos: 4
+        Relay_Master_Log_File: m.000001
+        Slave_IO_Running: Connecting
+        Slave_SQL_Running: Yes
+        Skip_Counter: 0
+        Exec_Master_Log_Pos: 4
+        Seconds_Behind_Master: NULL
+        Last_IO_Errno: 2003
+        Last_IO_Error: error connecting to master 'repl@db1:3306' - retry-time: 60
+        Last_SQL_Errno: 0
+        Using_Gtid: Slave_Pos
+        Gtid_IO_Pos: 0-1-7
+        Replicate_Ignore_Table: shop.log";
+
+    #[test]
+    fn both_generations_of_names_are_read() {
+        let old = Stream::of(&row(MYSQL_57));
+        assert_eq!((old.stopped, old.late_ms), (None, Some(3_000)));
+        assert_eq!(
+            old.applied,
+            Some(Position("mysql-bin.000008:1190".into())),
+            "what is applied, not what is fetched"
+        );
+        assert!(old.filters.leaves_out("scratch", "t").is_some());
+        assert!(old.filters.leaves_out("shop", "tmp_1").is_some());
+        assert_eq!(old.filters.leaves_out("shop", "orders"), None);
+
+        let new = Stream::of(&row(MYSQL_84));
+        assert_eq!((new.name.as_str(), new.late_ms, new.skips), ("east", None, 1));
+        let why = new.stopped.unwrap();
+        assert!(
+            why.starts_with("the SQL thread") && why.contains("Duplicate entry") && why.contains("1062"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn a_replica_that_cannot_connect_says_so() {
+        let stream = Stream::of(&row(MARIADB));
+        assert_eq!(stream.name, "east");
+        assert_eq!(
+            stream.stopped.unwrap(),
+            "the IO thread cannot connect: error connecting to master 'repl@db1:3306' - retry-time: 60 (2003)"
+        );
+        let first = row(&MARIADB.replace("Last_IO_Errno: 2003", "Last_IO_Errno: 0"));
+        assert_eq!(Stream::of(&first).stopped, None, "it is about to");
+        let stopped = row(&MARIADB.replace("Running: Connecting", "Running: No"));
+        assert!(Stream::of(&stopped).stopped.unwrap().contains("is stopped: error connecting"));
+    }
+
+    #[test]
+    fn a_row_that_says_nothing_is_not_taken_for_running() {
+        assert!(Stream::of(&Named::default()).stopped.is_some());
+    }
+}
