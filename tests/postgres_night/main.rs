@@ -1,4 +1,4 @@
-//! Whole nights with PostgreSQL: `sample-plans/postgres-logical.toml`, driven by keys in a real pty from its start page to
+//! Whole nights with PostgreSQL: `sample-plans/postgres-logical.toml` and `postgres-streaming.toml`, driven by keys in a real pty from its start page to
 //! its end or back, while a client orders through a pooler. The oracle is not ours: the client's log against psql.
 
 #![allow(
@@ -75,6 +75,21 @@ impl World {
         World { source, target, pooler, home: TempDir::new().unwrap() }
     }
 
+    fn streaming() -> World {
+        let source = Postgres::with("cluster_name = 'dc1'");
+        source.sql("postgres", "create role app login; create role bystander login");
+        source.sql("postgres", "create database shop");
+        source.sql("shop", SCHEMA);
+        install(&source);
+        source
+            .sql("shop", "insert into customers select g, 'customer ' || g from generate_series(1, 5000) g");
+        source.file("shop", &sample("postgres-streaming/source.sql"), &[]);
+        source.sql("shop", "grant insert on probe to bystander");
+        let target = Postgres::standby_with(&source, "cluster_name = 'cloud'");
+        let pooler = Pooler::start(source.port, target.port);
+        World { source, target, pooler, home: TempDir::new().unwrap() }
+    }
+
     fn terminal(&self, plan: &str) -> Terminal {
         let side =
             |server: &Postgres| format!("host=127.0.0.1 port={} dbname=shop user=postgres", server.port);
@@ -85,6 +100,14 @@ impl World {
             format!("app={}", self.pooler.app()),
             format!("pooler={}", self.pooler.dir.path().display()),
         ];
+        let follows = |server: &Postgres| format!("host=127.0.0.1 port={} user=postgres", server.port);
+        let mut sets = sets.to_vec();
+        if plan.ends_with("postgres-streaming.toml") {
+            sets.push(format!("from_source={}", follows(&self.source)));
+            sets.push(format!("from_target={}", follows(&self.target)));
+            sets.push(format!("source_folder={}", self.source.data().display()));
+            sets.push(format!("target_folder={}", self.target.data().display()));
+        }
         let mut args = vec!["run", plan.to_str().unwrap(), "--as", "lead"];
         for set in &sets {
             args.extend(["--set", set]);
@@ -214,6 +237,47 @@ fn logical_to_its_end() {
     both_the_same(&world, &world.target);
     let direct = world.source.past_the_default("shop", "insert into probe values (9)").unwrap_err();
     assert!(direct.contains("this side is fenced"), "{direct}");
+}
+
+#[test]
+fn streaming_to_its_end() {
+    let world = World::streaming();
+    let night = Night::begin(&world);
+    let mut t = world.terminal("postgres-streaming.toml");
+    until_the_switch(&mut t);
+    t.go();
+    t.shows("GO / NO-GO   Announce success");
+    night.goes_on();
+    t.answers_alarms();
+    t.go();
+    t.shows("Planned and actual");
+    leaves(&mut t, 0);
+    night.ends(&world.target, 2);
+    both_the_same(&world, &world.target);
+    let direct = world.source.past_the_default("shop", "insert into probe values (9)").unwrap_err();
+    assert!(direct.contains("read-only"), "{direct}");
+}
+
+#[test]
+fn streaming_and_back_after_the_switch() {
+    let world = World::streaming();
+    let night = Night::begin(&world);
+    let mut t = world.terminal("postgres-streaming.toml");
+    until_the_switch(&mut t);
+    t.go();
+    t.shows("GO / NO-GO   Announce success");
+    night.goes_on();
+    t.turn_back();
+    t.shows("Planned and actual");
+    night.goes_on();
+    leaves(&mut t, 1);
+    night.ends(&world.source, 3);
+    wait("the new server has caught up", || {
+        let count =
+            |server: &Postgres| server.try_sql("shop", "select count(*) from tickets").unwrap_or_default();
+        (count(&world.source) == count(&world.target)).then_some(())
+    });
+    both_the_same(&world, &world.source);
 }
 
 #[test]

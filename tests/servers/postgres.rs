@@ -57,6 +57,11 @@ impl Postgres {
 
     /// A standby of another server: a physical copy that follows it.
     pub(crate) fn standby_of(source: &Postgres) -> Postgres {
+        Postgres::standby_with(source, "")
+    }
+
+    /// … with more settings.
+    pub(crate) fn standby_with(source: &Postgres, settings: &str) -> Postgres {
         let dir = folder();
         let copied = as_account(ACCOUNT, programs().join("pg_basebackup"))
             .args(["-h", "127.0.0.1", "-U", "postgres", "-c", "fast", "-R", "-D"])
@@ -66,12 +71,13 @@ impl Postgres {
             .unwrap();
         assert!(copied.success(), "pg_basebackup");
         let mut server = Postgres { dir, port: free_port(), child: None };
-        server.configure("");
+        server.configure(settings);
         server.up();
         server
     }
 
-    fn data(&self) -> PathBuf {
+    /// Its folder of data.
+    pub(crate) fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
@@ -194,6 +200,12 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         self.kill();
+        // A plan may have started it anew, as a child of nobody.
+        let written = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
+        let pid = written.lines().next().and_then(|line| line.parse().ok()).and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            let _gone = rustix::process::kill_process(pid, Signal::QUIT);
+        }
     }
 }
 

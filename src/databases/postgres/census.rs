@@ -93,16 +93,15 @@ pub(super) async fn end(client: &Client, id: &SessionId) -> Result<bool, Problem
     Ok(client.query_one(sql, &[&id.0]).await?.try_get(0)?)
 }
 
-/// Ends the sessions that began since a moment (microseconds since the epoch, as text). All of them where it is empty: who
-/// shut the side, and when, is not known then, and they may have come up read-only like any other.
-pub(super) async fn end_since(client: &Client, since: &str) -> Result<(), Problem> {
+/// Ends every session but ours. Whether one came up read-only cannot be seen from outside, nor by when it began: a server
+/// may have been a standby meanwhile, and have had the fence of another.
+pub(super) async fn end_all(client: &Client) -> Result<(), Problem> {
     let sql = format!(
         "select count(pg_terminate_backend(pid)) from pg_stat_activity
          where datname = current_database() and backend_type = 'client backend'
-           and (extract(epoch from backend_start) * 1000000)::bigint > coalesce(nullif($1::text, '')::bigint, 0)
            and not (application_name = '{APPLICATION}' and usename = current_user)"
     );
-    client.query_one(&sql, &[&since]).await?;
+    client.query_one(&sql, &[]).await?;
     Ok(())
 }
 

@@ -21,6 +21,8 @@ const READ_ONLY: &str = "default_transaction_read_only";
 const PATIENCE: &str = "2500ms";
 
 /// The fence as it stands: by the database's own setting and triggers, not only by what was written down.
+///
+/// A standby takes writes from nobody, and what stands in it is its source's: it is sealed whatever that is.
 pub(super) async fn state(client: &Client) -> Result<FenceState, Problem> {
     let sql = format!(
         "select f.state, case when isfinite(f.since) then (extract(epoch from f.since) * 1000)::bigint end,
@@ -28,19 +30,25 @@ pub(super) async fn state(client: &Client) -> Result<FenceState, Problem> {
            exists (select from pg_db_role_setting s, unnest(s.setconfig) c where s.setdatabase = d.oid and s.setrole = 0
                      and c ~* '^{READ_ONLY}=(on|true|yes|t|y|1)$'),
            not exists (select from {EVERY_TABLE} and not exists (select from pg_trigger t
-                         where t.tgrelid = c.oid and t.tgname = '{PREFIX}refuse' and t.tgenabled in ('O', 'A')))
+                         where t.tgrelid = c.oid and t.tgname = '{PREFIX}refuse' and t.tgenabled in ('O', 'A'))),
+           pg_is_in_recovery()
          from pg_database d left join cutover.fence f on f.system = {SYSTEM} where d.datname = current_database()"
     );
     let row = client.query_one(&sql, &[]).await.map_err(known)?;
     let (word, since, at): (Option<String>, Option<i64>, Option<String>) =
         (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    let (closed, refusing): (bool, bool) = (row.try_get(3)?, row.try_get(4)?);
+    let (closed, refusing, standby): (bool, bool, bool) = (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
+    let ours = word.as_deref().is_some_and(|word| word != "open");
+    if standby {
+        let since = since.map(Timestamp).filter(|_| ours);
+        let at = Some(wal::end(client).await?.position());
+        return Ok(FenceState { fence: Fence::Sealed, since, at });
+    }
     let fence = match word.as_deref() {
         Some("sealed") if closed && refusing => Fence::Sealed,
         _ if closed => Fence::Fenced,
         _ => Fence::Open,
     };
-    let ours = word.as_deref().is_some_and(|word| word != "open");
     Ok(FenceState {
         since: since.map(Timestamp).filter(|_| ours == (fence != Fence::Open)),
         at: at.map(Position).filter(|_| ours && fence != Fence::Open),
@@ -130,16 +138,21 @@ pub(super) async fn seal_if_quiet(client: &mut Client, spec: &FenceSpec) -> Resu
     Ok(Seal::Sealed(state(client).await?))
 }
 
-/// Lifts the fence, and ends the sessions that came up read-only: a pooler would hand them out for hours.
+/// Lifts the fence, and ends the sessions that are there, of which any may have come up read-only: a pooler would hand them
+/// out for hours.
 pub(super) async fn lift(client: &mut Client) -> Result<FenceState, Problem> {
+    if client.query_one("select pg_is_in_recovery()", &[]).await?.try_get(0)? {
+        return Err(Problem::broken(
+            "it is a standby, which takes no writes",
+            "promote it first: select pg_promote()",
+        ));
+    }
     let stood = state(client).await?.fence != Fence::Open;
     let before = format!(
-        "select coalesce(f.before, '{{}}')::text,
-           coalesce((extract(epoch from nullif(f.since, 'infinity')) * 1000000)::bigint::text, '')
+        "select coalesce(f.before, '{{}}')::text
          from (select) one left join cutover.fence f on f.system = {SYSTEM} and f.state <> 'open'"
     );
-    let row = client.query_one(&before, &[]).await.map_err(known)?;
-    let (before, since): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+    let before: String = client.query_one(&before, &[]).await.map_err(known)?.try_get(0)?;
     let before: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(&before).map_err(|why| {
             Problem::broken(format!("what was set before the fence cannot be read: {why}"), "set it by hand")
@@ -175,7 +188,7 @@ pub(super) async fn lift(client: &mut Client) -> Result<FenceState, Problem> {
     tx.execute(&sql, &[]).await?;
     tx.commit().await?;
     if stood {
-        census::end_since(client, &since).await?;
+        census::end_all(client).await?;
     }
     state(client).await
 }

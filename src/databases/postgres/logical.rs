@@ -9,12 +9,12 @@
 //! `pg_subscription`, `pg_subscription_rel`, `pg_stat_subscription`, `pg_replication_origin_status`).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio_postgres::Client;
 
 use super::Postgres;
 use super::connection::Problem;
+use super::patience::Patience;
 use super::sql::USER_TABLES;
 use super::wal::{self, Lsn, lsn};
 use crate::databases::link::LinkKind;
@@ -33,12 +33,6 @@ pub(in crate::databases) const LINK: LinkKind = LinkKind {
     },
 };
 
-/// So much log may hold nothing that concerns the subscription; whether it does shows when the marker comes through.
-const SMALL: u64 = 256 << 10;
-/// How often the target is asked whether it does.
-const AGAIN: Duration = Duration::from_millis(20);
-/// … and for how long at most.
-const PATIENCE: Duration = Duration::from_millis(300);
 /// A worker that is younger than this and has failed before is one that fails and starts again.
 const YOUNG: &str = "15 seconds";
 
@@ -122,14 +116,12 @@ impl Subscription {
 impl Link for Subscription {
     fn lag(&self) -> Answer<'_, Lag> {
         Box::pin(async {
-            let patience = tokio::time::Instant::now() + PATIENCE.min(self.to.timeout / 3);
+            let patience = Patience::new(self.to.timeout);
             loop {
                 let lag = self.look().await?;
-                let waits = lag.stopped.is_none() && lag.behind > 0 && lag.behind <= SMALL;
-                if !waits || tokio::time::Instant::now() >= patience {
+                if !patience.waits(&lag).await {
                     return Ok(lag);
                 }
-                tokio::time::sleep(AGAIN).await;
             }
         })
     }

@@ -14,6 +14,7 @@ mod fence;
 mod files;
 mod logical;
 mod look;
+mod patience;
 mod snapshot;
 mod sql;
 mod streaming;

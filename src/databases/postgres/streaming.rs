@@ -8,6 +8,7 @@ use tokio_postgres::Client;
 
 use super::Postgres;
 use super::connection::Problem;
+use super::patience::Patience;
 use super::sql::EVERY_TABLE;
 use super::wal::{self, Lsn, lsn};
 use crate::databases::link::LinkKind;
@@ -40,45 +41,55 @@ impl Standby {
     async fn replay(&self) -> Result<Replay, Error> {
         self.to.ask("reading what is replayed", async |client| replay(client).await).await
     }
+
+    async fn look(&self) -> Result<Lag, Error> {
+        // The standby first: what happens between the two looks may only make the lag look larger.
+        let replay = self.replay().await?;
+        let (system, end, standby) = self
+            .from
+            .ask("reading the end of the log", async |client| {
+                let sql = "select system_identifier::text, pg_is_in_recovery() from pg_control_system()";
+                let row = client.query_one(sql, &[]).await?;
+                let (system, standby): (String, bool) = (row.try_get(0)?, row.try_get(1)?);
+                Ok((system, wal::end(client).await?, standby))
+            })
+            .await?;
+        let name = &self.to.server.name;
+        if system != replay.system {
+            let why = format!("it is no copy of {}: their systems differ", self.from.server.name);
+            return Err(Error::broken(&**name, why, "check that these two are the ends of one link"));
+        }
+        let Some(replayed) = replay.replayed else {
+            return Err(Error::broken(
+                &**name,
+                "it has replayed nothing",
+                "let it begin to follow its source",
+            ));
+        };
+        let source = &self.from.server.name;
+        Ok(Lag {
+            behind: end.ahead_of(replayed),
+            unit: Unit::Bytes,
+            source: end.position(),
+            target: replayed.position(),
+            stopped: replay
+                .stopped
+                .or_else(|| standby.then(|| format!("{source} is a standby itself, and takes no writes"))),
+            late_ms: replay.late_ms,
+        })
+    }
 }
 
 impl Link for Standby {
     fn lag(&self) -> Answer<'_, Lag> {
         Box::pin(async {
-            // The standby first: what happens between the two looks may only make the lag look larger.
-            let replay = self.replay().await?;
-            let (system, end, standby) = self
-                .from
-                .ask("reading the end of the log", async |client| {
-                    let sql = "select system_identifier::text, pg_is_in_recovery() from pg_control_system()";
-                    let row = client.query_one(sql, &[]).await?;
-                    let (system, standby): (String, bool) = (row.try_get(0)?, row.try_get(1)?);
-                    Ok((system, wal::end(client).await?, standby))
-                })
-                .await?;
-            let name = &self.to.server.name;
-            if system != replay.system {
-                let why = format!("it is no copy of {}: their systems differ", self.from.server.name);
-                return Err(Error::broken(&**name, why, "check that these two are the ends of one link"));
+            let patience = Patience::new(self.to.timeout);
+            loop {
+                let lag = self.look().await?;
+                if !patience.waits(&lag).await {
+                    return Ok(lag);
+                }
             }
-            let Some(replayed) = replay.replayed else {
-                return Err(Error::broken(
-                    &**name,
-                    "it has replayed nothing",
-                    "let it begin to follow its source",
-                ));
-            };
-            let source = &self.from.server.name;
-            Ok(Lag {
-                behind: end.ahead_of(replayed),
-                unit: Unit::Bytes,
-                source: end.position(),
-                target: replayed.position(),
-                stopped: replay.stopped.or_else(|| {
-                    standby.then(|| format!("{source} is a standby itself, and takes no writes"))
-                }),
-                late_ms: replay.late_ms,
-            })
         })
     }
 

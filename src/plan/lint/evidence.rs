@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::diagnostic::Diagnostic;
 use super::{Lint, fenced};
 use crate::plan::ids::{ProbeId, StepId};
-use crate::plan::model::{Probe, ProbeKind, Schedule, Step, StepKind, Strategy, Undo, WaitFor};
+use crate::plan::model::{LinkKind, Probe, ProbeKind, Schedule, Step, StepKind, Strategy, Undo, WaitFor};
 
 impl Lint<'_> {
     pub(super) fn evidence(&mut self) {
@@ -256,7 +256,11 @@ impl Lint<'_> {
                 .probes
                 .iter()
                 .any(|p| matches!(&p.kind, ProbeKind::Writes { endpoint } if *endpoint == tables.to));
-            let shut = before().any(|s| fenced(s) == Some(&tables.to));
+            // A standby takes no writes at all.
+            let standby = plan.probes.iter().any(|p| {
+                matches!(&p.kind, ProbeKind::Link(link) if link.kind == LinkKind::PostgresStreaming && link.to == tables.to)
+            });
+            let shut = standby || before().any(|s| fenced(s) == Some(&tables.to));
             if !asked || watched || shut {
                 continue;
             }
