@@ -7,7 +7,8 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Answer, Database, Error, Lag, Position};
+use super::{Answer, Asked, Database, Error, Found, Lag, Position};
+use crate::plan::model::Trap;
 
 /// One direction of replication between two databases.
 pub trait Link: fmt::Debug + Send + Sync {
@@ -27,6 +28,13 @@ pub trait Link: fmt::Debug + Send + Sync {
     /// or missing at the other end. A position reached says nothing about these. `except` names tables that
     /// need not travel.
     fn gaps<'a>(&'a self, except: &'a [String]) -> Answer<'a, Vec<String>>;
+
+    /// Where a trap lies at either end; empty where it does not.
+    ///
+    /// # Errors
+    /// Also [`Error::Broken`] when the account has not the right to see it, and which one that is; or when this kind
+    /// of link knows no such trap.
+    fn trap<'a>(&'a self, trap: Trap, asked: &'a Asked) -> Answer<'a, Vec<Found>>;
 }
 
 /// A kind of link, as a plan names it.

@@ -19,6 +19,7 @@ pub mod link;
 pub mod mysql;
 mod position;
 pub mod postgres;
+mod readiness;
 mod schema;
 pub mod snapshot;
 pub mod sqlite;
@@ -40,6 +41,7 @@ pub use fence::{
 pub use hub::Hub;
 pub use link::{Ends, Link, link};
 pub use position::{Lag, Position, Unit};
+pub use readiness::{Asked, Found};
 pub use schema::{Column, ObjectName, Schema, SchemaChange, Table};
 pub use snapshot::Snapshot;
 pub use value::Value;

@@ -85,6 +85,22 @@ pub enum Facts {
         /// What its row says.
         row: Option<String>,
     },
+    /// A trap of readiness.
+    Traps {
+        /// In what it was found.
+        found: Vec<TrapSeen>,
+    },
+}
+
+/// Something that trips up a move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrapSeen {
+    /// Which object.
+    pub object: String,
+    /// What is wrong with it, and what that does.
+    pub harm: String,
+    /// What to do about it.
+    pub mend: String,
 }
 
 /// How far one side of a link is behind the other.

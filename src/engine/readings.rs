@@ -137,7 +137,8 @@ impl Readings {
             | Facts::Fence(_)
             | Facts::Compared(_)
             | Facts::Still(_)
-            | Facts::Identity { .. } => None,
+            | Facts::Identity { .. }
+            | Facts::Traps { .. } => None,
         }
     }
 }
@@ -226,7 +227,8 @@ impl Track {
                 | Facts::Number { .. }
                 | Facts::Lag(_)
                 | Facts::Compared(_)
-                | Facts::Identity { .. },
+                | Facts::Identity { .. }
+                | Facts::Traps { .. },
             )
             | Err(_) => None,
         };

@@ -141,6 +141,12 @@ pub(super) fn facts(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
             doc.plain("system", system.clone());
             doc.plain("row", row.clone().unwrap_or_default());
         }
+        Some(Facts::Traps { found }) => {
+            for trap in found {
+                doc.fact("trap", words(Role::Caution, format!("{} {}", trap.object, trap.harm)));
+                doc.plain("mend", trap.mend.clone());
+            }
+        }
         Some(Facts::Number { value }) => doc.fact("value", words(Role::Figure, value.to_string())),
         Some(Facts::Plain) | None => {}
     }

@@ -184,6 +184,10 @@ pub(super) fn probe(kind: &ProbeKind) -> Facts {
             }
             facts
         }
+        ProbeKind::Ready(ready) => vec![
+            fact("looks for", ready.trap.title()),
+            fact("at", format!("{} and {}, before rows move for good", ready.link.from, ready.link.to)),
+        ],
     }
 }
 

@@ -25,6 +25,7 @@ mod identity;
 mod link;
 pub(crate) mod look;
 mod marker;
+mod ready;
 pub mod remote;
 mod rows;
 mod schema;
@@ -90,5 +91,6 @@ async fn look_at(look: &mut Look<'_>, kind: &ProbeKind) -> Result<Measure, Unmea
         ProbeKind::Terraform(it) => terraform::look(look, it).await,
         ProbeKind::Control(it) => control::look(look, it).await,
         ProbeKind::Tables(it) => tables::look(look, it).await,
+        ProbeKind::Ready(it) => ready::look(look, it).await,
     }
 }

@@ -161,7 +161,8 @@ fn revealed(look: &mut Look<'_>, kind: &ProbeKind) -> Result<ProbeKind, Unmeasur
         | ProbeKind::Fence(_)
         | ProbeKind::Identity { .. }
         | ProbeKind::Marker { .. }
-        | ProbeKind::Tables(_) => kind.clone(),
+        | ProbeKind::Tables(_)
+        | ProbeKind::Ready(_) => kind.clone(),
     })
 }
 

@@ -33,13 +33,14 @@ pub(super) enum Manners {
     AsAnybody,
 }
 
-/// A server, and the one connection to it.
+/// A server, and the connections to it: one for gauges, one for questions that may take longer.
 #[derive(Debug)]
 pub(super) struct Server {
     /// How people know it.
     pub(super) name: String,
     address: Address,
     kept: Mutex<Kept>,
+    aside: Mutex<Kept>,
 }
 
 /// What is there between two questions.
@@ -76,7 +77,7 @@ impl std::fmt::Debug for Line {
 
 impl Server {
     pub(super) fn new(name: String, address: Address) -> Server {
-        Server { name, address, kept: Mutex::default() }
+        Server { name, address, kept: Mutex::default(), aside: Mutex::default() }
     }
 
     /// Where it is, without user and password.
@@ -94,10 +95,30 @@ impl Server {
         limit: Duration,
         work: impl AsyncFnOnce(&mut Client) -> Result<T, Problem>,
     ) -> Result<T, Error> {
+        self.over(&self.kept, doing, limit, work).await
+    }
+
+    /// The same over the second connection: what is asked here delays no gauge.
+    pub(super) async fn aside<T>(
+        &self,
+        doing: &str,
+        limit: Duration,
+        work: impl AsyncFnOnce(&mut Client) -> Result<T, Problem>,
+    ) -> Result<T, Error> {
+        self.over(&self.aside, doing, limit, work).await
+    }
+
+    async fn over<T>(
+        &self,
+        kept: &Mutex<Kept>,
+        doing: &str,
+        limit: Duration,
+        work: impl AsyncFnOnce(&mut Client) -> Result<T, Problem>,
+    ) -> Result<T, Error> {
         let name = &self.name;
         let late = || Error::TimedOut { what: name.clone(), doing: doing.to_owned(), after: limit };
         let deadline = tokio::time::Instant::now() + limit;
-        let mut kept = tokio::time::timeout_at(deadline, self.kept.lock()).await.map_err(|_| late())?;
+        let mut kept = tokio::time::timeout_at(deadline, kept.lock()).await.map_err(|_| late())?;
         let living = match kept.session.take() {
             Some(session) => session.living().await,
             None => None,

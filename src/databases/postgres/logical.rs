@@ -15,10 +15,12 @@ use tokio_postgres::Client;
 use super::Postgres;
 use super::connection::Problem;
 use super::patience::Patience;
-use super::sql::USER_TABLES;
+use super::sql::{USER_TABLES, quoted};
+use super::traps;
 use super::wal::{self, Lsn, lsn};
 use crate::databases::link::LinkKind;
-use crate::databases::{Answer, Error, Lag, Link, Position, Unit};
+use crate::databases::{Answer, Asked, Error, Found, Lag, Link, Position, Unit};
+use crate::plan::model::Trap;
 
 /// The line in the table of links.
 pub(in crate::databases) const LINK: LinkKind = LinkKind {
@@ -153,7 +155,7 @@ impl Link for Subscription {
                 .ask("reading what is published", async |client| published(client, &publications).await)
                 .await?;
             let travels = |name: &str| !except.iter().any(|e| e == name);
-            gaps.extend(published.gaps);
+            gaps.extend(published.gaps.iter().map(|gap| format!("{} {}", gap.object, gap.harm)));
             for table in published.not.iter().filter(|name| travels(name)) {
                 gaps.push(format!("table {table} is not published"));
             }
@@ -165,6 +167,10 @@ impl Link for Subscription {
             }
             Ok(gaps)
         })
+    }
+
+    fn trap<'a>(&'a self, trap: Trap, asked: &'a Asked) -> Answer<'a, Vec<Found>> {
+        Box::pin(traps::look((&self.from, &self.to), Some(&self.slot), trap, asked))
     }
 }
 
@@ -294,16 +300,17 @@ async fn subscribed(client: &Client, slot: &str) -> Result<(Vec<String>, Subscri
 }
 
 /// What leaves the source.
-struct Published {
+pub(super) struct Published {
     /// Tables that travel.
-    tables: Vec<String>,
+    pub(super) tables: Vec<String>,
     /// Tables of people, and the marker's, that do not.
-    not: Vec<String>,
+    pub(super) not: Vec<String>,
     /// What of them does not.
-    gaps: Vec<String>,
+    pub(super) gaps: Vec<Found>,
 }
 
-async fn published(client: &Client, publications: &[String]) -> Result<Published, Problem> {
+/// Reads what publications carry.
+pub(super) async fn published(client: &Client, publications: &[String]) -> Result<Published, Problem> {
     let there = client
         .query(
             "select pubname::text, pubinsert, pubupdate, pubdelete, pubtruncate from pg_publication where pubname = any($1)",
@@ -316,14 +323,21 @@ async fn published(client: &Client, publications: &[String]) -> Result<Published
         let name: String = row.try_get(0)?;
         for (at, what) in [(1, "inserts"), (2, "updates"), (3, "deletes"), (4, "truncates")] {
             if !row.try_get::<_, bool>(at)? {
-                gaps.push(format!("publication {name} carries no {what}"));
+                gaps.push(Found::new(
+                    format!("publication {name}"),
+                    format!("carries no {what}"),
+                    format!(
+                        "alter publication {} set (publish = 'insert, update, delete, truncate')",
+                        quoted(&name)
+                    ),
+                ));
             }
         }
         found.push(name);
     }
-    gaps.extend(
-        publications.iter().filter(|p| !found.contains(p)).map(|p| format!("publication {p} is gone")),
-    );
+    gaps.extend(publications.iter().filter(|p| !found.contains(p)).map(|p| {
+        Found::new(format!("publication {p}"), "is gone", "make it again, or take it out of the subscription")
+    }));
     // A partitioned table is published as itself or as its partitions; either way it arrives under the same name on
     // both sides.
     let sql = format!(
@@ -353,7 +367,11 @@ async fn published(client: &Client, publications: &[String]) -> Result<Published
                     and coalesce(to_jsonb(r) ->> 'prqual', to_jsonb(r) ->> 'prattrs') is not null order by 1";
     for row in client.query(partly, &[&publications]).await? {
         let table: String = row.try_get(0)?;
-        gaps.push(format!("table {table} is published in part only (its rows or columns are filtered)"));
+        gaps.push(Found::new(
+            format!("table {table}"),
+            "is published in part only (its rows or columns are filtered)",
+            "take the filter out of the publication, and copy the table anew",
+        ));
     }
     Ok(Published { tables, not, gaps })
 }

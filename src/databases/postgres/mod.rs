@@ -19,6 +19,7 @@ mod snapshot;
 mod sql;
 mod streaming;
 mod tls;
+mod traps;
 mod wal;
 mod write;
 mod writes;
@@ -86,6 +87,15 @@ impl Postgres {
         work: impl AsyncFnOnce(&mut Client) -> Result<T, Problem>,
     ) -> Result<T, Error> {
         self.server.ask(doing, self.timeout, work).await
+    }
+
+    /// Asks over the other kept connection, for which no gauge waits.
+    async fn aside<T>(
+        &self,
+        doing: &str,
+        work: impl AsyncFnOnce(&mut Client) -> Result<T, Problem>,
+    ) -> Result<T, Error> {
+        self.server.aside(doing, self.timeout, work).await
     }
 
     /// Asks over a connection of its own.

@@ -10,9 +10,11 @@ use super::Postgres;
 use super::connection::Problem;
 use super::patience::Patience;
 use super::sql::EVERY_TABLE;
+use super::traps;
 use super::wal::{self, Lsn, lsn};
 use crate::databases::link::LinkKind;
-use crate::databases::{Answer, Error, Lag, Link, Position, Unit};
+use crate::databases::{Answer, Asked, Error, Found, Lag, Link, Position, Unit};
+use crate::plan::model::Trap;
 
 /// The line in the table of links.
 pub(in crate::databases) const LINK: LinkKind = LinkKind {
@@ -124,6 +126,10 @@ impl Link for Standby {
                 .map(|table| format!("table {table} is unlogged: its rows do not reach the standby"))
                 .collect())
         })
+    }
+
+    fn trap<'a>(&'a self, trap: Trap, asked: &'a Asked) -> Answer<'a, Vec<Found>> {
+        Box::pin(traps::look((&self.from, &self.to), None, trap, asked))
     }
 }
 

@@ -217,7 +217,8 @@ impl Scope<'_> {
             | ProbeKind::Terraform(_)
             | ProbeKind::Identity { .. }
             | ProbeKind::Marker { .. }
-            | ProbeKind::Tables(_) => match probe.schedule {
+            | ProbeKind::Tables(_)
+            | ProbeKind::Ready(_) => match probe.schedule {
                 Schedule::Every(_) => true,
                 Schedule::OnDemand => {
                     self.step_before(|kind| matches!(kind, StepKind::Check(ids) if ids.contains(&probe.id)))

@@ -66,7 +66,7 @@ pub fn last_look(state: &State, readings: &Readings, probe: &Probe, now: Boot) -
             Facts::Compared(c) => (probe.schedule == Schedule::OnDemand).then(|| c.positions.0.clone()),
             Facts::Still(Still { baseline, .. }) => Some(baseline.chars().take(12).collect()),
             Facts::Identity { system, .. } => Some(system.clone()),
-            Facts::Plain | Facts::Number { .. } | Facts::Lag(_) => None,
+            Facts::Plain | Facts::Number { .. } | Facts::Lag(_) | Facts::Traps { .. } => None,
         },
         Some(Err(_)) | None => None,
     };
@@ -114,6 +114,11 @@ fn what_is_wrong(facts: &Facts, text: &str) -> String {
             format!("{} {rows:?}", c.differences)
         }
         Facts::Identity { system, row } => format!("{system} {row:?}"),
+        Facts::Traps { found } => {
+            let mut all: Vec<&str> = found.iter().map(|f| f.object.as_str()).collect();
+            all.sort_unstable();
+            all.join("\u{1e}")
+        }
         Facts::Lag(_) | Facts::Number { .. } => "over its bound".to_owned(),
         Facts::Plain => text.to_owned(),
     }
@@ -124,6 +129,7 @@ fn bound(probe: &Probe) -> String {
         ProbeKind::Link(link) => format!("behind by at most {}", link.warn),
         ProbeKind::Fence(_) => "no write gets through".to_owned(),
         ProbeKind::Tables(_) => "every row the same".to_owned(),
+        ProbeKind::Ready(it) => it.trap.none().to_owned(),
         ProbeKind::Schema { .. }
         | ProbeKind::Writes { .. }
         | ProbeKind::Tree { .. }

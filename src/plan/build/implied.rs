@@ -1,18 +1,21 @@
-//! What a plan means without saying it: fences and identities that are watched, what gates guard, how long a
+//! What a plan means without saying it: fences, identities and traps that are watched, what gates guard, how long a
 //! proved step is watched, what takes a fence back.
 
 use std::collections::{HashMap, HashSet};
 
 use super::super::diagnostic::Diagnostic;
 use super::Builder;
-use super::known::{fence_id, identity_id};
+use super::known::{fence_id, identity_id, ready_id};
 use super::order;
 use super::probes::Usual;
 use crate::plan::ids::{EndpointId, ProbeId, StepId};
-use crate::plan::model::{FenceTarget, Plan, Probe, ProbeKind, Section, Severity, Step, StepKind, Undo};
+use crate::plan::model::{
+    FenceTarget, Link, Plan, Probe, ProbeKind, ReadyProbe, Section, Severity, Step, StepKind, Undo,
+};
 
 const FENCE: Usual = Usual::every(Section::Freeze, 2, 5, Severity::Warning);
 const IDENTITY: Usual = Usual::every(Section::Environment, 30, 10, Severity::Warning);
+const READY: Usual = Usual::every(Section::Environment, 60, 10, Severity::Caution);
 
 /// On the way back there are no gates: what was waited for or checked has to hold until the first step that goes on
 /// from it has finished, since that may well be what makes it untrue (a link that is turned round is not caught up
@@ -67,13 +70,14 @@ impl Builder<'_, '_> {
         ways(&mut plan);
         let fences = self.fences(&mut plan);
         spans(&mut plan);
+        let traps = self.traps(&plan);
         let mut probes = std::mem::take(&mut self.of_steps);
         let identities = plan.endpoints.iter().filter(|e| e.identity.is_some()).map(|e| {
             let kind = ProbeKind::Identity { endpoint: e.id.clone() };
             IDENTITY.probe(identity_id(e.id.as_str()), format!("identity of {}", e.id), kind)
         });
         let all = fences.into_iter().chain(std::mem::take(&mut plan.probes)).chain(identities);
-        plan.probes = all.chain(probes.drain(..)).collect();
+        plan.probes = all.chain(probes.drain(..)).chain(traps).collect();
         plan.probes.sort_by_key(|p| p.section);
         for endpoint in &plan.endpoints {
             if let Some(&view) = self.atlas.endpoints.get(&endpoint.id) {
@@ -149,6 +153,28 @@ impl Builder<'_, '_> {
                 );
             }
         }
+    }
+
+    /// One probe for each trap of each link that leads there.
+    fn traps(&mut self, plan: &Plan) -> Vec<Probe> {
+        let mut out = Vec::new();
+        for probe in &plan.probes {
+            let ProbeKind::Link(link) = &probe.kind else { continue };
+            if link.reverse {
+                continue;
+            }
+            let (carried, back, until) = (is_carried(plan, link), way_back(plan, link), freeze(plan, link));
+            for &trap in link.kind.traps() {
+                let kind = ReadyProbe { trap, link: link.clone(), carried, back: back.clone() };
+                let title = format!("{}: {}", probe.id, trap.title());
+                let id = ready_id(probe.id.as_str(), trap);
+                if let Some(&view) = self.atlas.probes.get(&probe.id) {
+                    self.atlas.measured(&id, view);
+                }
+                out.push(Probe { until: until.clone(), ..READY.probe(id, title, ProbeKind::Ready(kind)) });
+            }
+        }
+        out
     }
 
     /// One probe for each side that any step fences, with all that the steps say about its fence.
@@ -260,6 +286,29 @@ fn guards(steps: &mut [Step]) {
     }
 }
 
+/// Whether a step of the checklist carries sequences the way that a link leads.
+fn is_carried(plan: &Plan, link: &Link) -> bool {
+    plan.steps.iter().any(
+        |step| matches!(&step.kind, StepKind::Carry(carry) if carry.from == link.from && carry.to == link.to),
+    )
+}
+
+/// The slot of the link that leads back, where there is one.
+fn way_back(plan: &Plan, link: &Link) -> Option<String> {
+    plan.probes.iter().find_map(|probe| match &probe.kind {
+        ProbeKind::Link(back) if back.reverse && back.from == link.to && back.to == link.from => {
+            back.name.clone()
+        }
+        _ => None,
+    })
+}
+
+/// Until when traps of a link are looked for: writes are stopped at its source, or users are moved.
+fn freeze(plan: &Plan, link: &Link) -> Option<StepId> {
+    let fences = |step: &&Step| matches!(&step.kind, StepKind::Fence(f) if f.target.endpoint == link.from);
+    plan.steps.iter().find(fences).or_else(|| plan.switch_step()).map(|step| step.id.clone())
+}
+
 /// Since which step a fence has to stand, and until which.
 fn fence_span(plan: &Plan, endpoint: &EndpointId) -> (Option<StepId>, Option<StepId>) {
     let fences = |s: &&Step| matches!(&s.kind, StepKind::Fence(f) if f.target.endpoint == *endpoint);
@@ -324,7 +373,9 @@ fn spans(plan: &mut Plan) {
             | ProbeKind::Fence(_)
             | ProbeKind::Identity { .. }
             | ProbeKind::Marker { .. }
-            | ProbeKind::Tables(_) => (None, None),
+            | ProbeKind::Tables(_)
+            // Its span is given where it is made.
+            | ProbeKind::Ready(_) => (None, None),
         })
         .collect();
     for (probe, (since, until)) in plan.probes.iter_mut().zip(usual) {

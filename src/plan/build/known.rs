@@ -1,7 +1,7 @@
 //! Every name that a plan gives, and the looking up of every name that it uses.
 //!
 //! Owns duplicate names and names that lead nowhere. What the plan does not write but what is measured all
-//! the same (`fence:ENDPOINT`, `STEP.proof`) has its name here too, so that a gate can leave it out by name.
+//! the same (`fence:ENDPOINT`, `ready:LINK:TRAP`, `STEP.proof`) has its name here too, so that a gate can leave it out by name.
 
 use std::collections::HashMap;
 
@@ -11,6 +11,7 @@ use super::super::names;
 use super::super::source::Place;
 use super::offers::{Asked, Choice, offer};
 use super::view::View;
+use crate::plan::model::{LinkKind, Trap};
 
 /// With more findings than this nobody reads suggestions, and looking for them costs seconds.
 const CROWDED: usize = 100;
@@ -73,6 +74,11 @@ pub(super) fn identity_id(endpoint: &str) -> String {
     format!("identity:{endpoint}")
 }
 
+/// The id of the probe that looks for a trap at the ends of a link.
+pub(super) fn ready_id(link: &str, trap: Trap) -> String {
+    format!("ready:{link}:{}", trap.key())
+}
+
 impl Known {
     /// Reads every name of a plan.
     pub(super) fn of(root: View<'_>, findings: &mut Findings) -> Known {
@@ -104,7 +110,10 @@ impl Known {
                 let Some(id) = view.text("id") else { continue };
                 let at = view.at("id");
                 match i {
-                    1 => drop(known.links.give(&id, at)),
+                    1 => {
+                        known.links.give(&id, at);
+                        known.traps(view, &id, at);
+                    }
                     2 => drop(known.controls.give(&id, at)),
                     _ => {}
                 }
@@ -132,6 +141,14 @@ impl Known {
             known.step(step, true, findings);
         }
         known
+    }
+
+    /// What a link that leads there is looked at for.
+    fn traps(&mut self, link: View<'_>, id: &str, at: Place) {
+        let kind = LinkKind::ALL.into_iter().find(|kind| link.has(kind.key()));
+        for trap in kind.filter(|_| !link.flag("reverse")).map_or(&[][..], LinkKind::traps) {
+            self.probes.give(&ready_id(id, *trap), at);
+        }
     }
 
     fn step(&mut self, step: View<'_>, rollback: bool, findings: &mut Findings) {

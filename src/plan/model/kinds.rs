@@ -3,6 +3,7 @@
 use super::links::Link;
 use super::probes::{FenceTarget, Probe, ProbeKind, TablesProbe};
 use super::still::RowsProbe;
+use super::traps::ReadyProbe;
 use crate::plan::ids::EndpointId;
 
 impl Probe {
@@ -20,6 +21,7 @@ impl Probe {
             | ProbeKind::Fence(FenceTarget { endpoint, .. }) => vec![endpoint],
             ProbeKind::Link(Link { from, to, .. })
             | ProbeKind::Marker { from, to }
+            | ProbeKind::Ready(ReadyProbe { link: Link { from, to, .. }, .. })
             | ProbeKind::Tables(TablesProbe { from, to, .. }) => vec![from, to],
             ProbeKind::Command(_)
             | ProbeKind::Http(_)
@@ -61,7 +63,8 @@ impl ProbeKind {
             | ProbeKind::Fence(_)
             | ProbeKind::Identity { .. }
             | ProbeKind::Marker { .. }
-            | ProbeKind::Tables(_) => false,
+            | ProbeKind::Tables(_)
+            | ProbeKind::Ready(_) => false,
         }
     }
 }

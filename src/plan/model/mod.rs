@@ -11,6 +11,7 @@ mod links;
 mod probes;
 mod steps;
 mod still;
+mod traps;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub use steps::{
     StepKind, Undo, WaitFor,
 };
 pub use still::{RowsProbe, TerraformProbe, VersionProbe};
+pub use traps::{ReadyProbe, Trap};
 
 /// A whole plan.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Link, RowsProbe, TerraformProbe, VersionProbe};
+use super::{Link, ReadyProbe, RowsProbe, TerraformProbe, VersionProbe};
 use crate::plan::ids::{EndpointId, ProbeId, StepId};
 use crate::plan::secret::Template;
 
@@ -152,6 +152,8 @@ pub enum ProbeKind {
     },
     /// Every row of two databases.
     Tables(TablesProbe),
+    /// A trap at either end of a link.
+    Ready(ReadyProbe),
 }
 
 /// An argv list with its environment; never a shell string.

@@ -40,7 +40,8 @@ impl World {
             | ProbeKind::Terraform(_)
             | ProbeKind::Identity { .. }
             | ProbeKind::Marker { .. }
-            | ProbeKind::Tables(_) => {}
+            | ProbeKind::Tables(_)
+            | ProbeKind::Ready(_) => {}
         }
         if !World::is_good(probe, looked_for) {
             return Measure { pass: false, text: "not yet".to_owned(), facts: Facts::Plain };
@@ -64,6 +65,7 @@ impl World {
                 ("is what it should be", Facts::Identity { system, row })
             }
             ProbeKind::Tables(_) => ("every row the same", Facts::Compared(compared())),
+            ProbeKind::Ready(it) => (it.trap.none(), Facts::Plain),
             ProbeKind::Marker { .. } => ("came through in 0.4s", Facts::Plain),
             ProbeKind::Command(_)
             | ProbeKind::Http(_)

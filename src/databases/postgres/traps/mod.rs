@@ -1,0 +1,200 @@
+//! Readiness: one function a trap, one file a theme.
+//!
+//! Owns which question finds which trap, and the words for what was found. All of it is read from catalogues, in
+//! transactions that can write nothing, with the rights that anybody has; where a look needs one more it says which one,
+//! and never that all is well. What is ours (`cutover.*`) and what is the system's is left out.
+//!
+//! A trap is one value of [`Trap`]: the match in [`look`] is the table of them. Names are given without quotes, as people
+//! say them; what they are told to run has quotes where it needs them.
+
+mod activity;
+mod collations;
+mod extensions;
+mod keys;
+mod logs;
+mod objects;
+mod roles;
+mod rows;
+mod security;
+mod sequences;
+mod server;
+mod settings;
+mod shape;
+mod standby;
+mod travels;
+mod triggers;
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::Postgres;
+use super::connection::Problem;
+use super::sql::quoted;
+use crate::databases::{Asked, Error, Found};
+use crate::plan::model::Trap;
+
+/// What a question is asked with.
+type Given<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// One end of a link.
+#[derive(Clone, Copy)]
+pub(super) struct Side<'a> {
+    pub(super) db: &'a Postgres,
+    trap: Trap,
+}
+
+/// Both ends of a link.
+#[derive(Clone, Copy)]
+pub(super) struct Pair<'a> {
+    from: Side<'a>,
+    to: Side<'a>,
+    /// By which the subscription is known; empty for a standby, which is one system with its primary.
+    slot: &'a str,
+    asked: &'a Asked,
+}
+
+/// Where a trap lies. Without a slot the link is a standby's.
+pub(super) async fn look(
+    (from, to): (&Postgres, &Postgres),
+    slot: Option<&str>,
+    trap: Trap,
+    asked: &Asked,
+) -> Result<Vec<Found>, Error> {
+    let side = |db| Side { db, trap };
+    let pair = Pair { from: side(from), to: side(to), slot: slot.unwrap_or_default(), asked };
+    match trap {
+        Trap::Keys => keys::look(pair).await,
+        Trap::Sequences => sequences::look(pair).await,
+        Trap::Subscription => travels::subscription(pair).await,
+        Trap::Publication => travels::publication(pair).await,
+        Trap::Columns => shape::columns(pair).await,
+        Trap::Objects => objects::look(pair).await,
+        Trap::Indexes => shape::indexes(pair).await,
+        Trap::Constraints => shape::constraints(pair).await,
+        Trap::Triggers => triggers::look(pair).await,
+        Trap::Policies => security::look(pair).await,
+        Trap::LargeObjects => rows::large_objects(pair).await,
+        Trap::Unlogged => rows::unlogged(pair).await,
+        Trap::Transactions => activity::look(pair).await,
+        Trap::Slots => logs::slots(pair).await,
+        Trap::Extensions => extensions::look(pair).await,
+        Trap::Collations => collations::look(pair).await,
+        Trap::Encoding => server::encoding(pair).await,
+        Trap::TimeZone => settings::time_zone(pair).await,
+        Trap::Settings => settings::look(pair).await,
+        Trap::Roles => roles::look(pair).await,
+        Trap::Version => server::version(pair).await,
+        Trap::Connections => server::connections(pair).await,
+        Trap::Capacity => logs::capacity(pair).await,
+        Trap::StandbySettings => standby::settings(pair).await,
+        Trap::StandbySlot => standby::slot(pair).await,
+        Trap::Conflicts => standby::conflicts(pair).await,
+    }
+}
+
+impl Side<'_> {
+    /// How people know it.
+    fn name(&self) -> &str {
+        &self.db.server.name
+    }
+
+    /// Asks one query whose columns are all texts, and not null.
+    ///
+    /// Names and definitions come in full, whatever the account's own path is: none of people's schemas is in it.
+    async fn texts<const N: usize>(&self, sql: &str, given: Given<'_>) -> Result<Vec<[String; N]>, Error> {
+        let doing = format!("looking for the trap `{}`", self.trap.key());
+        self.db
+            .aside(&doing, async |client| {
+                let tx = client.build_transaction().read_only(true).start().await?;
+                tx.batch_execute("set local search_path = pg_catalog").await?;
+                let rows = tx.query(sql, given).await?;
+                tx.commit().await?;
+                rows.iter().map(texts).collect()
+            })
+            .await
+    }
+
+    /// Asks a query that gives one row.
+    async fn one<const N: usize>(&self, sql: &str, given: Given<'_>) -> Result<[String; N], Error> {
+        let mut rows = self.texts(sql, given).await?;
+        rows.pop().ok_or_else(|| self.broken("a question of one row had none", "this is a fault of cutover"))
+    }
+
+    /// Why nothing is known of this side.
+    fn broken(&self, why: impl Into<String>, next: impl Into<String>) -> Error {
+        Error::broken(self.name(), why, next)
+    }
+
+    /// What the account may not see.
+    async fn lacks(&self, what: &str, role: &str) -> Result<Error, Error> {
+        let [account] = self.one("select current_user::text", &[]).await?;
+        Ok(self.broken(
+            format!("{} may not see {what}", in_sql(&account)),
+            format!("grant {role} to {}", in_sql(&account)),
+        ))
+    }
+}
+
+impl Pair<'_> {
+    /// Asks both sides the same.
+    async fn both<const N: usize>(
+        &self,
+        sql: &str,
+        given: Given<'_>,
+    ) -> Result<(Vec<[String; N]>, Vec<[String; N]>), Error> {
+        tokio::try_join!(self.from.texts(sql, given), self.to.texts(sql, given))
+    }
+
+    /// Whether a table has to travel.
+    fn travels(&self, table: &str) -> bool {
+        !self.asked.except.iter().any(|except| except == table)
+    }
+
+    /// Whether both ends are one system, with one catalogue.
+    fn is_standby(&self) -> bool {
+        self.slot.is_empty()
+    }
+}
+
+fn texts<const N: usize>(row: &Row) -> Result<[String; N], Problem> {
+    let all = (0..N).map(|i| row.try_get(i)).collect::<Result<Vec<String>, _>>()?;
+    all.try_into()
+        .map_err(|_| Problem::broken("a row had fewer columns than asked for", "this is a fault of cutover"))
+}
+
+/// By the first column.
+fn by_name<const N: usize>(rows: Vec<[String; N]>) -> BTreeMap<String, [String; N]> {
+    rows.into_iter().filter_map(|row| Some((row.first()?.clone(), row))).collect()
+}
+
+/// A number that a query gave as text.
+fn number(text: &str) -> i64 {
+    text.parse().unwrap_or_default()
+}
+
+/// A name as it stands in SQL, with quotes where it needs them; a dot parts a schema from what is in it.
+fn in_sql(name: &str) -> String {
+    let plain = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let part = |part: &str| if plain(part) { part.to_owned() } else { quoted(part) };
+    match name.split_once('.') {
+        Some((schema, name)) => format!("{}.{}", part(schema), part(name)),
+        None => part(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_quotes_where_it_needs_them() {
+        assert_eq!(in_sql("public.orders"), "public.orders");
+        assert_eq!(in_sql("public.Orders 2"), "public.\"Orders 2\"");
+        assert_eq!(in_sql("app-role"), "\"app-role\"");
+    }
+}
