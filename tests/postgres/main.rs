@@ -5,6 +5,7 @@
 mod fence;
 mod links;
 mod looks;
+mod ready;
 #[path = "../servers/mod.rs"]
 mod servers;
 

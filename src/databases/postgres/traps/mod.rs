@@ -26,11 +26,11 @@ mod triggers;
 
 use std::collections::BTreeMap;
 
-use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row};
 
 use super::Postgres;
-use super::connection::Problem;
+use super::connection::{Manners, Problem};
 use super::sql::quoted;
 use crate::databases::{Asked, Error, Found};
 use crate::plan::model::Trap;
@@ -104,16 +104,16 @@ impl Side<'_> {
     ///
     /// Names and definitions come in full, whatever the account's own path is: none of people's schemas is in it.
     async fn texts<const N: usize>(&self, sql: &str, given: Given<'_>) -> Result<Vec<[String; N]>, Error> {
-        let doing = format!("looking for the trap `{}`", self.trap.key());
-        self.db
-            .aside(&doing, async |client| {
-                let tx = client.build_transaction().read_only(true).start().await?;
-                tx.batch_execute("set local search_path = pg_catalog").await?;
-                let rows = tx.query(sql, given).await?;
-                tx.commit().await?;
-                rows.iter().map(texts).collect()
-            })
-            .await
+        self.db.aside(&self.doing(), async |client| read(client, sql, given).await).await
+    }
+
+    /// The same over a new connection: what is set for a database or a role holds for sessions that begin after it.
+    async fn afresh<const N: usize>(&self, sql: &str, given: Given<'_>) -> Result<Vec<[String; N]>, Error> {
+        self.db.apart(&self.doing(), Manners::Ours, async |client| read(client, sql, given).await).await
+    }
+
+    fn doing(&self) -> String {
+        format!("looking for the trap `{}`", self.trap.key())
     }
 
     /// Asks a query that gives one row.
@@ -156,6 +156,18 @@ impl Pair<'_> {
     fn is_standby(&self) -> bool {
         self.slot.is_empty()
     }
+}
+
+async fn read<const N: usize>(
+    client: &mut Client,
+    sql: &str,
+    given: Given<'_>,
+) -> Result<Vec<[String; N]>, Problem> {
+    let tx = client.build_transaction().read_only(true).start().await?;
+    tx.batch_execute("set local search_path = pg_catalog").await?;
+    let rows = tx.query(sql, given).await?;
+    tx.commit().await?;
+    rows.iter().map(texts).collect()
 }
 
 fn texts<const N: usize>(row: &Row) -> Result<[String; N], Problem> {

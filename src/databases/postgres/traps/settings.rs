@@ -5,7 +5,7 @@
 //!
 //! Source: PostgreSQL's documentation, `pg_settings`, `pg_db_role_setting`, "Client Connection Defaults".
 
-use super::{Pair, by_name, in_sql};
+use super::{Given, Pair, by_name, in_sql};
 use crate::databases::postgres::sql::literal;
 use crate::databases::{Error, Found};
 
@@ -64,7 +64,8 @@ pub(super) async fn look(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
 /// What a session begins with.
 async fn defaults(pair: Pair<'_>, names: &[&str]) -> Result<Vec<Found>, Error> {
     let sql = "select name, coalesce(reset_val, '') from pg_settings where lower(name) = any($1) order by 1";
-    let (here, there) = pair.both::<2>(sql, &[&names]).await?;
+    let given: Given<'_> = &[&names];
+    let (here, there) = tokio::try_join!(pair.from.afresh::<2>(sql, given), pair.to.afresh::<2>(sql, given))?;
     let there = by_name(there);
     let (source, target) = (pair.from.name(), pair.to.name());
     let mut found = Vec::new();

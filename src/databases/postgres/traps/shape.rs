@@ -24,10 +24,10 @@ pub(super) async fn columns(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
            (a.atthasdef or a.attidentity <> '')::text, a.attnotnull::text
          from pg_attribute a, {EVERY_TABLE} and a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
     );
-    // A partition may be another there, unless it is published by its own name.
+    // What is not published is another trap, whatever its columns are.
     let leaving = format!(
-        "{sql} and (not c.relispartition or exists (select from pg_publication_tables p where p.pubname = any($1)
-           and p.schemaname = n.nspname and p.tablename = c.relname)) order by 1"
+        "{sql} and exists (select from pg_publication_tables p where p.pubname = any($1)
+           and p.schemaname = n.nspname and p.tablename = c.relname) order by 1"
     );
     let publications = travels::publications(pair).await?;
     let given: Given<'_> = &[&publications];

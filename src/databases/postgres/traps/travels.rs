@@ -2,7 +2,7 @@
 //!
 //! Source: PostgreSQL's documentation, "System Catalogs": `pg_subscription`, `pg_subscription_rel`, `pg_publication`.
 
-use super::{Pair, Side, in_sql};
+use super::{Pair, Side, in_sql, shape};
 use crate::databases::postgres::logical::{Published, published};
 use crate::databases::postgres::sql::EVERY_TABLE;
 use crate::databases::{Error, Found};
@@ -69,9 +69,10 @@ pub(super) async fn subscription(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
             format!("wait until it is; if that does not end, the log of {target} says why"),
         ));
     }
-    let published = leaving(pair.from, &it.publications).await?;
+    let (published, tables) = tokio::try_join!(leaving(pair.from, &it.publications), shape::tables(pair.to))?;
     for table in published.tables.iter().filter(|table| pair.travels(table)) {
-        if !arriving.iter().any(|[arrives, _]| arrives == table) {
+        // A table that is not there at all is another trap.
+        if tables.contains(table) && !arriving.iter().any(|[arrives, _]| arrives == table) {
             found.push(Found::new(
                 format!("table {table}"),
                 format!("is published at {source} and not subscribed: its rows stay there"),
