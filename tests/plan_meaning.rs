@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use cutover::plan::model::{ProbeKind, Schedule, Section, Step, StepKind, Undo, WaitFor, Window};
+use cutover::plan::model::{
+    LinkKind, ProbeKind, Schedule, Section, Severity, Step, StepKind, Trap, Undo, WaitFor, Window,
+};
 use cutover::plan::{self, Environment, Level, Overrides, Plan, ProbeId, StepId, Style};
 
 const HEADER: &str = r#"
@@ -230,6 +232,58 @@ fn links_count_on_their_side_of_the_switch_and_waits_hold_as_long() {
     assert_eq!((marker.alarm, marker.estimate), (None, Some(Duration::from_secs(3))));
     let StepKind::Wait(WaitFor::Good { probes, .. }) = &at(&usual, "came").kind else { panic!("no wait") };
     assert_eq!(probes, std::slice::from_ref(&marker.id));
+}
+
+#[test]
+fn a_link_that_leads_there_is_looked_at_for_every_trap_until_its_source_is_shut() {
+    let header =
+        HEADER.replace("sqlite = { path = \"source.db\" }", "postgres = { url = \"postgres://u@a/x\" }");
+    let header =
+        header.replace("sqlite = { path = \"target.db\" }", "postgres = { url = \"postgres://u@b/x\" }");
+    let links = "\n[[replication]]\nid = 'orders'\npostgres_logical = { from = 'source', to = 'target', slot = 's' }\n\n[[replication]]\nid = 'back'\nreverse = true\npostgres_logical = { from = 'target', to = 'source', slot = 'b' }\n";
+    let steps = |carry: &str, fence: &str| {
+        [
+            phase("work"),
+            step("begin", "gate = { leave_out = [{ evidence = 'ready:orders:roles', because = 'the target has roles of its own' }] }"),
+            step("shut", fence),
+            step("carried", carry),
+            step("go", "gate = {}"),
+            step("switch", "manual = '?'\nswitch = true"),
+            "\n[rollback]\nestimate = '1m'\n".to_owned(),
+            back("traffic", "manual = '?'"),
+        ]
+        .concat()
+    };
+    let of = |steps: String| {
+        read(&format!("{header}{links}{steps}"))
+            .unwrap_or_else(|d| panic!("{}", d.render(Style::default())))
+            .plan
+    };
+    let plan = of(steps(
+        "carry = { sequences = { from = 'source', to = 'target' } }\nestimate = '1s'\ntimeout = '1m'",
+        "fence = { endpoint = 'source' }",
+    ));
+    let ready: Vec<_> = plan
+        .probes
+        .iter()
+        .filter_map(|p| match &p.kind {
+            ProbeKind::Ready(ready) => Some((p, ready)),
+            _ => None,
+        })
+        .collect();
+    let traps: Vec<Trap> = ready.iter().map(|(_, ready)| ready.trap).collect();
+    assert_eq!(traps, LinkKind::PostgresLogical.traps(), "of the link there alone, in their order");
+    for (probe, ready) in &ready {
+        assert_eq!(probe.id.as_str(), format!("ready:orders:{}", ready.trap.key()));
+        assert_eq!(span(&plan, probe.id.as_str()), (None, Some("shut")));
+        assert_eq!((probe.section, probe.alarm), (Section::Environment, Some(Severity::Caution)));
+        assert_eq!(probe.schedule, Schedule::Every(Duration::from_secs(60)));
+        assert_eq!((ready.carried, ready.back.as_deref()), (true, Some("b")));
+    }
+    assert_eq!(probe(&plan, "ready:orders:keys").title, "orders: tables without a key");
+    let plan = of(steps("manual = '?'", "manual = '?'"));
+    assert_eq!(span(&plan, "ready:orders:keys"), (None, Some("switch")));
+    assert!(matches!(&probe(&plan, "ready:orders:sequences").kind, ProbeKind::Ready(r) if !r.carried));
 }
 
 #[test]

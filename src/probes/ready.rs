@@ -10,8 +10,10 @@ use crate::databases::{Asked, Found};
 use crate::engine::reading::{Facts, Measure, TrapSeen, Unmeasured};
 use crate::plan::model::ReadyProbe;
 
-/// So much of a line is the first thing that was found.
-const FIRST: usize = 180;
+/// So long is what is said in one line.
+const LINE: usize = 190;
+/// So much of it is the mend: a harm that is cut is still understood, a mend that is cut helps nobody.
+const MEND: usize = 110;
 /// So many are carried along; their exact number stands in the text.
 const NAMED: usize = 100;
 
@@ -29,7 +31,9 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &ReadyProbe) -> Result<Meas
     let Some(first) = found.first() else { return Ok(pass(trap.none())) };
     let more = found.len().saturating_sub(1) as u64;
     let more = if more == 0 { String::new() } else { format!(", and {} more", count(more)) };
-    let text = format!("{}{more}", line(&told(first), FIRST.saturating_sub(more.len())));
+    let mend = line(&first.mend, MEND);
+    let left = LINE.saturating_sub(mend.chars().count() + "; ".len() + more.len());
+    let text = format!("{}; {mend}{more}", line(&format!("{} {}", first.object, first.harm), left));
     let seen = |found: Found| TrapSeen { object: found.object, harm: found.harm, mend: found.mend };
     let found = found.into_iter().take(NAMED).map(seen).collect();
     Ok(Measure { pass: false, text, facts: Facts::Traps { found } })

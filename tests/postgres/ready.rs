@@ -50,7 +50,7 @@ impl Pair {
             id: id.into(),
             database: DatabaseSettings {
                 kind: DatabaseKind::Postgres,
-                address: Template::plain(&server.url("shop", "postgres")),
+                address: Template::plain(server.url("shop", "postgres")),
             },
             identity: None,
             way: false,
@@ -102,7 +102,7 @@ impl Pair {
         }
     }
 
-    /// What its probe says, and whether it is well.
+    /// What its probe says in one line, and whether it is well.
     async fn ask(&self, trap: Trap) -> (bool, String) {
         let kind = ReadyProbe { trap, link: self.link(), carried: self.carried, back: None };
         let probe = Probe {
@@ -122,7 +122,7 @@ impl Pair {
         let looked = measure(&self.context, &probe, None).await;
         let measure = looked.result.unwrap_or_else(|why| panic!("{trap:?} is unmeasured: {why}"));
         assert_eq!(measure.pass, measure.facts == Facts::Plain, "{measure:?}");
-        (measure.pass, format!("{}\n{}", measure.text, looked.raw))
+        (measure.pass, measure.text)
     }
 
     /// Every probe that is not well, with what it says.
@@ -571,22 +571,21 @@ async fn settled(pair: &Pair) {
         (active.as_deref() == Ok("1")).then_some(())
     });
     let began = Instant::now();
-    while pair.context_fails(Trap::Slots).await {
+    while !pair.found(Trap::Slots).await.is_empty() {
         assert!(began.elapsed() < Duration::from_secs(20), "the slot is not read from");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
 impl Pair {
-    /// Whether a probe fails or has no answer yet.
-    async fn context_fails(&self, trap: Trap) -> bool {
-        let asked = Asked::default();
+    /// What is found of a trap, over connections that begin now.
+    async fn found(&self, trap: Trap) -> Vec<Found> {
         let ends = Ends {
             from: shop("source", &self.source),
             to: shop("target", &self.target),
             name: self.link().name,
         };
-        link(self.kind.key(), ends).unwrap().trap(trap, &asked).await.is_ok_and(|found| !found.is_empty())
+        link(self.kind.key(), ends).unwrap().trap(trap, &Asked::default()).await.unwrap()
     }
 }
 
@@ -636,11 +635,16 @@ async fn each_trap_of_a_standby_fails_its_own_probe_and_a_clean_pair_none() {
             Trap::Slots,
             ["select pg_create_logical_replication_slot('feed', 'pgoutput')", ""],
             ["select pg_drop_replication_slot('feed')", ""],
-            ["slot feed does not exist on target", "make it there once it is promoted"],
+            ["slot feed at source has no consumer and holds", "pg_drop_replication_slot('feed'), and 1 more"],
         ),
     ] {
         pair.source.sql("shop", it.make[0]);
         pair.fails(it.trap, &it.says).await;
+        if it.trap == Trap::Slots {
+            let found = pair.found(it.trap).await;
+            assert!(found[1].harm.starts_with("does not exist on target"), "{found:#?}");
+            assert!(found[1].mend.contains("make it there once it is promoted"), "{found:#?}");
+        }
         pair.source.sql("shop", it.undo[0]);
         pair.is_clean().await;
     }
@@ -779,6 +783,29 @@ async fn transactions_encodings_and_rights_that_are_missing() {
         let unknown = link.trap(Trap::Publication, &Asked::default()).await.unwrap_err().to_string();
         assert!(unknown.contains("no subscription has the slot cutover"), "{unknown}");
     }
+
+    // A server that was never made to be followed, and a way back that would end there.
+    let deaf = Postgres::with("wal_level = replica\nmax_logical_replication_workers = 0");
+    deaf.sql("postgres", "create database shop");
+    let ends = Ends {
+        from: shop("deaf", &deaf),
+        to: shop("target", &pair.target),
+        name: Some("cutover".to_owned()),
+    };
+    let back = Asked { back: Some("back".to_owned()), ..Asked::default() };
+    let found = link("postgres_logical", ends).unwrap().trap(Trap::Capacity, &back).await.unwrap();
+    assert_eq!(found[0].object, "wal_level at deaf", "{found:#?}");
+    assert!(found[0].mend.contains("alter system set wal_level = logical"), "{found:#?}");
+    assert!(
+        found.iter().any(|found| found.object == "max_logical_replication_workers at deaf"),
+        "{found:#?}"
+    );
+
+    // The slot of the way back waits for its consumer until the switch.
+    pair.target.sql("shop", "select pg_create_logical_replication_slot('back', 'pgoutput')");
+    assert_eq!(ours.trap(Trap::Slots, &Asked::default()).await.unwrap()[0].object, "slot back at target");
+    assert!(ours.trap(Trap::Slots, &back).await.unwrap().is_empty());
+    pair.target.sql("shop", "select pg_drop_replication_slot('back')");
 
     // An account with few rights: what it may not see is not fine.
     for server in [&pair.source, &pair.target] {

@@ -68,7 +68,7 @@ pub(super) async fn look(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
                     object,
                     format!("is empty at {target}: nobody can read it"),
                     format!("refresh {kind} {} there", in_sql(name)),
-                ))
+                ));
             }
             Some(_) => {}
         }

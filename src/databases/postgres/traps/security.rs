@@ -18,7 +18,9 @@ pub(super) async fn look(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
     let mut found = Vec::new();
     let word = |on: &str| if on == "true" { "on" } else { "off" };
     for [name, on, forced] in &here {
-        let Some([_, on_there, forced_there]) = there.get(name) else { continue };
+        let Some([_, on_there, forced_there]) = there.get(name).filter(|_| pair.travels(name)) else {
+            continue;
+        };
         let table = in_sql(name);
         if on != on_there {
             let verb = if on == "true" { "enable" } else { "disable" };
@@ -47,7 +49,7 @@ pub(super) async fn look(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
     let (policies, policies_there) = pair.both::<2>(policies, &[]).await?;
     let policies_there = by_name(policies_there);
     for [name, table] in &policies {
-        if there.contains_key(table) && !policies_there.contains_key(name) {
+        if pair.travels(table) && there.contains_key(table) && !policies_there.contains_key(name) {
             found.push(Found::new(
                 format!("policy {name}"),
                 format!("does not exist at {target}: others see its rows there"),

@@ -30,21 +30,21 @@ pub(super) async fn look(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
     for [name, step, least, most, last, _] in &here {
         let mut say =
             |harm: String, mend: String| found.push(Found::new(format!("sequence {name}"), harm, mend));
-        let Some([_, step_there, least_there, most_there, last_there, _]) = there.get(name) else {
+        let Some([_, step_at_target, lowest, highest, last_at_target, _]) = there.get(name) else {
             say(format!("does not exist at {target}"), format!("make it there as it is at {source}"));
             continue;
         };
-        if step != step_there {
+        if step != step_at_target {
             say(
-                format!("counts by {step} at {source} and by {step_there} at {target}"),
+                format!("counts by {step} at {source} and by {step_at_target} at {target}"),
                 format!("alter sequence {} increment by {step} there", in_sql(name)),
             );
             continue;
         }
         let narrower = if number(step) < 0 {
-            (number(least_there) > number(least)).then_some(("minvalue", least, least_there))
+            (number(lowest) > number(least)).then_some(("minvalue", least, lowest))
         } else {
-            (number(most_there) < number(most)).then_some(("maxvalue", most, most_there))
+            (number(highest) < number(most)).then_some(("maxvalue", most, highest))
         };
         if let Some((bound, own, theirs)) = narrower {
             say(
@@ -54,8 +54,8 @@ pub(super) async fn look(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
             continue;
         }
         let of = |last: &str| Sequence { name: name.clone(), last: last.parse().ok(), step: number(step) };
-        if !pair.asked.carried && !of(last_there).is_beyond(&of(last)) {
-            let stands = if last_there.is_empty() { "at its start" } else { last_there };
+        if !pair.asked.carried && !of(last_at_target).is_beyond(&of(last)) {
+            let stands = if last_at_target.is_empty() { "at its start" } else { last_at_target };
             say(
                 format!(
                     "stands at {last} at {source} and {stands} at {target}: new rows there get numbers that are taken"

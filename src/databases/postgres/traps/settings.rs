@@ -114,7 +114,7 @@ async fn of_roles(pair: Pair<'_>, which: &str, names: &[&str]) -> Result<Vec<Fou
                 (role, "true") => format!("role {} in database …", in_sql(role)),
                 (role, _) => format!("role {}", in_sql(role)),
             };
-            let stands = theirs.map_or("not set".to_owned(), |theirs| theirs.clone());
+            let stands = theirs.map_or("not set".to_owned(), String::clone);
             found.push(Found::new(
                 format!("setting {name}"),
                 format!("is {value} at {source} and {stands} at {target}"),

@@ -21,12 +21,13 @@ const EVENT_TRIGGERS: &str = "select evtname::text from pg_event_trigger where e
 
 pub(super) async fn look(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
     let (here, there) = pair.both::<5>(TRIGGERS, &[]).await?;
-    let (off_here, off_there) = pair.both::<1>(EVENT_TRIGGERS, &[]).await?;
-    let (tables_here, tables_there) = tokio::try_join!(shape::tables(pair.from), shape::tables(pair.to))?;
+    let (off_at_source, switched_off) = pair.both::<1>(EVENT_TRIGGERS, &[]).await?;
+    let (own_tables, arrived) = tokio::try_join!(shape::tables(pair.from), shape::tables(pair.to))?;
     let (source, target) = (pair.from.name(), pair.to.name());
     let mut found = Vec::new();
     for (side, rows) in [(source, &here), (target, &there)] {
-        for [name, table, own, enabled, internal] in rows {
+        for [name, table, own, enabled, internal] in rows.iter().filter(|[_, table, ..]| pair.travels(table))
+        {
             let (table, own) = (in_sql(table), in_sql(own));
             if internal == "true" {
                 found.push(Found::new(
@@ -49,7 +50,7 @@ pub(super) async fn look(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
             }
         }
     }
-    for (side, rows) in [(source, off_here), (target, off_there)] {
+    for (side, rows) in [(source, off_at_source), (target, switched_off)] {
         for [name] in rows {
             found.push(Found::new(
                 format!("event trigger {name} at {side}"),
@@ -58,12 +59,11 @@ pub(super) async fn look(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
             ));
         }
     }
-    let sides =
-        [(source, target, &here, &there, &tables_there), (target, source, &there, &here, &tables_here)];
+    let sides = [(source, target, &here, &there, &arrived), (target, source, &there, &here, &own_tables)];
     for (side, other, rows, others, tables) in sides {
         let names: BTreeSet<&String> = others.iter().map(|[name, ..]| name).collect();
         for [name, table, .., internal] in rows {
-            if internal == "false" && tables.contains(table) && !names.contains(name) {
+            if internal == "false" && pair.travels(table) && tables.contains(table) && !names.contains(name) {
                 found.push(Found::new(
                     format!("trigger {name}"),
                     format!("is at {side} and not at {other}: rows are treated in another way there"),
