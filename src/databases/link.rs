@@ -34,7 +34,11 @@ pub trait Link: fmt::Debug + Send + Sync {
     /// # Errors
     /// Also [`Error::Broken`] when the account has not the right to see it, and which one that is; or when this kind
     /// of link knows no such trap.
-    fn trap<'a>(&'a self, trap: Trap, asked: &'a Asked) -> Answer<'a, Vec<Found>>;
+    fn trap<'a>(&'a self, trap: Trap, _: &'a Asked) -> Answer<'a, Vec<Found>> {
+        let why = format!("this kind of link has no trap `{}`", trap.key());
+        let next = "this is a fault of cutover's: report it";
+        Box::pin(std::future::ready(Err(Error::broken("the link", why, next))))
+    }
 }
 
 /// A kind of link, as a plan names it.

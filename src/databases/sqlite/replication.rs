@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::convention::{self, MARKERS};
 use crate::databases::link::LinkKind;
-use crate::databases::{Answer, Asked, Database, Error, Found, Lag, Link, ObjectName, Position, Unit};
-use crate::plan::model::Trap;
+use crate::databases::{Answer, Database, Error, Lag, Link, ObjectName, Position, Unit};
 
 /// The convention's line in the table of links.
 pub(in crate::databases) const LINK: LinkKind =
@@ -60,10 +59,5 @@ impl Link for ChangeLog {
             }
             Ok(gaps)
         })
-    }
-
-    fn trap<'a>(&'a self, trap: Trap, _: &'a Asked) -> Answer<'a, Vec<Found>> {
-        let why = format!("a link by sqlite has no trap `{}`", trap.key());
-        Box::pin(std::future::ready(Err(Error::broken(self.to.name(), why, "look for it on PostgreSQL"))))
     }
 }

@@ -153,3 +153,22 @@ fn bound(probe: &Probe) -> String {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::reading::TrapSeen;
+
+    #[test]
+    fn a_waived_trap_stays_waived_while_its_figures_move_and_no_other_joins_it() {
+        let slot = |name: &str, held: &str| TrapSeen {
+            object: format!("slot {name}"),
+            harm: format!("holds {held} of log"),
+            mend: "drop it".to_owned(),
+        };
+        let wrong = |found: Vec<TrapSeen>| what_is_wrong(&Facts::Traps { found }, "whatever is said of it");
+        let waived = wrong(vec![slot("a", "1 MB")]);
+        assert_eq!(waived, wrong(vec![slot("a", "2 GB")]));
+        assert_ne!(waived, wrong(vec![slot("a", "1 MB"), slot("b", "1 MB")]));
+    }
+}

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::probes::{Link, LinkKind};
+use super::{Link, LinkKind};
 
 /// Something that trips up a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ impl LinkKind {
     /// The traps that a link of this kind is looked at for.
     pub fn traps(self) -> &'static [Trap] {
         match self {
-            LinkKind::Sqlite => &[],
+            LinkKind::Sqlite | LinkKind::Mysql | LinkKind::Mariadb => &[],
             LinkKind::PostgresLogical => LOGICAL,
             LinkKind::PostgresStreaming => STREAMING,
         }
