@@ -85,7 +85,11 @@ impl World {
             .sql("shop", "insert into customers select g, 'customer ' || g from generate_series(1, 5000) g");
         source.file("shop", &sample("postgres-streaming/source.sql"), &[]);
         source.sql("shop", "grant insert on probe to bystander");
-        let target = Postgres::standby_with(&source, "cluster_name = 'cloud'");
+        let target = Postgres::standby_with(
+            &source,
+            "cluster_name = 'cloud'\nhot_standby_feedback = on",
+            Some("cloud"),
+        );
         let pooler = Pooler::start(source.port, target.port);
         World { source, target, pooler, home: TempDir::new().unwrap() }
     }

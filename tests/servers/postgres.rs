@@ -57,16 +57,17 @@ impl Postgres {
 
     /// A standby of another server: a physical copy that follows it.
     pub(crate) fn standby_of(source: &Postgres) -> Postgres {
-        Postgres::standby_with(source, "")
+        Postgres::standby_with(source, "", None)
     }
 
-    /// … with more settings.
-    pub(crate) fn standby_with(source: &Postgres, settings: &str) -> Postgres {
+    /// … with more settings, and a slot that is made for it.
+    pub(crate) fn standby_with(source: &Postgres, settings: &str, slot: Option<&str>) -> Postgres {
         let dir = folder();
         let copied = as_account(ACCOUNT, programs().join("pg_basebackup"))
             .args(["-h", "127.0.0.1", "-U", "postgres", "-c", "fast", "-R", "-D"])
             .arg(dir.path().join("data"))
             .args(["-p", &source.port.to_string()])
+            .args(slot.map(|slot| ["-C", "-S", slot]).into_iter().flatten())
             .status()
             .unwrap();
         assert!(copied.success(), "pg_basebackup");
