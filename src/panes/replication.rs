@@ -3,6 +3,8 @@
 //! A gauge shows value, trend, an estimate and its age; what was not measured is a dash with the reason,
 //! never a number.
 
+use std::time::Duration;
+
 use crate::engine::reading::{Lag, LagUnit, Verdict};
 use crate::engine::readings::{Track, Trend};
 use crate::plan::model::{ProbeKind, Section};
@@ -150,6 +152,10 @@ fn trend<'a>(scene: &Scene<'a>, seen: Seen<'a>, call: Call) -> Words<'a> {
     let (Some(track), Some(lag)) = (scene.readings.track(&seen.probe.id), lag(scene, seen)) else {
         return words(call.role(Role::Dim), seen.evidence.text.clone());
     };
+    // However it goes on, waiting mends nothing.
+    if let Some(why) = &lag.stopped {
+        return words(role, why.as_str());
+    }
     match (track.trend(), seen.standing) {
         // What is wrong with it, and not what is well in spite of that.
         (Trend::Zero | Trend::Steady | Trend::Unclear, Standing::Wrong(_) | Standing::Waived) => {
@@ -167,11 +173,17 @@ fn trend<'a>(scene: &Scene<'a>, seen: Seen<'a>, call: Call) -> Words<'a> {
             // A rate is positive and far below what a count holds.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
             let rate = rate.clamp(1.0, 1e15) as u64;
-            words(role, "growing ").and(bright, rate_of(rate, lag.unit))
+            words(role, "growing ").and(bright, rate_of(rate, lag.unit)).and(role, late(lag))
         }
-        (Trend::Steady, _) => words(role, "steady"),
+        (Trend::Steady, _) => words(role, "steady").and(role, late(lag)),
         (Trend::Unclear, _) => words(call.role(Role::Dim), "no trend yet"),
     }
+}
+
+/// The server's own figure of time, beside the position and never in its place.
+fn late(lag: &Lag) -> String {
+    let late = Duration::from_millis(lag.late_ms.unwrap_or(0));
+    if late.as_secs() == 0 { String::new() } else { format!(", {} late", format::span(late)) }
 }
 
 /// So many of the last looks, oldest first; a look that failed is a gap.

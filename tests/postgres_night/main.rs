@@ -1,4 +1,4 @@
-//! Whole nights with PostgreSQL: `sample-plans/postgres-logical.toml` and `postgres-streaming.toml`, driven by keys in a real pty from its start page to
+//! Whole nights with PostgreSQL: `postgres-logical.toml`, `postgres-streaming.toml` and `planned-downtime.toml`, driven by keys in a real pty from its start page to
 //! its end or back, while a client orders through a pooler. The oracle is not ours: the client's log against psql.
 
 #![allow(
@@ -71,6 +71,23 @@ impl World {
         for server in [&source, &target] {
             server.past_the_default("shop", "grant insert on probe to bystander").unwrap();
         }
+        let pooler = Pooler::start(source.port, target.port);
+        World { source, target, pooler, home: TempDir::new().unwrap() }
+    }
+
+    fn planned() -> World {
+        let (source, target) = (Postgres::start(), Postgres::start());
+        for server in [&source, &target] {
+            server.sql("postgres", "create role app login; create role bystander login");
+            server.sql("postgres", "create database shop");
+            install(server);
+        }
+        source.sql("shop", SCHEMA);
+        source
+            .sql("shop", "insert into customers select g, 'customer ' || g from generate_series(1, 5000) g");
+        source.file("shop", &sample("planned-downtime/source.sql"), &[]);
+        source.sql("shop", "grant insert on probe to bystander");
+        target.file("shop", &sample("planned-downtime/target.sql"), &[]);
         let pooler = Pooler::start(source.port, target.port);
         World { source, target, pooler, home: TempDir::new().unwrap() }
     }
@@ -191,13 +208,18 @@ impl Night {
     }
 }
 
-/// From the start page to the gate that moves users.
-fn until_the_switch(t: &mut Terminal) {
+/// The start page, until the run has begun.
+fn starts(t: &mut Terminal) {
     t.shows("Type cloud to start");
     t.shows("is dc1");
     t.shows("is cloud");
     t.shows("takes the probe write");
     t.until_typed("cloud", "a paste starts nothing");
+}
+
+/// From the start page to the gate that moves users.
+fn until_the_switch(t: &mut Terminal) {
+    starts(t);
     t.shows("GO / NO-GO   Stop writes");
     t.answers_alarms();
     t.go();
@@ -241,6 +263,27 @@ fn logical_to_its_end() {
     both_the_same(&world, &world.target);
     let direct = world.source.past_the_default("shop", "insert into probe values (9)").unwrap_err();
     assert!(direct.contains("this side is fenced"), "{direct}");
+}
+
+#[test]
+fn planned_downtime_to_its_end() {
+    let world = World::planned();
+    let night = Night::begin(&world);
+    let mut t = world.terminal("planned-downtime.toml");
+    starts(&mut t);
+    t.shows("GO / NO-GO   Close the shop");
+    t.answers_alarms();
+    t.go();
+    t.shows("GO / NO-GO   Open on the cloud");
+    t.answers_alarms();
+    t.go();
+    t.shows("GO / NO-GO   Announce success");
+    night.goes_on();
+    t.answers_alarms();
+    t.go();
+    t.shows("Planned and actual");
+    leaves(&mut t, 0);
+    night.ends(&world.target, 2);
 }
 
 #[test]

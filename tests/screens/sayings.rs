@@ -387,6 +387,30 @@ fn a_gauge_that_is_not_well_says_why_and_not_what_is_well_in_spite_of_it() {
 }
 
 #[test]
+fn a_link_that_is_stopped_says_why_however_it_grows() {
+    use cutover::engine::reading::{Facts, Lag, LagUnit};
+    let mut night = crate::live_quiet();
+    for behind in 1..20 {
+        let why = "subscription orders is disabled".to_owned();
+        let facts = Facts::Lag(Lag {
+            behind: behind * 50_000,
+            unit: LagUnit::Bytes,
+            source: "3/9F21C040".to_owned(),
+            target: "3/9F000000".to_owned(),
+            marker: None,
+            stopped: Some(why.clone()),
+            late_ms: Some(9_000),
+        });
+        night.sees("orders", night::World::Says { pass: false, text: format!("behind, {why}"), facts });
+        night.pass(1);
+    }
+    let mut hands = Hands::on(night, LARGE);
+    let screen = hands.reads();
+    let gauge = screen.lines().find(|line| line.contains("! ") && line.contains("orders ")).unwrap();
+    assert!(gauge.contains("subscription orders is dis") && !gauge.contains("growing"), "{screen}");
+}
+
+#[test]
 fn rows_that_differ_say_what_leads_on_by_its_keys() {
     let mut hands = Hands::on(night::different(Night::live()), LARGE);
     let screen = hands.reads();
