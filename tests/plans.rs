@@ -144,9 +144,14 @@ fn unwise_plans_are_accepted_with_a_warning_for_each_folly() {
 
 #[test]
 fn the_plans_that_come_along_are_wise() {
-    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-plans/demo.toml");
-    let found = found(&demo);
-    assert_eq!(found.count(Level::Warning), 0, "{}", found.render(Style::default()));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-plans");
+    let plans = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let plans: Vec<_> = plans.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+    assert!(plans.len() >= 4, "{plans:?}");
+    for plan in plans {
+        let found = found(&plan);
+        assert_eq!(found.count(Level::Warning), 0, "{}", found.render(Style::default()));
+    }
 }
 
 #[test]

@@ -102,11 +102,13 @@ fn tables_of(sql: &str) -> Vec<String> {
     named.map(plain).filter(|name| !name.is_empty()).collect()
 }
 
-/// How the table of a query may be called elsewhere in a plan: as it is written, by its own name, and by that of the
-/// schema where tables are that nobody gave another.
-fn forms(table: &str) -> [String; 3] {
-    let bare = table.rsplit('.').next().unwrap_or(table);
-    [table.to_owned(), bare.to_owned(), format!("public.{bare}")]
+/// How the table of a query may be called elsewhere in a plan: as it is written, by its own name, and, where it is written
+/// without a schema, by that of the schema in which tables are that nobody gave another.
+fn forms(table: &str) -> Vec<String> {
+    match table.rsplit_once('.') {
+        Some((_, bare)) => vec![table.to_owned(), bare.to_owned()],
+        None => vec![table.to_owned(), format!("public.{table}")],
+    }
 }
 
 /// Whether a name is one of those that a pattern with `*` and `?` means.
@@ -146,6 +148,13 @@ mod tests {
         assert_eq!(tables_of("SELECT a FROM main.\"Env\" e JOIN [b] ON 1"), ["Env", "b"]);
         assert_eq!(tables_of("select (select x from (select y from t))"), ["t"]);
         assert!(tables_of("select 1").is_empty() && tables_of("select 1 from").is_empty());
+    }
+
+    #[test]
+    fn a_table_with_a_schema_is_in_no_other() {
+        assert_eq!(tables_of("select name from ops.environment"), ["ops.environment"]);
+        assert_eq!(forms("ops.environment"), ["ops.environment", "environment"]);
+        assert_eq!(forms("environment"), ["environment", "public.environment"]);
     }
 
     #[test]
