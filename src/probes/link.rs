@@ -12,12 +12,14 @@ use super::endpoint::{stream, unit, unmeasured};
 use super::look::Look;
 use super::words::{count, counted, line, plural, size, span};
 use crate::clock::{Boot, Timestamp};
-use crate::databases::{self, Database, Unit};
+use crate::databases::{self, Database, Error, Unit};
 use crate::engine::reading::{Facts, Lag, LagUnit, MarkerSeen, Measure, Unmeasured};
 use crate::plan::EndpointId;
 use crate::plan::model::Link;
 
-/// What a link carries is looked at again after this.
+/// Looking at what a link carries may take this part of the time …
+const GAPS_SHARE: u32 = 10;
+/// … and is done again after this at the latest.
 const GAPS_EVERY: Duration = Duration::from_secs(60);
 /// A marker that has been under way for longer says that a gauge at zero is wrong.
 const LATE: Duration = Duration::from_secs(10);
@@ -30,15 +32,27 @@ pub(super) struct Memory(Mutex<HashMap<(EndpointId, EndpointId), Remembered>>);
 struct Remembered {
     gaps: Vec<String>,
     gaps_at: Option<Boot>,
+    /// For how long they are good.
+    gaps_for: Duration,
     markers: u64,
-    under_way: Option<Timestamp>,
+    under_way: Option<UnderWay>,
     arrived: Option<MarkerSeen>,
+}
+
+/// A marker that was sent. How long ago that was, our own clock says: the one that it carries is another machine's.
+#[derive(Clone, Copy, Debug)]
+struct UnderWay {
+    sent: Timestamp,
+    since: Boot,
 }
 
 /// Reads both positions, and moves the marker on.
 pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Unmeasured> {
     look.ask(format!("how far {} is behind {}", link.to, link.from));
-    let (source, target) = (look.database(&link.from)?, look.database(&link.to)?);
+    // Less than the whole look may take, so that it can still be said which of the two gave no answer.
+    let patience = look.timeout * 4 / 5;
+    let (source, target) =
+        (look.database(&link.from)?.within(patience), look.database(&link.to)?.within(patience));
     let stream = stream(link, &source, &target)?;
     let key = (link.from.clone(), link.to.clone());
     let mut known = look
@@ -55,13 +69,15 @@ pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Un
     if link.marker {
         follow(look, &mut known, source.as_ref(), target.as_ref(), link).await?;
     }
-    let mut lag = stream.lag().await.map_err(unmeasured)?;
+    let mut lag = stream.lag().await.map_err(silent)?;
     if lag.behind > 0 && lag.unit == Unit::Changes {
-        let rows = source.writes_since(&lag.target).await.map_err(unmeasured)?;
+        let rows = source.writes_since(&lag.target).await.map_err(silent)?;
         lag.behind = lag.behind.min(rows.total);
     }
-    if known.gaps_at.is_none_or(|at| look.began.boot.since(at) >= GAPS_EVERY) {
-        known.gaps = stream.gaps(&link.except).await.map_err(unmeasured)?;
+    if known.gaps_at.is_none_or(|at| look.began.boot.since(at) >= known.gaps_for) {
+        let began = look.ctx.clock.now().boot;
+        known.gaps = stream.gaps(&link.except).await.map_err(silent)?;
+        known.gaps_for = (look.ctx.clock.now().boot.since(began) * GAPS_SHARE).min(GAPS_EVERY);
         known.gaps_at = Some(look.began.boot);
     }
     look.keep(&format!("source {}\ntarget {}\nbehind {} {}", lag.source, lag.target, lag.behind, lag.unit));
@@ -69,7 +85,17 @@ pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Un
         look.keep(gap);
     }
     look.ctx.gauges.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, known.clone());
-    Ok(judge(link, &lag, &known, look.ctx.clock.now().wall))
+    Ok(judge(link, &lag, &known, look.ctx.clock.now().boot))
+}
+
+/// A look at two sides says which of them it waited for.
+fn silent(why: Error) -> Unmeasured {
+    match why {
+        Error::TimedOut { what, doing, after } => {
+            Unmeasured::NotReachable(format!("{what}: no answer to {doing} in {}", span(after)))
+        }
+        other => unmeasured(other),
+    }
 }
 
 /// One marker is under way at a time: the next is sent when it has arrived. One that is late is written anew, since the
@@ -82,30 +108,32 @@ async fn follow(
     link: &Link,
 ) -> Result<(), Unmeasured> {
     let id = format!("link:{}:{}", link.from, link.to);
-    if let Some(sent) = known.under_way
-        && target.find_marker(&id).await.map_err(unmeasured)?.is_some_and(|carried| carried >= sent)
+    if let Some(UnderWay { sent, since }) = known.under_way
+        && target.find_marker(&id).await.map_err(silent)?.is_some_and(|carried| carried >= sent)
     {
-        let took = look.ctx.clock.now().wall.since(sent);
+        let took = look.ctx.clock.now().boot.since(since);
         let took_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
         known.arrived = Some(MarkerSeen { id: known.markers.to_string(), sent, took_ms });
         known.under_way = None;
     }
     match known.under_way {
         None => {
-            known.under_way = Some(source.write_marker(&id).await.map_err(unmeasured)?);
+            let since = look.ctx.clock.now().boot;
+            let sent = source.write_marker(&id).await.map_err(silent)?;
+            known.under_way = Some(UnderWay { sent, since });
             known.markers += 1;
         }
-        Some(sent) if look.ctx.clock.now().wall.since(sent) > LATE => {
-            source.write_marker(&id).await.map_err(unmeasured)?;
+        Some(UnderWay { since, .. }) if look.ctx.clock.now().boot.since(since) > LATE => {
+            source.write_marker(&id).await.map_err(silent)?;
         }
         Some(_) => {}
     }
     Ok(())
 }
 
-fn judge(link: &Link, lag: &databases::Lag, known: &Remembered, now: Timestamp) -> Measure {
+fn judge(link: &Link, lag: &databases::Lag, known: &Remembered, now: Boot) -> Measure {
     let unit = unit(lag.unit);
-    let late = known.under_way.map(|sent| now.since(sent)).filter(|&age| link.marker && age > LATE);
+    let late = known.under_way.map(|marker| now.since(marker.since)).filter(|&age| link.marker && age > LATE);
     let behind = amount(lag.behind, unit);
     let (pass, text) = if let Some(why) = &lag.stopped {
         (false, line(&format!("{behind} behind, {why}"), 160))
@@ -119,7 +147,9 @@ fn judge(link: &Link, lag: &databases::Lag, known: &Remembered, now: Timestamp) 
         (true, format!("{behind} behind"))
     };
     let marker = match (&known.arrived, late, known.under_way) {
-        (_, Some(_), Some(sent)) => Some(MarkerSeen { id: known.markers.to_string(), sent, took_ms: None }),
+        (_, Some(_), Some(UnderWay { sent, .. })) => {
+            Some(MarkerSeen { id: known.markers.to_string(), sent, took_ms: None })
+        }
         (arrived, _, _) => arrived.clone(),
     };
     let facts = Facts::Lag(Lag {
@@ -140,5 +170,45 @@ fn amount(n: u64, unit: LagUnit) -> String {
         LagUnit::Changes => counted(n, "change"),
         LagUnit::Bytes => size(n),
         LagUnit::Transactions => format!("{} {}", count(n), plural(n, "transaction")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::databases::Position;
+    use crate::plan::model::LinkKind;
+
+    #[test]
+    fn how_late_a_marker_is_does_not_hang_on_the_clock_of_its_server() {
+        let link = Link {
+            kind: LinkKind::PostgresLogical,
+            name: None,
+            from: "a".into(),
+            to: "b".into(),
+            marker: true,
+            warn: 1,
+            zero_for: Duration::ZERO,
+            except: Vec::new(),
+            reverse: false,
+        };
+        let place = Position("0/1".to_owned());
+        let lag = databases::Lag {
+            behind: 0,
+            unit: Unit::Bytes,
+            source: place.clone(),
+            target: place,
+            stopped: None,
+            late_ms: None,
+        };
+        let now = Boot(1_000_000);
+        // A clock that is slow by decades, one that is right, one that is far ahead.
+        for sent in [0, 1_790_000_000_000, i64::MAX].map(Timestamp) {
+            for (age, good) in [(9_000, true), (11_000, false)] {
+                let under_way = Some(UnderWay { sent, since: Boot(now.0 - age) });
+                let seen = judge(&link, &lag, &Remembered { under_way, ..Remembered::default() }, now);
+                assert_eq!(seen.pass, good, "{sent:?}, {age} ms ago: {}", seen.text);
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Three places tell how far the target is. What the subscriber has confirmed ([`Source`]) is certain and comes late:
 //! on a quiet server only every `wal_receiver_status_interval`. The origin of the replication ([`Target`]) is exact as
 //! soon as a transaction is applied, and is moved a moment before that can be seen; so it counts only when the worker
-//! that applies is between two transactions. The marker that was sent before the look makes it move.
+//! that applies is between two transactions, and none that was prepared waits for its end. The marker that was sent before the look makes it move.
 //!
 //! Source of the queries: PostgreSQL's documentation, "Monitoring" and "System Catalogs" (`pg_replication_slots`,
 //! `pg_subscription`, `pg_subscription_rel`, `pg_stat_subscription`, `pg_replication_origin_status`).
@@ -71,6 +71,21 @@ struct Target {
     applied: Option<Lsn>,
     /// Why nothing is applied.
     stopped: Option<String>,
+    /// A table is still being copied: the position passes over what belongs into it.
+    copying: bool,
+    /// What its worker has received, while there is one.
+    received: Option<Lsn>,
+    /// There is a worker.
+    works: bool,
+}
+
+impl Target {
+    /// What it has confirmed of the slot. A worker confirms nothing that it has not received: what is further on was
+    /// confirmed since the target was looked at, or by somebody else.
+    fn confirmed(&self, slot: Option<&Slot>) -> Option<Lsn> {
+        let confirmed = slot?.confirmed?;
+        (!self.works || self.received.is_some_and(|received| confirmed <= received)).then_some(confirmed)
+    }
 }
 
 impl Subscription {
@@ -86,7 +101,7 @@ impl Subscription {
         // The target first: what happens between the two looks may only make the lag look larger.
         let target = self.target().await?;
         let source = self.source(&target.name).await?;
-        let confirmed = source.slot.as_ref().and_then(|slot| slot.confirmed);
+        let confirmed = target.confirmed(source.slot.as_ref());
         let stopped = match &source.slot {
             None => Some(format!(
                 "slot {} is gone at {}: what was written since cannot be followed any more",
@@ -100,12 +115,25 @@ impl Subscription {
                 .stopped
                 .or_else(|| (!slot.active).then(|| format!("nobody reads from slot {}", self.slot))),
         };
+        // Of another server's log nothing can be said, whatever it is that has arrived.
+        if let Some(beyond) = target.applied.max(target.received).filter(|place| place.is_past(source.end)) {
+            let why = format!(
+                "it has come to {}, and the log of {} ends at {}",
+                beyond.position(),
+                self.from.server.name,
+                source.end.position()
+            );
+            let next = "it follows another server, or that one was set back: look where the subscription connects to";
+            return Err(Error::broken(&*self.to.server.name, why, next));
+        }
         let Some(applied) = target.applied.max(confirmed) else {
             let why = stopped.unwrap_or_else(|| "nothing is confirmed yet".to_owned());
             return Err(Error::broken(&*self.to.server.name, why, "look at the subscription there"));
         };
+        // Zero would be false while a table is being copied, however far the position is.
+        let behind = source.end.ahead_of(applied).max(u64::from(target.copying));
         Ok(Lag {
-            behind: source.end.ahead_of(applied),
+            behind,
             unit: Unit::Bytes,
             source: source.end.position(),
             target: applied.position(),
@@ -135,10 +163,14 @@ impl Link for Subscription {
             let wanted =
                 wanted.map_err(|problem| problem.explained(name, "comparing positions", self.to.timeout))?;
             let target = self.target().await?;
+            if target.copying {
+                return Ok(false);
+            }
             if target.applied.is_some_and(|applied| applied >= wanted) {
                 return Ok(true);
             }
-            let confirmed = self.source(&target.name).await?.slot.and_then(|slot| slot.confirmed);
+            let source = self.source(&target.name).await?;
+            let confirmed = target.confirmed(source.slot.as_ref());
             Ok(confirmed.is_some_and(|confirmed| confirmed >= wanted))
         })
     }
@@ -175,25 +207,40 @@ impl Link for Subscription {
 }
 
 async fn target(client: &Client, slot: &str) -> Result<Target, Problem> {
+    // Workers that apply a part for another one (servers from 16 on) come and go with the transactions.
     let sql = format!(
         "select s.oid, s.subname::text, s.subenabled, w.pid,
            coalesce(a.backend_start > clock_timestamp() - interval '{YOUNG}', false),
            pg_has_role(current_user, 'pg_read_all_stats', 'usage')
-             and has_table_privilege('pg_catalog.pg_replication_origin_status', 'select')
+             and has_table_privilege('pg_catalog.pg_replication_origin_status', 'select'),
+           exists (select from pg_subscription_rel r where r.srsubid = s.oid and r.srsubstate <> 'r'),
+           w.received_lsn::text
          from pg_subscription s left join pg_stat_subscription w on w.subid = s.oid and w.relid is null
+             and to_jsonb(w) ->> 'leader_pid' is null
            left join pg_stat_activity a on a.pid = w.pid
          where s.subslotname = $1 and s.subdbid = (select oid from pg_database where datname = current_database())
-         order by w.pid limit 1"
+         order by s.subname, w.pid"
     );
-    let Some(row) = client.query_opt(&sql, &[&slot]).await? else {
+    let rows = client.query(&sql, &[&slot]).await?;
+    let Some(row) = rows.first() else {
         return Err(Problem::broken(
             format!("it has no subscription with the slot {slot}"),
             "look whether it was dropped, or another slot was set",
         ));
     };
+    // A slot's name is one server's own. Nothing that anybody may read says which of them follows this source.
+    for other in &rows {
+        let (first, other): (&str, &str) = (row.try_get(1)?, other.try_get(1)?);
+        if first != other {
+            return Err(Problem::broken(
+                format!("its subscriptions {first} and {other} both have a slot {slot}"),
+                "give the slot of this link a name of its own",
+            ));
+        }
+    }
     let (oid, name, enabled, pid): (u32, String, bool, Option<i32>) =
         (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
-    let (young, may): (bool, bool) = (row.try_get(4)?, row.try_get(5)?);
+    let (young, may, copying): (bool, bool, bool) = (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?);
     let errors = errors(client, oid).await?;
     let stopped = if !enabled {
         Some(format!("subscription {name} is disabled"))
@@ -210,7 +257,9 @@ async fn target(client: &Client, slot: &str) -> Result<Target, Problem> {
         None
     };
     let applied = if may { applied(client, oid).await? } else { None };
-    Ok(Target { name, applied, stopped })
+    let received: Option<String> = row.try_get(7)?;
+    let received = received.as_deref().map(lsn).transpose()?;
+    Ok(Target { name, applied, stopped, copying, received, works: pid.is_some() })
 }
 
 /// How often applying has failed; servers before 15 do not count that.
@@ -230,7 +279,9 @@ async fn applied(client: &Client, subscription: u32) -> Result<Option<Lsn>, Prob
         "select remote_lsn::text from pg_replication_origin_status where external_id = 'pg_' || $1::oid";
     let Some(row) = client.query_opt(origin, &[&subscription]).await? else { return Ok(None) };
     let text: Option<String> = row.try_get(0)?;
+    // What was prepared is committed by a worker that has no transaction of its own then; it is named after its subscription.
     let busy = "select coalesce(bool_or(a.backend_xid is not null), false)
+                  or exists (select from pg_prepared_xacts where starts_with(gid, 'pg_gid_' || $1::oid || '_'))
                 from pg_stat_subscription w join pg_stat_activity a on a.pid = w.pid where w.subid = $1";
     if client.query_one(busy, &[&subscription]).await?.try_get::<_, bool>(0)? {
         return Ok(None);
@@ -269,11 +320,11 @@ struct Subscribed {
 }
 
 async fn subscribed(client: &Client, slot: &str) -> Result<(Vec<String>, Subscribed), Problem> {
-    let sql = "select oid, subname::text, subpublications, to_jsonb(s) ->> 'subskiplsn' from pg_subscription s
+    let sql = "select oid, subname::text, subpublications from pg_subscription
                where subslotname = $1 and subdbid = (select oid from pg_database where datname = current_database())";
     let row = client.query_one(sql, &[&slot]).await?;
     let (oid, name): (u32, String) = (row.try_get(0)?, row.try_get(1)?);
-    let skip: Option<String> = row.try_get(3)?;
+    let skip = skip(client, oid).await?;
     let mut gaps = Vec::new();
     if let Some(skip) = skip.filter(|skip| skip != "0/0") {
         gaps.push(format!("subscription {name} is set to skip the transaction that ends at {skip}"));
@@ -281,7 +332,7 @@ async fn subscribed(client: &Client, slot: &str) -> Result<(Vec<String>, Subscri
     let errors = errors(client, oid).await?;
     if errors > 0 {
         gaps.push(format!(
-            "applying has failed {errors} times, so a transaction may have been skipped: compare every row, then \
+            "applying has failed {errors} times (lost connections count), so a transaction may have been skipped: compare every row, then \
              select pg_stat_reset_subscription_stats({oid})"
         ));
     }
@@ -297,6 +348,18 @@ async fn subscribed(client: &Client, slot: &str) -> Result<(Vec<String>, Subscri
         tables.push(table);
     }
     Ok((gaps, Subscribed { name, publications: row.try_get(2)?, tables }))
+}
+
+/// The transaction that is to be skipped; servers before 15 cannot be told to. Only a superuser may read the whole row.
+async fn skip(client: &Client, subscription: u32) -> Result<Option<String>, Problem> {
+    let there =
+        "select exists (select from pg_attribute where attrelid = 'pg_catalog.pg_subscription'::regclass
+                   and attname = 'subskiplsn')";
+    if !client.query_one(there, &[]).await?.try_get::<_, bool>(0)? {
+        return Ok(None);
+    }
+    let sql = "select subskiplsn::text from pg_subscription where oid = $1";
+    Ok(client.query_one(sql, &[&subscription]).await?.try_get(0)?)
 }
 
 /// What leaves the source.

@@ -37,6 +37,17 @@ struct Replay {
     replayed: Option<Lsn>,
     stopped: Option<String>,
     late_ms: Option<u64>,
+    /// The timeline that it receives, while it receives.
+    timeline: Option<u32>,
+}
+
+/// What the source says of itself.
+struct Log {
+    system: String,
+    end: Lsn,
+    standby: bool,
+    /// The timeline that it writes; none while it is a standby.
+    timeline: Option<u32>,
 }
 
 impl Standby {
@@ -47,19 +58,22 @@ impl Standby {
     async fn look(&self) -> Result<Lag, Error> {
         // The standby first: what happens between the two looks may only make the lag look larger.
         let replay = self.replay().await?;
-        let (system, end, standby) = self
-            .from
-            .ask("reading the end of the log", async |client| {
-                let sql = "select system_identifier::text, pg_is_in_recovery() from pg_control_system()";
-                let row = client.query_one(sql, &[]).await?;
-                let (system, standby): (String, bool) = (row.try_get(0)?, row.try_get(1)?);
-                Ok((system, wal::end(client).await?, standby))
-            })
-            .await?;
-        let name = &self.to.server.name;
-        if system != replay.system {
-            let why = format!("it is no copy of {}: their systems differ", self.from.server.name);
+        let log = self.from.ask("reading the end of the log", async |client| log(client).await).await?;
+        let (name, source) = (&self.to.server.name, &self.from.server.name);
+        if log.system != replay.system {
+            let why = format!("it is no copy of {source}: their systems differ");
             return Err(Error::broken(&**name, why, "check that these two are the ends of one link"));
+        }
+        // After a promotion there are two logs of one system, and places in the one say nothing about the other.
+        if let (Some(received), Some(written)) = (replay.timeline, log.timeline)
+            && received != written
+        {
+            let why = format!("it follows timeline {received}, and {source} writes timeline {written}");
+            return Err(Error::broken(
+                &**name,
+                why,
+                "look which server was promoted, and whom this one follows",
+            ));
         }
         let Some(replayed) = replay.replayed else {
             return Err(Error::broken(
@@ -68,15 +82,19 @@ impl Standby {
                 "let it begin to follow its source",
             ));
         };
-        let source = &self.from.server.name;
+        if replayed.is_past(log.end) {
+            let (replayed, end) = (replayed.position(), log.end.position());
+            let why = format!("it has replayed up to {replayed}, and the log of {source} ends at {end}");
+            return Err(Error::broken(&**name, why, "it follows another server, or that one was set back"));
+        }
         Ok(Lag {
-            behind: end.ahead_of(replayed),
+            behind: log.end.ahead_of(replayed),
             unit: Unit::Bytes,
-            source: end.position(),
+            source: log.end.position(),
             target: replayed.position(),
-            stopped: replay
-                .stopped
-                .or_else(|| standby.then(|| format!("{source} is a standby itself, and takes no writes"))),
+            stopped: replay.stopped.or_else(|| {
+                log.standby.then(|| format!("{source} is a standby itself, and takes no writes"))
+            }),
             late_ms: replay.late_ms,
         })
     }
@@ -133,13 +151,26 @@ impl Link for Standby {
     }
 }
 
+async fn log(client: &Client) -> Result<Log, Problem> {
+    // A file of the log is called after its timeline first. A checkpoint would say it later.
+    let sql = "select system_identifier::text, pg_is_in_recovery(),
+                 case when not pg_is_in_recovery() then left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) end
+               from pg_control_system()";
+    let row = client.query_one(sql, &[]).await?;
+    let timeline: Option<&str> = row.try_get(2)?;
+    let timeline = timeline.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    let (system, standby) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(Log { system, end: wal::end(client).await?, standby, timeline })
+}
+
 async fn replay(client: &Client) -> Result<Replay, Problem> {
     let sql = "select s.system_identifier::text, pg_is_in_recovery(), pg_last_wal_replay_lsn()::text,
                  case when pg_is_in_recovery() then pg_is_wal_replay_paused() end,
-                 exists (select from pg_stat_wal_receiver),
+                 w.pid is not null,
                  case when pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn() then
-                   (extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint end
-               from pg_control_system() s";
+                   (extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint end,
+                 w.received_tli
+               from pg_control_system() s left join pg_stat_wal_receiver w on true";
     let row = client.query_one(sql, &[]).await?;
     let (standby, text): (bool, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
     let (paused, receives): (Option<bool>, bool) = (row.try_get(3)?, row.try_get(4)?);
@@ -154,10 +185,18 @@ async fn replay(client: &Client) -> Result<Replay, Problem> {
     } else {
         None
     };
+    let timeline: Option<i32> = row.try_get(6)?;
+    if receives && timeline.is_none() {
+        return Err(Problem::broken(
+            "the account may not see which timeline it receives, and the other's positions may look alike",
+            "grant pg_read_all_stats to it",
+        ));
+    }
     Ok(Replay {
         system: row.try_get(0)?,
         replayed: text.as_deref().map(lsn).transpose()?,
         stopped: stopped.map(str::to_owned),
         late_ms: late.and_then(|ms| u64::try_from(ms).ok()),
+        timeline: timeline.and_then(|n| u32::try_from(n).ok()),
     })
 }

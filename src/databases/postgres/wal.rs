@@ -42,6 +42,11 @@ impl Lsn {
         self.0.saturating_sub(other.0)
     }
 
+    /// Whether this is no place of a log that ends there. The end is told without the header that a new page begins with.
+    pub(super) fn is_past(self, end: Lsn) -> bool {
+        HEADERS.iter().all(|&header| self.ahead_of(end) > header)
+    }
+
     /// Where the record before this place ended. The place of the next record lies behind the header of a page that has
     /// just begun; the end of the last one, which is what is replayed and confirmed, lies before it.
     fn without_header(self) -> Lsn {
@@ -99,5 +104,9 @@ mod tests {
         for (end, before) in [("0/2018", "0/2000"), ("0/1000028", "0/1000000"), ("0/2020", "0/2020")] {
             assert_eq!(Lsn::read(end).unwrap().without_header().position().0, before);
         }
+        let (end, place) = (Lsn::read("0/2000").unwrap(), |text| Lsn::read(text).unwrap());
+        assert!(
+            !place("0/1000").is_past(end) && !place("0/2028").is_past(end) && place("0/2029").is_past(end)
+        );
     }
 }

@@ -1,0 +1,288 @@
+//! What is wrong is named by the second look, in its time, and never taken for good; and a look is good again when it
+//! is mended.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cutover::plan::model::LinkKind;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_postgres::{Client, NoTls};
+
+use super::servers::postgres::Postgres;
+use super::servers::wait;
+use super::{Gauge, LIMIT, said, subscribed};
+
+/// Passes bytes on, or takes connections and bytes and passes nothing on.
+struct Proxy {
+    port: u16,
+    hole: watch::Sender<bool>,
+}
+
+impl Proxy {
+    async fn before(server: u16) -> Proxy {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (hole, open) = watch::channel(false);
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                let mut open = open.clone();
+                tokio::spawn(async move {
+                    open.wait_for(|hole| !hole).await.ok()?;
+                    let far = TcpStream::connect(("127.0.0.1", server)).await.ok()?;
+                    let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
+                    tokio::spawn(pass(from_far, to_near, open.clone()));
+                    pass(from_near, to_far, open).await
+                });
+            }
+        });
+        Proxy { port, hole }
+    }
+}
+
+async fn pass(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut open: watch::Receiver<bool>,
+) -> Option<()> {
+    let mut bytes = [0; 8192];
+    loop {
+        let n = from.read(&mut bytes).await.ok().filter(|&n| n > 0)?;
+        open.wait_for(|hole| !hole).await.ok()?;
+        to.write_all(&bytes[..n]).await.ok()?;
+    }
+}
+
+struct World {
+    source: Postgres,
+    target: Postgres,
+    proxy: Proxy,
+    crowd: Vec<Client>,
+}
+
+impl World {
+    /// Ends the sessions of the gauge, as time would.
+    fn forgotten(server: &Postgres) {
+        server.sql("shop", "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'gauge'");
+    }
+
+    /// What a person does who has compared every row.
+    fn compared(&self) {
+        let oid = self.target.sql("shop", "select oid from pg_subscription");
+        self.target.sql("shop", &format!("select pg_stat_reset_subscription_stats({oid})"));
+    }
+
+    /// Everybody connects who can.
+    async fn crowd(&mut self) {
+        let url = self.target.url("shop", "crowd");
+        while let Ok((client, line)) = tokio_postgres::connect(&url, NoTls).await {
+            tokio::spawn(line);
+            self.crowd.push(client);
+        }
+    }
+
+    fn conflict(&self, id: u32) {
+        self.target.sql("shop", &format!("insert into numbered values (9, {id}, 'in the way')"));
+        self.source.sql("shop", &format!("insert into numbered values (9, {id}, 'wanted')"));
+        self.failing();
+    }
+
+    fn failing(&self) {
+        wait("applying fails", || {
+            let count = "select apply_error_count from pg_stat_subscription_stats";
+            (self.target.sql("shop", count) != "0").then_some(())
+        });
+    }
+}
+
+type Deed = for<'a> fn(&'a mut World) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+struct Fault {
+    name: &'static str,
+    make: Deed,
+    /// What must stand in the second look's text.
+    words: &'static [&'static str],
+    mend: Deed,
+}
+
+macro_rules! deed {
+    ($world:ident, $body:expr) => {
+        |$world| {
+            Box::pin(async move {
+                $body;
+            })
+        }
+    };
+}
+
+const FAULTS: &[Fault] = &[
+    Fault {
+        name: "the target is killed",
+        make: deed!(w, w.target.kill()),
+        words: &["not reachable: target", "refused"],
+        mend: deed!(w, w.target.up()),
+    },
+    Fault {
+        name: "the source is killed",
+        make: deed!(w, w.source.kill()),
+        words: &["not reachable: source"],
+        mend: deed!(w, {
+            w.source.up();
+            w.compared();
+        }),
+    },
+    Fault {
+        name: "the target is stopped",
+        make: deed!(w, w.target.freeze(true)),
+        words: &["target: no answer to connecting in 2.4s"],
+        mend: deed!(w, {
+            w.target.freeze(false);
+            w.compared();
+        }),
+    },
+    Fault {
+        name: "the source is behind a black hole",
+        make: deed!(w, w.proxy.hole.send_replace(true)),
+        words: &["source: no answer to connecting in 2.4s"],
+        mend: deed!(w, w.proxy.hole.send_replace(false)),
+    },
+    Fault {
+        name: "the account has no connection left",
+        make: deed!(w, {
+            w.target.sql("shop", "alter role gauge connection limit 0");
+            World::forgotten(&w.target);
+        }),
+        words: &["target: connecting was refused", "too many connections for role \"gauge\""],
+        mend: deed!(w, w.target.sql("shop", "alter role gauge connection limit -1")),
+    },
+    Fault {
+        name: "nobody has a connection left",
+        make: deed!(w, {
+            w.crowd().await;
+            World::forgotten(&w.target);
+            w.crowd().await;
+        }),
+        words: &["target: connecting was refused", "remaining connection slots are reserved"],
+        mend: deed!(w, w.crowd.clear()),
+    },
+    Fault {
+        name: "the password is another one",
+        make: deed!(w, {
+            w.target.sql("shop", "alter role gauge password 'another'");
+            World::forgotten(&w.target);
+        }),
+        words: &["target: connecting was refused", "password authentication failed for user \"gauge\""],
+        mend: deed!(w, w.target.sql("shop", "alter role gauge password 'secret'")),
+    },
+    Fault {
+        name: "the subscription is disabled",
+        make: deed!(w, w.target.sql("shop", "alter subscription cutover disable")),
+        words: &["subscription cutover is disabled"],
+        mend: deed!(w, w.target.sql("shop", "alter subscription cutover enable")),
+    },
+    Fault {
+        name: "the applier is stuck on a conflict",
+        make: deed!(w, w.conflict(1)),
+        words: &["behind, the worker of subscription cutover", "its server's log says why"],
+        mend: deed!(w, {
+            w.target.sql("shop", "delete from numbered where w = 9 and n = 1");
+            wait("it is applied", || {
+                (w.target.sql("shop", "select pad from numbered where w = 9 and n = 1") == "wanted")
+                    .then_some(())
+            });
+            w.compared();
+        }),
+    },
+    Fault {
+        name: "a transaction was skipped",
+        make: deed!(w, {
+            w.conflict(2);
+            let log = w.target.log();
+            let (_, finish) = log.rsplit_once("finished at ").expect("the log says where");
+            let finish = finish.split(|c: char| !c.is_ascii_hexdigit() && c != '/').next().unwrap();
+            w.target.sql("shop", &format!("alter subscription cutover skip (lsn = '{finish}')"));
+            w.source.sql("shop", "insert into numbered values (9, 3, 'after it')");
+            wait("it goes on", || {
+                (w.target.sql("shop", "select count(*) from numbered where w = 9 and n = 3") == "1")
+                    .then_some(())
+            });
+            // A worker that has just started after a failure is told first.
+            tokio::time::sleep(Duration::from_secs(16)).await;
+        }),
+        words: &["applying has failed", "a transaction may have been skipped"],
+        mend: deed!(w, w.compared()),
+    },
+    Fault {
+        name: "a table is not published",
+        make: deed!(w, w.source.sql("shop", "create table forgotten (id int)")),
+        words: &["table public.forgotten is not published"],
+        mend: deed!(w, w.source.sql("shop", "drop table forgotten")),
+    },
+    Fault {
+        name: "the slot is dropped",
+        make: deed!(w, {
+            w.target.sql("shop", "alter subscription cutover disable");
+            wait("nobody reads", || {
+                w.source.try_sql("shop", "select pg_drop_replication_slot('cutover')").ok()
+            });
+            w.target.sql("shop", "alter subscription cutover enable");
+        }),
+        words: &["slot cutover is gone at source"],
+        mend: deed!(w, {
+            w.target.sql("shop", "alter subscription cutover disable");
+            w.target.sql("shop", "alter subscription cutover set (slot_name = none)");
+            w.target.sql("shop", "drop subscription cutover; truncate numbered, cutover.marker");
+            super::subscribe(&w.source, &w.target, "cutover", "");
+        }),
+    },
+];
+
+/// An account of its own with the rights that a gauge needs, no superuser: those have connections kept for them.
+fn account(server: &Postgres) {
+    server.sql(
+        "shop",
+        "create role gauge login password 'secret'; create role crowd login; grant pg_monitor to gauge;
+         grant select on pg_replication_origin_status to gauge;
+         grant select, insert, update, delete on cutover.marker to gauge",
+    );
+    let rules = server.dir.path().join("data/pg_hba.conf");
+    let others = std::fs::read_to_string(&rules).unwrap();
+    std::fs::write(&rules, format!("host all gauge 127.0.0.1/32 scram-sha-256\n{others}")).unwrap();
+    server.sql("shop", "select pg_reload_conf()");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_is_named_by_the_second_look_and_is_good_again_when_it_is_mended() {
+    let (source, target) = subscribed("").await;
+    account(&source);
+    account(&target);
+    let proxy = Proxy::before(source.port).await;
+    let address = |port: u16| format!("postgres://gauge:secret@127.0.0.1:{port}/shop");
+    let gauge = Arc::new(Gauge::new(LinkKind::PostgresLogical, &address(proxy.port), &address(target.port)));
+    let mut world = World { source, target, proxy, crowd: Vec::new() };
+    gauge.passes("at the beginning").await;
+    let mut wrong = Vec::new();
+    for Fault { name, make, words, mend } in FAULTS {
+        make(&mut world).await;
+        let first = gauge.look().await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let began = Instant::now();
+        let second = gauge.look().await;
+        let took = began.elapsed();
+        eprintln!("{name}: {} | {} ({} ms)", said(&first), said(&second), took.as_millis());
+        if took > LIMIT + Duration::from_millis(500) {
+            wrong.push(format!("{name}: the look took {took:?}"));
+        }
+        if second.as_ref().is_ok_and(|measure| measure.pass) {
+            wrong.push(format!("{name}: taken for good: {}", said(&second)));
+        }
+        if !words.iter().all(|word| said(&second).contains(word)) {
+            wrong.push(format!("{name}: {} instead of {words:?}", said(&second)));
+        }
+        mend(&mut world).await;
+        gauge.passes(&format!("mended: {name}")).await;
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
