@@ -16,17 +16,27 @@ async fn what_was_prepared_is_not_there_before_it_is_seen() {
     let (source, target) = subscribed("with (two_phase = true, synchronous_commit = on)").await;
     let gauge = Gauge::of(LinkKind::PostgresLogical, &source, &target);
     gauge.passes("at the beginning").await;
+    wait("it is enabled", || {
+        (target.sql("shop", "select subtwophasestate from pg_subscription") == "e").then_some(())
+    });
     source.sql("shop", "begin; insert into numbered values (0, 1, ''); prepare transaction 'both'");
     wait("it is prepared", || {
         (target.sql("shop", "select count(*) from pg_prepared_xacts") == "1").then_some(())
     });
     target.sql("shop", "alter system set synchronous_standby_names = 'nobody'");
     target.sql("shop", "select pg_reload_conf()");
+    let before = source.sql("shop", "select pg_current_wal_insert_lsn()");
     source.sql("shop", "commit prepared 'both'");
     wait("the worker waits", || {
         (target.sql("shop", "select count(*) from pg_stat_activity where wait_event = 'SyncRep'") == "1")
             .then_some(())
     });
+    // Without its own transaction, and with its position past everything that counts.
+    let moved = format!(
+        "select bool_and(remote_lsn > '{before}') and not exists (select from pg_stat_subscription
+           join pg_stat_activity using (pid) where backend_xid is not null) from pg_replication_origin_status"
+    );
+    assert_eq!(target.sql("shop", &moved), "t");
     for _ in 0..3 {
         let seen = gauge.look().await;
         let there = target.sql("shop", "select count(*) from numbered");
@@ -129,4 +139,34 @@ async fn a_standby_that_went_along_with_a_promotion_follows_another_log() {
     }
     // The one that was promoted is its source now.
     Gauge::of(LinkKind::PostgresStreaming, &between, &target).passes("behind the promoted one").await;
+}
+
+/// An account that may not see the position of the origin has what was confirmed, which is certain and comes late.
+#[tokio::test]
+async fn an_account_that_may_see_little_is_told_what_was_confirmed() {
+    let (source, target) = subscribed("").await;
+    for server in [&source, &target] {
+        server.sql(
+            "shop",
+            "create role little login; grant pg_monitor to little;
+             grant select, insert, update, delete on cutover.marker to little",
+        );
+    }
+    let (from, to) = (source.url("shop", "little"), target.url("shop", "little"));
+    target.sql("shop", "alter system set wal_receiver_status_interval = '1s'");
+    target.sql("shop", "select pg_reload_conf()");
+    let gauge = Gauge::new(LinkKind::PostgresLogical, &from, &to);
+    let mut seen = gauge.look().await;
+    for _ in 0..100 {
+        if seen.as_ref().is_ok_and(|measure| lag(measure).behind == 0) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        seen = gauge.look().await;
+    }
+    assert!(seen.is_ok(), "{}", said(&seen));
+    // The view alone is not enough for the origin, and is no reason to see nothing.
+    target.sql("shop", "grant select on pg_replication_origin_status to little");
+    let seen = gauge.look().await;
+    assert!(seen.is_ok(), "{}", said(&seen));
 }

@@ -212,7 +212,8 @@ async fn target(client: &Client, slot: &str) -> Result<Target, Problem> {
         "select s.oid, s.subname::text, s.subenabled, w.pid,
            coalesce(a.backend_start > clock_timestamp() - interval '{YOUNG}', false),
            pg_has_role(current_user, 'pg_read_all_stats', 'usage')
-             and has_table_privilege('pg_catalog.pg_replication_origin_status', 'select'),
+             and has_table_privilege('pg_catalog.pg_replication_origin_status', 'select')
+             and has_function_privilege('pg_catalog.pg_show_replication_origin_status()', 'execute'),
            exists (select from pg_subscription_rel r where r.srsubid = s.oid and r.srsubstate <> 'r'),
            w.received_lsn::text
          from pg_subscription s left join pg_stat_subscription w on w.subid = s.oid and w.relid is null
