@@ -17,9 +17,9 @@ use crate::engine::reading::{Facts, Lag, LagUnit, MarkerSeen, Measure, Unmeasure
 use crate::plan::EndpointId;
 use crate::plan::model::Link;
 
-/// Looking at what a link carries may take this part of the time …
-const GAPS_SHARE: u32 = 10;
-/// … and is done again after this at the latest.
+/// What a link carries is good for so many times as long as looking at it took …
+const GAPS_SHARE: u32 = 5;
+/// … and for this long at most.
 const GAPS_EVERY: Duration = Duration::from_secs(60);
 /// A marker that has been under way for longer says that a gauge at zero is wrong.
 const LATE: Duration = Duration::from_secs(10);

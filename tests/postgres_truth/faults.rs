@@ -268,7 +268,7 @@ async fn what_is_wrong_is_named_by_the_second_look_and_is_good_again_when_it_is_
     for Fault { name, make, words, mend } in FAULTS {
         make(&mut world).await;
         let first = gauge.look().await;
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
         let began = Instant::now();
         let second = gauge.look().await;
         let took = began.elapsed();

@@ -251,10 +251,10 @@ async fn no_zero_is_false(kind: LinkKind, source: Postgres, target: Postgres) {
         })
         .collect();
     let until = Instant::now() + duration();
-    let disturber =
+    let trouble =
         tokio::task::spawn_blocking(move || disturb(kind, source, target, until, Dice(seed * 31 + 3)));
     let tally = sample(&gauge, (from, to), Arc::clone(&committed), until, Dice(seed * 31 + 4)).await;
-    let (source, target, disturbed) = disturber.await.unwrap();
+    let (source, target, disturbed) = trouble.await.unwrap();
     end.store(true, Ordering::Relaxed);
     for writer in writers {
         writer.await.unwrap();
