@@ -333,7 +333,7 @@ async fn subscribed(client: &Client, slot: &str) -> Result<(Vec<String>, Subscri
     let errors = errors(client, oid).await?;
     if errors > 0 {
         gaps.push(format!(
-            "applying has failed {errors} times (lost connections count), so a transaction may have been skipped: compare every row, then \
+            "applying has failed {errors} times, so a transaction may have been skipped: compare every row, then \
              select pg_stat_reset_subscription_stats({oid})"
         ));
     }
