@@ -94,11 +94,11 @@ impl MariaDb {
         }
     }
 
-    fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.dir.path().join("s")
     }
 
-    fn client(&self) -> Command {
+    pub fn client(&self) -> Command {
         let mut client = Command::new("mariadb");
         client.args(["--no-defaults", "-u", "root", "-N", "-B"]).arg("-S").arg(self.socket());
         client
