@@ -18,3 +18,7 @@ start slave;
 
 -- Nobody but replication writes here until the plan opens it. The configuration says so, too, for a restart.
 set global read_only = on;
+
+-- What this side logs of its own from its beginning on travels back. Where it has logged anything that the source is not to
+-- have, so that `select @@global.gtid_binlog_pos` here names its own domain, say this on the source with that number:
+--   set global gtid_slave_pos = concat(@@global.gtid_current_pos, ',2-2-NUMBER');

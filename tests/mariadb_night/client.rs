@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, Error, Opts};
+use mysql_async::{Conn, Error, Opts, OptsBuilder};
 
 /// A number that is there already.
 const DUPLICATE: u16 = 1062;
@@ -159,7 +159,9 @@ async fn probe(address: &str, stop: &AtomicBool) -> Vec<(Instant, Instant)> {
 }
 
 async fn connect(address: &str) -> Option<Conn> {
-    let connecting = Conn::new(Opts::from_url(address).unwrap());
+    // Or it would leave the front door for the socket that the server names.
+    let options = OptsBuilder::from_opts(Opts::from_url(address).unwrap()).prefer_socket(false);
+    let connecting = Conn::new(options);
     tokio::time::timeout(Duration::from_secs(3), connecting).await.ok()?.ok()
 }
 

@@ -120,7 +120,8 @@ impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
             for (side, server) in [("source", &self.source), ("target", &self.target)] {
-                let said = server.client().arg("-E").args(["-e", "show slave status"]).output();
+                let said =
+                    server.client().arg("-E").args(["-e", "show slave status; show processlist"]).output();
                 let said = said.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
                 println!("{side}:\n{said}");
             }

@@ -169,12 +169,12 @@ pub(super) async fn sequences(session: &mut Session, of: Option<&str>) -> Result
         .collect())
 }
 
-/// The time that a marker carries here.
+/// The time that a marker carries here: the latest of it.
 pub(super) async fn marker(session: &mut Session, id: &str) -> Result<Option<Timestamp>, Problem> {
     if !has(session, "marker").await? {
         return Ok(None);
     }
-    let sql = format!("select made_ms from {OURS}.marker where id = {}", literal(id));
+    let sql = format!("select max(made_ms) from {OURS}.marker where id = {}", literal(id));
     Ok(session.value(&sql).await?.and_then(|ms| ms.parse().ok()).map(Timestamp))
 }
 

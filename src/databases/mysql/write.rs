@@ -25,6 +25,9 @@ pub(super) async fn now(session: &mut Session) -> Result<Timestamp, Problem> {
 
 /// Writes a marker into `cutover.marker`, which is replicated like any other table.
 ///
+/// Each is a row of its own, and none is ever changed or taken away: the log would say so by the row that was there, and a replica
+/// that lacks it, since replication began after it was written, would stop (1032).
+///
 /// Behind `read_only` it goes through where our account may pass. Behind MySQL's `super_read_only` nobody does: there it is
 /// refused (1290), and what proves that all has arrived is the position alone.
 pub(super) async fn marker(session: &mut Session, id: &str) -> Result<Timestamp, Problem> {
@@ -33,13 +36,14 @@ pub(super) async fn marker(session: &mut Session, id: &str) -> Result<Timestamp,
         session.run(&format!("create database if not exists {OURS}")).await?;
         session
             .run(&format!(
-                "create table if not exists {OURS}.marker (id varchar(190) primary key, made_ms bigint not null)
-                   engine = InnoDB default charset = utf8mb4 collate = utf8mb4_bin"
+                "create table if not exists {OURS}.marker (id varchar(190) not null, made_ms bigint not null,
+                   primary key (id, made_ms)) engine = InnoDB default charset = utf8mb4 collate = utf8mb4_bin"
             ))
             .await?;
     }
     let made = now(session).await?;
-    session.run(&format!("replace into {OURS}.marker values ({}, {})", literal(id), made.0)).await?;
+    // Two in one millisecond are one.
+    session.run(&format!("insert ignore into {OURS}.marker values ({}, {})", literal(id), made.0)).await?;
     Ok(made)
 }
 
