@@ -300,3 +300,20 @@ fn and_back_after_the_switch() {
     let direct = client::write_once(&world.target.url(APP, "shop"), "insert into probe values (9)");
     assert!(direct.unwrap_err().contains("read-only"));
 }
+
+#[test]
+fn and_back_before_the_switch() {
+    let world = World::new();
+    let night = Night::begin(&world);
+    let mut t = world.terminal();
+    until_the_switch(&mut t);
+    assert_eq!(world.directions(), (false, true), "forward and back");
+    t.turn_back();
+    t.shows("Planned and actual");
+    night.goes_on();
+    leaves(&mut t, 1);
+    night.ends(&world.source, 1);
+    arrives(&world);
+    both_the_same(&world, &world.source);
+    assert_eq!(world.directions(), (true, false), "forward and back");
+}
