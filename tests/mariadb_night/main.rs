@@ -1,5 +1,5 @@
 //! Whole nights with MariaDB: `sample-plans/mariadb.toml`, driven by keys in a real pty from its start page to its end or back,
-//! while a client orders through HAProxy. The oracle is not ours: the client's log against the client `mariadb`.
+//! while a client orders through `HAProxy`. The oracle is not ours: the client's log against the client `mariadb`.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! A private front door before two servers: HAProxy, which passes connections on and knows nothing of what is in them.
+//! A private front door before two servers: `HAProxy`, which passes connections on and knows nothing of what is in them.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
