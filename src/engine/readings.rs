@@ -239,13 +239,15 @@ impl Track {
     }
 
     fn follow_lag(&mut self, reading: &Reading) {
+        let good = matches!(&reading.result, Ok(measure) if measure.pass);
         let behind = match &reading.result {
             Ok(Measure { facts: Facts::Lag(lag), .. }) => Some(lag.behind),
             Ok(_) => return,
             Err(_) if self.trend.is_empty() => return,
             Err(_) => None,
         };
-        if behind == Some(0) {
+        // Zero by a position that passes over something (a table not carried, a transaction skipped) counts for nothing.
+        if behind == Some(0) && good {
             self.zero_since.get_or_insert(reading.boot);
             self.zero_samples += 1;
         } else {

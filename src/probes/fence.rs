@@ -13,7 +13,7 @@ use super::look::Look;
 use super::words::{counted, line};
 use super::writes::word;
 use crate::clock::Timestamp;
-use crate::databases::{Database, Fence, FenceState as Stands, Position, ProbeWrite, Seal, Writes};
+use crate::databases::{Database, Error, Fence, FenceState as Stands, Position, ProbeWrite, Seal, Writes};
 use crate::engine::reading::{Facts, FenceFacts, FenceState, Measure, SessionSeen, Unmeasured};
 use crate::plan::EndpointId;
 use crate::plan::model::{self, FenceTarget};
@@ -43,7 +43,7 @@ pub(super) async fn look(look: &mut Look<'_>, target: &FenceTarget) -> Result<Me
     let base = look.ctx.moved.from(&target.endpoint, &stands, unwanted, end);
     let tried = match &target.probe_write {
         None => None,
-        Some(write) => Some(tried(look, &database, write).await?),
+        Some(write) => tried(look, &database, write).await?,
     };
     let Some(base) = base else {
         return super::look::failed("the fence stands and has no position: it was not set by cutover");
@@ -61,20 +61,29 @@ pub(super) async fn look(look: &mut Look<'_>, target: &FenceTarget) -> Result<Me
 }
 
 /// Tries the write by the application's way; directly where that leads to another system by now, as it does after the
-/// switch.
+/// switch. `None` where that would prove nothing, since the side's own account may pass the fence: then what is judged is
+/// the fence itself, who is there, and what was written.
 async fn tried(
     look: &mut Look<'_>,
     database: &Arc<dyn Database>,
     write: &model::ProbeWrite,
-) -> Result<ProbeWrite, Unmeasured> {
-    if let Some(way) = &write.through {
-        let (way, side) = (look.database(way)?, database.identity(None).await.map_err(unmeasured)?);
-        match way.probe_write(&write.sql, ACCOUNT, Some(&side)).await.map_err(unmeasured)? {
-            ProbeWrite::Elsewhere => look.keep("the application's way leads elsewhere: tried directly"),
-            found @ (ProbeWrite::Succeeded | ProbeWrite::Refused { .. }) => return Ok(found),
-        }
+) -> Result<Option<ProbeWrite>, Unmeasured> {
+    let Some(way) = &write.through else {
+        return database.probe_write(&write.sql, ACCOUNT, None).await.map(Some).map_err(unmeasured);
+    };
+    let (way, side) = (look.database(way)?, database.identity(None).await.map_err(unmeasured)?);
+    match way.probe_write(&write.sql, ACCOUNT, Some(&side)).await.map_err(unmeasured)? {
+        ProbeWrite::Elsewhere => look.keep("the application's way leads elsewhere: tried directly"),
+        found @ (ProbeWrite::Succeeded | ProbeWrite::Refused { .. }) => return Ok(Some(found)),
     }
-    database.probe_write(&write.sql, ACCOUNT, None).await.map_err(unmeasured)
+    match database.probe_write(&write.sql, ACCOUNT, None).await {
+        Ok(found) => Ok(Some(found)),
+        Err(why @ Error::Broken { .. }) => {
+            look.keep(&format!("not tried: {why}"));
+            Ok(None)
+        }
+        Err(why) => Err(unmeasured(why)),
+    }
 }
 
 /// Who is left from before; nobody seals it.

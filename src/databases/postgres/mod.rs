@@ -7,6 +7,7 @@
 //! of the plan delays no gauge, and no setting of ours is left on a session that somebody else uses next.
 
 mod address;
+mod carried;
 mod census;
 mod connection;
 pub mod convention;

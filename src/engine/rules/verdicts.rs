@@ -58,12 +58,13 @@ pub(crate) fn zeros(plan: &Plan, state: &State, readings: &Readings, now: Now) -
 }
 
 /// One odd look does not undo a fact: rows behind in several looks, or nothing known, does; and so does the
-/// loss of the fence that it rested on.
+/// loss of the fence that it rested on, and a zero that passes over something.
 fn is_definite(readings: &Readings, probe: &crate::plan::model::Probe, now: Now) -> bool {
     let Some(track) = readings.track(&probe.id) else { return true };
     let verdict = track.verdict(probe, now.boot);
     let behind = track.trend.iter().rev().take(2).filter(|(_, b)| *b != Some(0)).count();
-    matches!(verdict, Verdict::Stale) || behind >= 2 || track.zero_since.is_some()
+    let passed_over = verdict == Verdict::Fail && readings.lag(&probe.id).is_some_and(|lag| lag.behind == 0);
+    matches!(verdict, Verdict::Stale) || behind >= 2 || track.zero_since.is_some() || passed_over
 }
 
 fn clip(text: &str) -> String {

@@ -60,6 +60,27 @@ fn what_was_zero_before_a_gap_in_the_looking_counts_for_nothing_after_it() {
     assert_eq!(zero(&d).unwrap(), (Some(now.boot), 1));
 }
 
+#[test]
+fn a_zero_that_passes_over_something_ends_the_window_at_once_and_counts_for_nothing() {
+    let mut d = at_switch_gate();
+    assert_eq!(d.status("caught-up"), Status::Done);
+    d.pass(1);
+    let now = d.clock.now().wall;
+    let skipped = lag(0, now).map(|zero| Measure {
+        pass: false,
+        text: "0 B behind, and a table does not travel".into(),
+        ..zero
+    });
+    d.read("orders", skipped);
+    let zero = |d: &Driver| d.readings.track(&"orders".into()).map(|t| (t.zero_since, t.zero_samples));
+    assert_eq!(zero(&d).unwrap(), (None, 0));
+    assert_eq!(d.status("caught-up"), Status::Proving);
+    good_seconds(&mut d, 1);
+    assert_eq!(d.status("caught-up"), Status::Proving, "the window begins anew");
+    good_seconds(&mut d, 4);
+    assert_eq!(d.status("caught-up"), Status::Done);
+}
+
 /// Seconds in which the link is at zero and the fence says this.
 fn seconds(d: &mut Driver, count: u64, older: &[&str], moved: u64) {
     for _ in 0..count {

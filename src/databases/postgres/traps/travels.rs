@@ -3,7 +3,7 @@
 //! Source: PostgreSQL's documentation, "System Catalogs": `pg_subscription`, `pg_subscription_rel`, `pg_publication`.
 
 use super::{Pair, Side, in_sql, shape};
-use crate::databases::postgres::logical::{Published, published};
+use crate::databases::postgres::carried::{Published, published};
 use crate::databases::postgres::sql::EVERY_TABLE;
 use crate::databases::{Error, Found};
 
