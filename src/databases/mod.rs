@@ -92,7 +92,8 @@ pub trait Database: Any + fmt::Debug + Send + Sync {
     /// [`Error::Refused`] when it is not fenced.
     fn seal_if_quiet(&self, spec: &FenceSpec) -> Answer<'_, Seal>;
 
-    /// Lifts the fence: writes are taken again. Sessions that came up read-only stay so.
+    /// Lifts the fence: writes are taken again. Sessions that came up read-only stay so, or are ended where they would
+    /// outlive it unseen, in a pooler.
     fn lift(&self) -> Answer<'_, FenceState>;
 
     /// The fence as it stands.

@@ -267,8 +267,10 @@ async fn no_zero_is_false(kind: LinkKind, source: Postgres, target: Postgres) {
         wrong.len()
     );
     assert!(wrong.is_empty(), "false zeros: {wrong:#?}");
-    assert!(zeros * 5 >= *samples, "a fifth at zero at least: {tally:?}");
-    assert!(others * 5 >= *samples, "a fifth not at zero at least: {tally:?}");
+    // The trial is worth something when it has seen both, whatever the machine is like; the long one is held to a fifth.
+    let part = if std::env::var_os("CUTOVER_LONG").is_some() { 5 } else { 20 };
+    assert!(zeros * part >= *samples, "too little of it at zero: {tally:?}");
+    assert!(others * part >= *samples, "too little of it not at zero: {tally:?}");
     assert!(unchecked * 20 <= *zeros, "nearly every zero is checked: {tally:?}");
     assert!(disturbed >= 5 && rows > 1_000, "{disturbed} disturbances, {rows} rows");
     // Everything is mended: it comes to zero by itself, and everything is there.
