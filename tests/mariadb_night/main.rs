@@ -10,7 +10,6 @@
     reason = "what a test relies on and does not find fails the test"
 )]
 
-mod client;
 #[path = "../servers/mariadb.rs"]
 #[allow(dead_code, unreachable_pub, reason = "another test uses the rest")]
 mod mariadb;
@@ -18,19 +17,27 @@ mod mariadb;
 mod pty;
 #[path = "../servers/mod.rs"]
 mod servers;
+#[path = "../users/mod.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod users;
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use client::{Log, Orders, Prober};
 use mariadb::{APP, MariaDb};
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Error, Opts, OptsBuilder};
 use pty::Terminal;
 use servers::haproxy::Door;
 use servers::wait;
 use tempfile::TempDir;
+use users::{Line, Night, Refused, leaves, there_and_back, to_the_end, until_the_switch};
+
+/// A number that is there already.
+const DUPLICATE: u16 = 1062;
 
 const SCHEMA: &str = "
     create database shop; use shop;
@@ -109,6 +116,11 @@ impl World {
         Terminal::start_with(self.home.path(), 120, 36, &args, &secrets)
     }
 
+    fn night(&self) -> Night {
+        let direct = |server: &MariaDb| server.url("bystander", "shop");
+        Night::begin::<Conn>(&self.app(), [&direct(&self.source), &direct(&self.target)])
+    }
+
     /// Which directions run: forward, and back.
     fn directions(&self) -> (bool, bool) {
         (runs(&self.target), runs(&self.source))
@@ -158,73 +170,42 @@ fn dump(source: &MariaDb, target: &MariaDb) {
     assert!(dumped.success() && loading.wait().unwrap().success());
 }
 
-/// What users and bystanders did all night.
-struct Night {
-    orders: Orders,
-    on_source: Prober,
-    on_target: Prober,
-}
-
-impl Night {
-    fn begin(world: &World) -> Night {
-        Night {
-            orders: Orders::begin(&world.app()),
-            on_source: Prober::begin(&world.source.url("bystander", "shop")),
-            on_target: Prober::begin(&world.target.url("bystander", "shop")),
-        }
+impl Line for Conn {
+    async fn connect(address: &str) -> Option<Conn> {
+        // Or it would leave the front door for the socket that the server names.
+        let options = OptsBuilder::from_opts(Opts::from_url(address).unwrap()).prefer_socket(false);
+        let connecting = Conn::new(options);
+        tokio::time::timeout(Duration::from_secs(3), connecting).await.ok()?.ok()
     }
 
-    /// Lets users order for a while.
-    fn goes_on(&self) {
-        let now = self.orders.count();
-        wait("users order", || (self.orders.count() > now + 50).then_some(()));
+    async fn run(&mut self, sql: &str) -> Result<(), Refused> {
+        self.query_drop(sql).await.map_err(|why| Refused {
+            twice: matches!(&why, Error::Server(said) if said.code == DUPLICATE),
+            why: why.to_string(),
+        })
     }
 
-    /// Ends it, and holds what was seen against what is there.
-    fn ends(self, final_side: &MariaDb, turns: usize) -> Log {
-        let log = self.orders.end();
-        let (source, target) = (self.on_source.end(), self.on_target.end());
-        let rows = final_side.run("select customer from shop.orders");
-        let (missing, twice) = client::missing_and_twice(&log, &rows);
-        assert_eq!((missing.as_slice(), twice), ([].as_slice(), 0), "orders missing, and twice");
-        assert!(log.wrong.is_empty(), "{:?}", log.wrong);
-        assert!(log.acknowledged.len() > 100, "{} orders were acknowledged", log.acknowledged.len());
-        // No two spans of different sides touch: never did both take writes.
-        let mut all: Vec<(Instant, Instant, &str)> = source
-            .iter()
-            .map(|&(from, to)| (from, to, "source"))
-            .chain(target.iter().map(|&(from, to)| (from, to, "target")))
-            .collect();
-        all.sort();
-        let mut seen = vec![all[0].2];
-        for pair in all.windows(2) {
-            if pair[0].2 != pair[1].2 {
-                assert!(pair[0].1 < pair[1].0, "both sides took writes at the same time");
-                seen.push(pair[1].2);
-            }
-        }
-        assert_eq!(seen.len(), turns, "{seen:?}");
-        println!(
-            "{} orders acknowledged, none missing, none twice; the client was without writes for {:.1} s",
-            log.acknowledged.len(),
-            log.outage().as_secs_f64()
-        );
-        log
+    fn order(id: u64) -> String {
+        format!(
+            "begin; insert into orders (id, customer, cents) values (md5('{id}'), {id}, {});
+             insert into tickets (of_order) values ({id}); commit",
+            id % 997
+        )
     }
 }
 
-/// From the start page to the gate that moves users.
-fn until_the_switch(t: &mut Terminal) {
-    t.shows("Type cloud to start");
-    t.shows("is dc1");
-    t.shows("is cloud");
-    t.shows("takes the probe write");
-    t.until_typed("cloud", "a paste starts nothing");
-    t.shows("GO / NO-GO   Stop writes");
-    t.answers_alarms();
-    t.go();
-    t.shows("GO / NO-GO   Send users to the cloud");
-    t.answers_alarms();
+/// The numbers of the orders on a side, a line each.
+fn numbers(server: &MariaDb) -> String {
+    server.run("select customer from shop.orders")
+}
+
+/// That the application is refused by a side that is shut.
+fn is_shut(server: &MariaDb) {
+    let said = users::runtime().block_on(async {
+        let mut line = Conn::connect(&server.url(APP, "shop")).await.expect("it answers");
+        line.run("insert into probe values (9)").await.expect_err("it refuses").why
+    });
+    assert!(said.contains("read-only"), "{said}");
 }
 
 /// Both sides hold the same rows, and the final one gives no number twice.
@@ -249,62 +230,41 @@ fn arrives(world: &World) {
     });
 }
 
-fn leaves(t: &mut Terminal, exit: u32) {
-    t.pump(Duration::from_secs(1));
-    println!("{}", t.screen());
-    t.text("q");
-    assert_eq!(t.exit(), exit);
-}
-
 #[test]
 fn to_its_end() {
     let mut world = World::new();
-    let night = Night::begin(&world);
+    let night = world.night();
     let mut t = world.terminal();
     until_the_switch(&mut t);
-    t.go();
-    t.shows("GO / NO-GO   Announce success");
-    night.goes_on();
-    t.answers_alarms();
-    t.go();
-    t.shows("Planned and actual");
-    leaves(&mut t, 0);
+    to_the_end(&mut t, &night);
     // A front door that starts anew leads where the plan has left it.
     world.door.restart();
     night.goes_on();
-    night.ends(&world.target, 2);
+    night.ends(|| numbers(&world.target), 2);
     arrives(&world);
     both_the_same(&world, &world.target);
     assert_eq!(world.directions(), (false, true), "forward and back");
-    let direct = client::write_once(&world.source.url(APP, "shop"), "insert into probe values (9)");
-    assert!(direct.unwrap_err().contains("read-only"));
+    is_shut(&world.source);
 }
 
 #[test]
 fn and_back_after_the_switch() {
     let world = World::new();
-    let night = Night::begin(&world);
+    let night = world.night();
     let mut t = world.terminal();
     until_the_switch(&mut t);
-    t.go();
-    t.shows("GO / NO-GO   Announce success");
-    night.goes_on();
-    t.turn_back();
-    t.shows("Planned and actual");
-    night.goes_on();
-    leaves(&mut t, 1);
-    night.ends(&world.source, 3);
+    there_and_back(&mut t, &night);
+    night.ends(|| numbers(&world.source), 3);
     arrives(&world);
     both_the_same(&world, &world.source);
     assert_eq!(world.directions(), (true, false), "forward and back");
-    let direct = client::write_once(&world.target.url(APP, "shop"), "insert into probe values (9)");
-    assert!(direct.unwrap_err().contains("read-only"));
+    is_shut(&world.target);
 }
 
 #[test]
 fn and_back_before_the_switch() {
     let world = World::new();
-    let night = Night::begin(&world);
+    let night = world.night();
     let mut t = world.terminal();
     until_the_switch(&mut t);
     assert_eq!(world.directions(), (false, true), "forward and back");
@@ -312,7 +272,7 @@ fn and_back_before_the_switch() {
     t.shows("Planned and actual");
     night.goes_on();
     leaves(&mut t, 1);
-    night.ends(&world.source, 1);
+    night.ends(|| numbers(&world.source), 1);
     arrives(&world);
     both_the_same(&world, &world.source);
     assert_eq!(world.directions(), (true, false), "forward and back");

@@ -1,5 +1,6 @@
-//! Whole nights with PostgreSQL: `postgres-logical.toml`, `postgres-streaming.toml` and `planned-downtime.toml`, driven by keys in a real pty from its start page to
-//! its end or back, while a client orders through a pooler. The oracle is not ours: the client's log against psql.
+//! Whole nights with PostgreSQL: `postgres-logical.toml`, `postgres-streaming.toml` and `planned-downtime.toml`, driven by
+//! keys in a real pty from the start page to the end or back, while a client orders through a pooler. The oracle is not
+//! ours: the client's log against psql.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,16 +11,16 @@
     reason = "what a test relies on and does not find fails the test"
 )]
 
-mod client;
 #[path = "../pty/mod.rs"]
 mod pty;
 #[path = "../servers/mod.rs"]
 mod servers;
+#[path = "../users/mod.rs"]
+mod users;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use client::{Log, Orders, Prober};
 use cutover::databases::Settings;
 use cutover::databases::postgres::{self, convention};
 use pty::Terminal;
@@ -27,6 +28,9 @@ use servers::pgbouncer::Pooler;
 use servers::postgres::Postgres;
 use servers::wait;
 use tempfile::TempDir;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, NoTls};
+use users::{Line, Night, Refused, starts, there_and_back, to_the_end, until_the_switch};
 
 const SCHEMA: &str = "
     create table customers (id bigint primary key, name text not null);
@@ -136,8 +140,10 @@ impl World {
         Terminal::start(self.home.path(), 120, 36, &args)
     }
 
-    fn direct(server: &Postgres) -> String {
-        format!("host=127.0.0.1 port={} dbname=shop user=bystander", server.port)
+    fn night(&self) -> Night {
+        let direct =
+            |server: &Postgres| format!("host=127.0.0.1 port={} dbname=shop user=bystander", server.port);
+        Night::begin::<Client>(&self.pooler.app(), [&direct(&self.source), &direct(&self.target)])
     }
 }
 
@@ -149,82 +155,37 @@ fn install(server: &Postgres) {
         timeout: Duration::from_secs(10),
     };
     let database = postgres::Postgres::new(&settings).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(convention::install(&database)).unwrap();
+    users::runtime().block_on(convention::install(&database)).unwrap();
 }
 
-/// What users and bystanders did all night.
-struct Night {
-    orders: Orders,
-    on_source: Prober,
-    on_target: Prober,
-}
-
-impl Night {
-    fn begin(world: &World) -> Night {
-        Night {
-            orders: Orders::begin(&world.pooler.app()),
-            on_source: Prober::begin(&World::direct(&world.source)),
-            on_target: Prober::begin(&World::direct(&world.target)),
-        }
+impl Line for Client {
+    async fn connect(address: &str) -> Option<Client> {
+        let connecting = tokio_postgres::connect(address, NoTls);
+        let (client, connection) =
+            tokio::time::timeout(Duration::from_secs(3), connecting).await.ok()?.ok()?;
+        tokio::spawn(connection);
+        Some(client)
     }
 
-    /// Lets users order for a while.
-    fn goes_on(&self) {
-        let now = self.orders.count();
-        wait("users order", || (self.orders.count() > now + 50).then_some(()));
+    async fn run(&mut self, sql: &str) -> Result<(), Refused> {
+        self.batch_execute(sql).await.map_err(|why| Refused {
+            twice: why.code() == Some(&SqlState::UNIQUE_VIOLATION),
+            why: why.to_string(),
+        })
     }
 
-    /// Ends it, and holds what was seen against what is there.
-    fn ends(self, final_side: &Postgres, turns: usize) -> Log {
-        let log = self.orders.end();
-        let (source, target) = (self.on_source.end(), self.on_target.end());
-        let rows = final_side.sql("shop", "select customer from orders");
-        let (missing, twice) = client::missing_and_twice(&log, &rows);
-        assert_eq!((missing.as_slice(), twice), ([].as_slice(), 0), "orders missing, and twice");
-        assert!(log.wrong.is_empty(), "{:?}", log.wrong);
-        assert!(log.acknowledged.len() > 100, "{} orders were acknowledged", log.acknowledged.len());
-        // No two spans of different sides touch: never did both take writes.
-        let mut all: Vec<(Instant, Instant, &str)> = source
-            .iter()
-            .map(|&(from, to)| (from, to, "source"))
-            .chain(target.iter().map(|&(from, to)| (from, to, "target")))
-            .collect();
-        all.sort();
-        let mut seen = vec![all[0].2];
-        for pair in all.windows(2) {
-            if pair[0].2 != pair[1].2 {
-                assert!(pair[0].1 < pair[1].0, "both sides took writes at the same time");
-                seen.push(pair[1].2);
-            }
-        }
-        assert_eq!(seen.len(), turns, "{seen:?}");
-        println!(
-            "{} orders acknowledged, none missing, none twice; the client was without writes for {:.1} s",
-            log.acknowledged.len(),
-            log.outage().as_secs_f64()
-        );
-        log
+    fn order(id: u64) -> String {
+        format!(
+            "begin; insert into orders (id, customer, cents) values (md5('{id}')::uuid, {id}, {});
+             insert into tickets (of_order) values ({id}); commit",
+            id % 997
+        )
     }
 }
 
-/// The start page, until the run has begun.
-fn starts(t: &mut Terminal) {
-    t.shows("Type cloud to start");
-    t.shows("is dc1");
-    t.shows("is cloud");
-    t.shows("takes the probe write");
-    t.until_typed("cloud", "a paste starts nothing");
-}
-
-/// From the start page to the gate that moves users.
-fn until_the_switch(t: &mut Terminal) {
-    starts(t);
-    t.shows("GO / NO-GO   Stop writes");
-    t.answers_alarms();
-    t.go();
-    t.shows("GO / NO-GO   Send users to the cloud");
-    t.answers_alarms();
+/// The numbers of the orders on a side, a line each.
+fn numbers(server: &Postgres) -> String {
+    server.sql("shop", "select customer from orders")
 }
 
 /// Both sides hold the same rows, and the final one gives no number twice.
@@ -239,36 +200,56 @@ fn both_the_same(world: &World, last: &Postgres) {
     assert_eq!(next.unwrap(), "t", "the sequence is ahead");
 }
 
-fn leaves(t: &mut Terminal, exit: u32) {
-    t.pump(Duration::from_secs(1));
-    println!("{}", t.screen());
-    t.text("q");
-    assert_eq!(t.exit(), exit);
+/// To the end by a plan of replication; `refuses` is what the source says to a write then.
+fn to_its_end(world: &World, plan: &str, refuses: &str) {
+    let night = world.night();
+    let mut t = world.terminal(plan);
+    until_the_switch(&mut t);
+    to_the_end(&mut t, &night);
+    night.ends(|| numbers(&world.target), 2);
+    both_the_same(world, &world.target);
+    let direct = world.source.past_the_default("shop", "insert into probe values (9)").unwrap_err();
+    assert!(direct.contains(refuses), "{direct}");
+}
+
+/// There and back by a plan of replication; the target follows again in the end.
+fn and_back_after_the_switch(world: &World, plan: &str) {
+    let night = world.night();
+    let mut t = world.terminal(plan);
+    until_the_switch(&mut t);
+    there_and_back(&mut t, &night);
+    night.ends(|| numbers(&world.source), 3);
+    wait("the way forward has caught up", || {
+        let count = |server: &Postgres| server.sql("shop", "select count(*) from tickets");
+        (count(&world.source) == count(&world.target)).then_some(())
+    });
+    both_the_same(world, &world.source);
 }
 
 #[test]
 fn logical_to_its_end() {
-    let world = World::logical();
-    let night = Night::begin(&world);
-    let mut t = world.terminal("postgres-logical.toml");
-    until_the_switch(&mut t);
-    t.go();
-    t.shows("GO / NO-GO   Announce success");
-    night.goes_on();
-    t.answers_alarms();
-    t.go();
-    t.shows("Planned and actual");
-    leaves(&mut t, 0);
-    night.ends(&world.target, 2);
-    both_the_same(&world, &world.target);
-    let direct = world.source.past_the_default("shop", "insert into probe values (9)").unwrap_err();
-    assert!(direct.contains("this side is fenced"), "{direct}");
+    to_its_end(&World::logical(), "postgres-logical.toml", "this side is fenced");
+}
+
+#[test]
+fn logical_and_back_after_the_switch() {
+    and_back_after_the_switch(&World::logical(), "postgres-logical.toml");
+}
+
+#[test]
+fn streaming_to_its_end() {
+    to_its_end(&World::streaming(), "postgres-streaming.toml", "read-only");
+}
+
+#[test]
+fn streaming_and_back_after_the_switch() {
+    and_back_after_the_switch(&World::streaming(), "postgres-streaming.toml");
 }
 
 #[test]
 fn planned_downtime_to_its_end() {
     let world = World::planned();
-    let night = Night::begin(&world);
+    let night = world.night();
     let mut t = world.terminal("planned-downtime.toml");
     starts(&mut t);
     t.shows("GO / NO-GO   Close the shop");
@@ -276,74 +257,6 @@ fn planned_downtime_to_its_end() {
     t.go();
     t.shows("GO / NO-GO   Open on the cloud");
     t.answers_alarms();
-    t.go();
-    t.shows("GO / NO-GO   Announce success");
-    night.goes_on();
-    t.answers_alarms();
-    t.go();
-    t.shows("Planned and actual");
-    leaves(&mut t, 0);
-    night.ends(&world.target, 2);
-}
-
-#[test]
-fn streaming_to_its_end() {
-    let world = World::streaming();
-    let night = Night::begin(&world);
-    let mut t = world.terminal("postgres-streaming.toml");
-    until_the_switch(&mut t);
-    t.go();
-    t.shows("GO / NO-GO   Announce success");
-    night.goes_on();
-    t.answers_alarms();
-    t.go();
-    t.shows("Planned and actual");
-    leaves(&mut t, 0);
-    night.ends(&world.target, 2);
-    both_the_same(&world, &world.target);
-    let direct = world.source.past_the_default("shop", "insert into probe values (9)").unwrap_err();
-    assert!(direct.contains("read-only"), "{direct}");
-}
-
-#[test]
-fn streaming_and_back_after_the_switch() {
-    let world = World::streaming();
-    let night = Night::begin(&world);
-    let mut t = world.terminal("postgres-streaming.toml");
-    until_the_switch(&mut t);
-    t.go();
-    t.shows("GO / NO-GO   Announce success");
-    night.goes_on();
-    t.turn_back();
-    t.shows("Planned and actual");
-    night.goes_on();
-    leaves(&mut t, 1);
-    night.ends(&world.source, 3);
-    wait("the new server has caught up", || {
-        let count =
-            |server: &Postgres| server.try_sql("shop", "select count(*) from tickets").unwrap_or_default();
-        (count(&world.source) == count(&world.target)).then_some(())
-    });
-    both_the_same(&world, &world.source);
-}
-
-#[test]
-fn logical_and_back_after_the_switch() {
-    let world = World::logical();
-    let night = Night::begin(&world);
-    let mut t = world.terminal("postgres-logical.toml");
-    until_the_switch(&mut t);
-    t.go();
-    t.shows("GO / NO-GO   Announce success");
-    night.goes_on();
-    t.turn_back();
-    t.shows("Planned and actual");
-    night.goes_on();
-    leaves(&mut t, 1);
-    night.ends(&world.source, 3);
-    wait("the way forward has caught up", || {
-        let count = |server: &Postgres| server.sql("shop", "select count(*) from tickets");
-        (count(&world.source) == count(&world.target)).then_some(())
-    });
-    both_the_same(&world, &world.source);
+    to_the_end(&mut t, &night);
+    night.ends(|| numbers(&world.target), 2);
 }
