@@ -68,7 +68,8 @@ declare
                             when 'DELETE' then to_jsonb(old) else '{{}}' end;
   key jsonb;
 begin
-  select coalesce(jsonb_agg(tuple -> name), '[]') into key from unnest(tg_argv[1:]) name;
+  select coalesce(jsonb_agg(tuple -> name order by at), '[]') into key
+    from unnest(tg_argv[1:]) with ordinality key_columns (name, at);
   insert into cutover.change (system, at, lsn, tbl, op, key, account, application, client, pid)
     values (cutover.system(), clock_timestamp(), pg_current_wal_insert_lsn(), tg_argv[0], lower(tg_op),
             key, session_user, current_setting('application_name'), inet_client_addr()::text, pg_backend_pid());

@@ -100,6 +100,6 @@ select 'extension', extname::text, extversion from pg_extension
 union all
 select 'publication', pubname::text,
   concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate,
-    (select string_agg(format('%s.%s', schemaname, tablename), ',' order by 1) from pg_publication_tables t
+    (select string_agg(format('%s.%s', schemaname, tablename), ',' order by schemaname, tablename) from pg_publication_tables t
        where t.pubname = p.pubname and not puballtables))
   from pg_publication p";
