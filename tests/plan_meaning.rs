@@ -280,7 +280,7 @@ fn a_link_that_leads_there_is_looked_at_for_every_trap_until_its_source_is_shut(
         assert_eq!(probe.schedule, Schedule::Every(Duration::from_secs(60)));
         assert_eq!((ready.carried, ready.back.as_deref()), (true, Some("b")));
     }
-    assert_eq!(probe(&plan, "ready:orders:keys").title, "orders: tables without a key");
+    assert_eq!(probe(&plan, "ready:orders:keys").title, "keyless tables (orders)");
     let plan = of(steps("manual = '?'", "manual = '?'"));
     assert_eq!(span(&plan, "ready:orders:keys"), (None, Some("switch")));
     assert!(matches!(&probe(&plan, "ready:orders:sequences").kind, ProbeKind::Ready(r) if !r.carried));

@@ -3,7 +3,7 @@
 //! Owns what is said about it. The tables and triggers themselves are those of `databases::sqlite::convention` and
 //! `databases::postgres::convention`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::exit::{Exit, Failure};
@@ -73,7 +73,7 @@ fn of_postgres(args: &Args) -> Result<Exit, Failure> {
     let settings = Settings {
         name: "the database".to_owned(),
         address: args.database.clone(),
-        root: std::env::current_dir().unwrap_or_default(),
+        root: PathBuf::new(),
         timeout: WITHIN,
     };
     let database = postgres::Postgres::new(&settings).map_err(|why| failed(&why))?;

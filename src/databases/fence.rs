@@ -65,6 +65,8 @@ pub struct SessionInfo {
     pub account: String,
     /// The host that it came from, where the engine knows.
     pub client: Option<String>,
+    /// Why the fence does not hold it, where that is not only its age.
+    pub passes: Option<String>,
     /// When it was opened.
     pub since: Timestamp,
     /// When it last wrote, where the engine knows; `None` when it did not.

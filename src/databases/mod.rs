@@ -11,12 +11,14 @@
 //! An engine is one module and one line of [`ENGINES`]; a kind of replication one line of
 //! [`link::LINKS`]. Look next at `sqlite`, and at `compare` for what is made of [`Snapshot`].
 
+mod backoff;
 pub mod digest;
 mod error;
 mod fence;
 mod hub;
 pub mod link;
 pub mod mysql;
+mod percent;
 mod position;
 pub mod postgres;
 mod readiness;

@@ -188,6 +188,9 @@ pub struct SessionSeen {
     /// From which host, where the server tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
+    /// Why the fence does not hold it, where that is not only its age.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passes: Option<String>,
     /// Since when it is connected.
     pub since: Timestamp,
     /// When it last wrote, where the server knows.

@@ -229,6 +229,12 @@ fn session(scene: &Scene<'_>, endpoint: &EndpointId, id: &str) -> Doc {
     let Some((_, session)) = found else { return gone("session") };
     let mut doc = Doc::new(format!("{}  session {} on {endpoint}", session.application, session.id));
     doc.plain("account", session.account.clone());
+    if let Some(host) = &session.client {
+        doc.plain("from", host.clone());
+    }
+    if let Some(why) = &session.passes {
+        doc.fact("passes", words(Role::Caution, why.clone()));
+    }
     doc.plain("since", scene.time(session.since));
     doc.plain("last write", session.last_write.map_or_else(|| "not known".to_owned(), |at| scene.time(at)));
     doc.plain("ran last", session.statement.clone().unwrap_or_default());

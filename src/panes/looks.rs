@@ -177,13 +177,10 @@ fn fence_facts(scene: &Scene<'_>, fence: &FenceFacts, doc: &mut Doc) {
 }
 
 fn session_line(scene: &Scene<'_>, session: &SessionSeen) -> String {
-    format!(
-        "{} ({}), {} since {}",
-        session.application,
-        session.account,
-        session.id,
-        scene.time(session.since)
-    )
+    let from = session.client.as_ref().map_or_else(String::new, |host| format!(" from {host}"));
+    let passes = session.passes.as_ref().map_or_else(String::new, |why| format!("; {why}"));
+    let (application, account, id) = (&session.application, &session.account, &session.id);
+    format!("{application} ({account}{from}), {id} since {}{passes}", scene.time(session.since))
 }
 
 fn compared_facts(compared: &Compared, doc: &mut Doc) {

@@ -68,8 +68,8 @@ pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Ro
         [Column::fixed(VALUE).gap(0), Column::fixed(trend_columns).gap(1).optional(), Column::rest(17)],
     );
     let row = row.right(value_at, value(scene, seen, call));
-    if lag(scene, seen).is_none() {
-        // Why there is no value takes the place of its course.
+    if lag(scene, seen).is_none_or(|lag| lag.stopped.is_some()) {
+        // Why there is no value, or why nothing comes, takes the place of its course.
         let from = value_at.right() + 1;
         return row.left(slot(from, text_at.right().saturating_sub(from)), trend(scene, seen, call));
     }

@@ -125,6 +125,7 @@ pub(crate) fn seen(target: &FenceTarget, session: &SessionInfo) -> SessionSeen {
         application: called(session).to_owned(),
         account: session.account.clone(),
         client: session.client.clone(),
+        passes: session.passes.clone(),
         since: session.since,
         last_write: session.last_write,
         statement: session.last_statement.clone(),

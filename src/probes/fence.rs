@@ -71,8 +71,8 @@ async fn tried(
     let Some(way) = &write.through else {
         return database.probe_write(&write.sql, ACCOUNT, None).await.map(Some).map_err(unmeasured);
     };
-    let (way, side) = (look.database(way)?, database.identity(None).await.map_err(unmeasured)?);
-    match way.probe_write(&write.sql, ACCOUNT, Some(&side)).await.map_err(unmeasured)? {
+    let way = look.database(way)?;
+    match by_way(way.as_ref(), database.as_ref(), &write.sql).await.map_err(unmeasured)? {
         ProbeWrite::Elsewhere => look.keep("the application's way leads elsewhere: tried directly"),
         found @ (ProbeWrite::Succeeded | ProbeWrite::Refused { .. }) => return Ok(Some(found)),
     }
@@ -83,6 +83,27 @@ async fn tried(
             Ok(None)
         }
         Err(why) => Err(unmeasured(why)),
+    }
+}
+
+/// Tries a write by the application's way to a side.
+pub(crate) async fn by_way(way: &dyn Database, side: &dyn Database, sql: &str) -> Result<ProbeWrite, Error> {
+    let there = side.identity(None).await?;
+    way.probe_write(sql, ACCOUNT, Some(&there)).await
+}
+
+/// Why a probe write that is tried while writes are taken would prove nothing once it is refused.
+pub(crate) fn useless(tried: &ProbeWrite) -> Option<String> {
+    match tried {
+        ProbeWrite::Succeeded => None,
+        ProbeWrite::Elsewhere => Some(
+            "the way of the probe write (`through`) leads to another system: it would prove nothing; mend it"
+                .to_owned(),
+        ),
+        ProbeWrite::Refused { code, message, .. } => Some(format!(
+            "the probe write is refused while writes are taken ({}, {code}): it would prove nothing; mend it",
+            line(message, 120)
+        )),
     }
 }
 
@@ -270,12 +291,13 @@ fn keep(
     }
     for s in older {
         let spared = s.spared.as_ref().map_or_else(String::new, |why| format!(", spared: {why}"));
+        let passes = s.passes.as_ref().map_or_else(String::new, |why| format!(", {why}"));
         let wrote =
             s.last_write.map_or_else(|| "never wrote".to_owned(), |t| format!("last wrote {}", t.rfc3339()));
         let ran = s.statement.as_deref().unwrap_or("?");
         let from = s.client.as_ref().map_or_else(String::new, |client| format!(" from {client}"));
         look.keep(&format!(
-            "session {} {} as {}{from} since {}, {wrote}, ran {ran}{spared}",
+            "session {} {} as {}{from} since {}, {wrote}, ran {ran}{passes}{spared}",
             s.id,
             s.application,
             s.account,

@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::endpoint::{Lane, unmeasured};
-use super::fence::{ACCOUNT, fenced_before};
+use super::fence::{ACCOUNT, by_way, fenced_before, useless};
 use super::look::{Context, Look, fail, pass};
 use super::words::line;
-use crate::databases::{Fence, Identity, ProbeWrite, Value};
+use crate::databases::{Fence, Identity, Value};
 use crate::engine::reading::{Facts, Measure, Unmeasured};
 use crate::plan::EndpointId;
 use crate::plan::model;
@@ -102,8 +102,8 @@ pub async fn way(
 ) -> Result<String, String> {
     let mut asked = Look::new(ctx, timeout, None);
     let answers = async {
-        let there = asked.database(side)?.identity(None).await.map_err(unmeasured)?;
-        let tried = asked.database(way)?.probe_write(sql, ACCOUNT, Some(&there)).await.map_err(unmeasured)?;
+        let (way, there) = (asked.database(way)?, asked.database(side)?);
+        let tried = by_way(way.as_ref(), there.as_ref(), sql).await.map_err(unmeasured)?;
         Ok(match useless(&tried) {
             None => pass(format!("leads to {side}, and takes the probe write")),
             Some(why) => fail(why),
@@ -111,18 +111,6 @@ pub async fn way(
     };
     let result = tokio::time::timeout(timeout, answers).await;
     answer(asked, result.unwrap_or_else(|_| Err(super::timed_out(timeout))))
-}
-
-/// Why a probe write would prove nothing once it is refused.
-fn useless(tried: &ProbeWrite) -> Option<String> {
-    match tried {
-        ProbeWrite::Succeeded => None,
-        ProbeWrite::Elsewhere => Some("leads to another system: its refusals would prove nothing".to_owned()),
-        ProbeWrite::Refused { code, message, .. } => Some(format!(
-            "the probe write is refused while writes are taken ({}, {code}): it would prove nothing; mend it",
-            line(message, 120)
-        )),
-    }
 }
 
 fn answer(asked: Look<'_>, result: Result<Measure, Unmeasured>) -> Result<String, String> {

@@ -8,8 +8,7 @@ use std::time::Duration;
 use super::executor::{Ended, Hand};
 use crate::clock::Timestamp;
 use crate::databases::{
-    Census, Database, Error, Fence, FenceSpec, FenceState as Stands, Position, ProbeWrite, SessionId,
-    SessionInfo,
+    Census, Database, Error, Fence, FenceSpec, FenceState as Stands, Position, SessionId, SessionInfo,
 };
 use crate::engine::event::Outcome;
 use crate::engine::input::Report;
@@ -105,21 +104,11 @@ async fn writable(hand: &Hand, database: &dyn Database, target: &FenceTarget) ->
         None => database.probe_write(&write.sql, fence::ACCOUNT, None).await,
         Some(way) => {
             let way = hand.database(way, QUESTION).map_err(Ended::failed)?;
-            match database.identity(None).await {
-                Ok(side) => way.probe_write(&write.sql, fence::ACCOUNT, Some(&side)).await,
-                Err(why) => Err(why),
-            }
+            fence::by_way(way.as_ref(), database, &write.sql).await
         }
     };
     match tried {
-        Ok(ProbeWrite::Succeeded) => Ok(()),
-        Ok(ProbeWrite::Elsewhere) => Err(Ended::failed(
-            "the way of the probe write (`through`) leads to another system: it would prove nothing; mend it",
-        )),
-        Ok(ProbeWrite::Refused { code, message, .. }) => Err(Ended::failed(format!(
-            "the probe write is refused while writes are taken ({}, {code}): it would prove nothing; mend it",
-            line(&message, 120)
-        ))),
+        Ok(tried) => fence::useless(&tried).map_or(Ok(()), |why| Err(Ended::failed(why))),
         Err(why) => Err(Ended::failed(format!("the probe write could not be tried: {why}"))),
     }
 }

@@ -347,6 +347,7 @@ impl Room {
         let shut = state != FenceState::Open;
         let intruder = SessionSeen {
             client: None,
+            passes: None,
             id: "4211".into(),
             application: "price-job".into(),
             account: "prices".into(),

@@ -382,7 +382,8 @@ impl Night {
     /// A fence that holds for new sessions, and an old one that writes on.
     pub fn old_session(&mut self, fence: &str, application: &str, moved: u64) -> &mut Self {
         let session = SessionSeen {
-            client: None,
+            client: Some("10.4.2.17".to_owned()),
+            passes: None,
             id: "4211".into(),
             application: application.into(),
             account: "batch".into(),

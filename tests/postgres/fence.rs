@@ -168,7 +168,10 @@ async fn an_open_transaction_a_prepared_one_and_a_setting_of_ones_own_are_named(
     let batch = census.sessions.iter().find(|s| s.application == "batch").unwrap();
     assert!(batch.last_write.is_some(), "it is in the middle of a write");
     let late = census.sessions.iter().find(|s| s.application == "reporting").unwrap();
-    assert!(late.account.contains("own setting"), "{late:?}");
+    assert!(
+        late.account == "late" && late.passes.as_deref().unwrap().contains("setting of its own"),
+        "{late:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

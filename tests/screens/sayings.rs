@@ -38,7 +38,7 @@ fn the_detail_of_a_step_says_no_less_than_its_row() {
         "{screen}"
     );
     assert!(screen.contains("stands        fenced: new sessions are refused"), "{screen}");
-    assert!(screen.contains("older session price-job (batch)"), "{screen}");
+    assert!(screen.contains("older session price-job (batch from 10.4.2.17)"), "{screen}");
     hands.press("esc");
     hands.press("j");
     hands.press("j");

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use mysql_async::{ClientIdentity, Opts, OptsBuilder, SslOpts};
 
 use super::options;
+use crate::databases::percent::decoded;
 use crate::databases::{Error, Settings};
 
 /// Where Debian's and most other packages put the server's socket.
@@ -237,21 +238,6 @@ fn url(text: &str) -> Result<Said, String> {
         said.more.push((key.to_ascii_lowercase().replace('_', "-"), value));
     }
     Ok(said)
-}
-
-/// With every `%41` made the byte that it means.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || char::from(rest.next()?).to_digit(16);
-        bytes.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, DriverError, IoError, ServerError};
@@ -16,11 +16,7 @@ use tokio::time::timeout_at;
 use super::address::{Address, Ssl};
 use super::session::{Hello, Session};
 use crate::databases::Error;
-
-/// The first pause after a connection could not be made; each next is twice the one before.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// The longest pause.
-const LAST_PAUSE: Duration = Duration::from_secs(5);
+use crate::databases::backoff::Backoff;
 
 /// A piece of work on a session.
 pub(super) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
@@ -37,15 +33,7 @@ pub(super) struct Server {
 #[derive(Debug, Default)]
 struct Kept {
     session: Option<Session>,
-    failed: Option<Failed>,
-}
-
-/// The last try to connect, which came to nothing.
-#[derive(Debug)]
-struct Failed {
-    at: Instant,
-    pause: Duration,
-    why: Error,
+    backoff: Backoff,
 }
 
 /// The connections that are ours, by the server's own number of them and the moment it started: numbers begin anew then.
@@ -177,21 +165,9 @@ impl Server {
 
     /// Connects, unless that failed a moment ago.
     async fn again(&self, kept: &mut Kept, deadline: tokio::time::Instant) -> Result<Session, Error> {
-        if let Some(failed) = &kept.failed
-            && failed.at.elapsed() < failed.pause
-        {
-            return Err(failed.why.clone());
-        }
-        let pause = kept.failed.as_ref().map_or(FIRST_PAUSE, |failed| (failed.pause * 2).min(LAST_PAUSE));
-        match self.connect(deadline).await {
-            Ok(session) => {
-                kept.failed = None;
-                Ok(session)
-            }
-            Err(why) => {
-                kept.failed = Some(Failed { at: Instant::now(), pause, why: why.clone() });
-                Err(why)
-            }
+        match kept.backoff.refuses() {
+            Some(why) => Err(why),
+            None => kept.backoff.tried(self.connect(deadline).await),
         }
     }
 
@@ -200,7 +176,8 @@ impl Server {
         let began = tokio::time::Instant::now();
         let name = &self.address.name;
         let connecting = async {
-            let conn = self.line().await.map_err(|why| unreachable(name, &why))?;
+            let conn =
+                self.line().await.map_err(|why| unreachable(name, deadline.duration_since(began), &why))?;
             let (conn, hello) = Hello::read(conn)
                 .await
                 .map_err(|why| why.explained(name, "connecting", deadline.duration_since(began)))?;
@@ -324,10 +301,10 @@ pub(super) fn explain(what: &str, doing: &str, limit: Duration, why: &mysql_asyn
 }
 
 /// What an error while connecting means: 1040 too many connections, 1129 this host is shut out, are the server's, too.
-fn unreachable(what: &str, why: &mysql_async::Error) -> Error {
+fn unreachable(what: &str, limit: Duration, why: &mysql_async::Error) -> Error {
     let what = what.to_owned();
     match why {
-        mysql_async::Error::Server(_) => explain(&what, "connecting", LAST_PAUSE, why),
+        mysql_async::Error::Server(_) => explain(&what, "connecting", limit, why),
         mysql_async::Error::Io(IoError::Io(io)) => Error::NotReachable { what, why: io.to_string() },
         mysql_async::Error::Io(IoError::Tls(tls)) => {
             Error::NotReachable { what, why: format!("no encrypted connection: {tls}") }

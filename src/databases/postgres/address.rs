@@ -16,6 +16,7 @@ use tokio_postgres::config::SslMode;
 use super::connection::Manners;
 use super::files::{Home, password, service};
 use super::tls::{Files, Trust};
+use crate::databases::percent::decoded;
 
 /// Where Debian's and most other packages put the server's socket.
 pub(super) const SOCKETS: &str = "/var/run/postgresql";
@@ -245,21 +246,6 @@ fn url(rest: &str) -> Result<Said, String> {
         say(key, value)?;
     }
     Ok(said)
-}
-
-/// With every `%41` made the byte that it means.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || char::from(rest.next()?).to_digit(16);
-        bytes.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// `host=db port=5432 password='it''s'`: values with spaces in single quotes, `\` before a quote or itself.

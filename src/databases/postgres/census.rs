@@ -66,11 +66,8 @@ pub(super) async fn take(client: &Client, spec: &FenceSpec) -> Result<Census, Pr
             writes: 0,
             older: row.try_get(7)?,
             ending: false,
-            account: if own_setting {
-                format!("{account}, whose own setting lets it write")
-            } else {
-                account
-            },
+            passes: own_setting.then(|| "its account has a setting of its own".to_owned()),
+            account,
         });
     }
     Ok(Census { state, sessions })

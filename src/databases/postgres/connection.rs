@@ -7,7 +7,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio_postgres::error::SqlState;
@@ -17,11 +17,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Address;
 use crate::databases::Error;
-
-/// The first pause after a connection could not be made; each next is twice the one before.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// The longest pause.
-const LAST_PAUSE: Duration = Duration::from_secs(5);
+use crate::databases::backoff::Backoff;
 
 /// How a session behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,15 +43,7 @@ pub(super) struct Server {
 #[derive(Debug, Default)]
 struct Kept {
     session: Option<Session>,
-    failed: Option<Failed>,
-}
-
-/// The last try to connect, which came to nothing.
-#[derive(Debug)]
-struct Failed {
-    at: Instant,
-    pause: Duration,
-    why: Error,
+    backoff: Backoff,
 }
 
 /// A connection. Whoever asks also moves its bytes, so that nothing of it runs on by itself.
@@ -160,21 +148,9 @@ impl Server {
 
     /// Connects, unless that failed a moment ago.
     async fn again(&self, kept: &mut Kept, deadline: tokio::time::Instant) -> Result<Session, Error> {
-        if let Some(failed) = &kept.failed
-            && failed.at.elapsed() < failed.pause
-        {
-            return Err(failed.why.clone());
-        }
-        let pause = kept.failed.as_ref().map_or(FIRST_PAUSE, |failed| (failed.pause * 2).min(LAST_PAUSE));
-        match self.connect(Manners::Ours, deadline).await {
-            Ok(session) => {
-                kept.failed = None;
-                Ok(session)
-            }
-            Err(why) => {
-                kept.failed = Some(Failed { at: Instant::now(), pause, why: why.clone() });
-                Err(why)
-            }
+        match kept.backoff.refuses() {
+            Some(why) => Err(why),
+            None => kept.backoff.tried(self.connect(Manners::Ours, deadline).await),
         }
     }
 }
@@ -193,7 +169,8 @@ impl Session {
                 .connector()
                 .map_err(|why| Error::broken(name, why, "mend the address in the plan"))?;
             let connected = address.with_manners(manners).connect(tls).await;
-            let (client, line) = connected.map_err(|why| unreachable(name, address, &why))?;
+            let (client, line) =
+                connected.map_err(|why| unreachable(name, address, deadline.duration_since(began), &why))?;
             Ok(Session { client, line: Some(Line(Box::pin(line))) })
         };
         tokio::time::timeout_at(deadline, connecting).await.unwrap_or_else(|_| {
@@ -313,7 +290,7 @@ pub(super) fn explain(what: &str, doing: &str, limit: Duration, why: &tokio_post
 }
 
 /// What an error while connecting means.
-fn unreachable(name: &str, address: &Address, why: &tokio_postgres::Error) -> Error {
+fn unreachable(name: &str, address: &Address, limit: Duration, why: &tokio_postgres::Error) -> Error {
     if let Some(said) = why.as_db_error() {
         if said.message().contains("unsupported startup parameter") {
             return Error::broken(
@@ -322,7 +299,7 @@ fn unreachable(name: &str, address: &Address, why: &tokio_postgres::Error) -> Er
                 "give the server's own address; the way through the pooler is another endpoint, named by `through`",
             );
         }
-        return explain(name, "connecting", LAST_PAUSE, why);
+        return explain(name, "connecting", limit, why);
     }
     Error::NotReachable { what: name.to_owned(), why: format!("{}, {}", deepest(why), address.name) }
 }

@@ -9,13 +9,14 @@
 //! `pg_subscription`, `pg_subscription_rel`, `pg_stat_subscription`, `pg_replication_origin_status`).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_postgres::Client;
 
 use super::Postgres;
 use super::carried::{published, subscribed};
 use super::connection::Problem;
-use super::patience::Patience;
+use super::patience::{Gauge, patiently};
 use super::traps;
 use super::wal::{self, Lsn, lsn};
 use crate::databases::link::LinkKind;
@@ -96,6 +97,12 @@ impl Subscription {
     async fn source(&self, subscription: &str) -> Result<Source, Error> {
         self.from.ask("reading the slot", async |client| source(client, &self.slot, subscription).await).await
     }
+}
+
+impl Gauge for Subscription {
+    fn limit(&self) -> Duration {
+        self.to.timeout
+    }
 
     async fn look(&self) -> Result<Lag, Error> {
         // The target first: what happens between the two looks may only make the lag look larger.
@@ -145,23 +152,13 @@ impl Subscription {
 
 impl Link for Subscription {
     fn lag(&self) -> Answer<'_, Lag> {
-        Box::pin(async {
-            let patience = Patience::new(self.to.timeout);
-            loop {
-                let lag = self.look().await?;
-                if !patience.waits(&lag).await {
-                    return Ok(lag);
-                }
-            }
-        })
+        Box::pin(patiently(self))
     }
 
     fn reached(&self, position: &Position) -> Answer<'_, bool> {
-        let wanted = Lsn::of(position);
+        let wanted = self.to.place_of(position);
         Box::pin(async move {
-            let name = &self.to.server.name;
-            let wanted =
-                wanted.map_err(|problem| problem.explained(name, "comparing positions", self.to.timeout))?;
+            let wanted = wanted?;
             let target = self.target().await?;
             if target.copying {
                 return Ok(false);

@@ -81,6 +81,12 @@ impl Postgres {
         self.server.place()
     }
 
+    /// A position of a log that ends here, as a place.
+    fn place_of(&self, position: &Position) -> Result<wal::Lsn, Error> {
+        wal::Lsn::of(position)
+            .map_err(|problem| problem.explained(&self.server.name, "comparing positions", self.timeout))
+    }
+
     /// Asks over the kept connection.
     async fn ask<T>(
         &self,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::databases::Lag;
+use crate::databases::{Error, Lag};
 
 /// So much log may hold nothing but the marker, or what concerns nobody; whether it does shows when the marker comes through.
 const SMALL: u64 = 256 << 10;
@@ -13,21 +13,24 @@ const AGAIN: Duration = Duration::from_millis(20);
 /// … and for how long at most.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// How long it is looked again.
-pub(super) struct Patience(Instant);
+/// A gauge that may be looked at again.
+pub(super) trait Gauge: Sync {
+    /// How long one question may take.
+    fn limit(&self) -> Duration;
 
-impl Patience {
-    /// For a gauge of which each question may take `limit`.
-    pub(super) fn new(limit: Duration) -> Patience {
-        Patience(Instant::now() + PATIENCE.min(limit / 3))
-    }
+    /// One look.
+    fn look(&self) -> impl Future<Output = Result<Lag, Error>> + Send;
+}
 
-    /// Whether another look may find nothing behind; waits a moment for it.
-    pub(super) async fn waits(&self, lag: &Lag) -> bool {
-        let waits = lag.stopped.is_none() && lag.behind > 0 && lag.behind <= SMALL && Instant::now() < self.0;
-        if waits {
-            tokio::time::sleep(AGAIN).await;
+/// Looks until nothing is behind, for a moment.
+pub(super) async fn patiently(gauge: &impl Gauge) -> Result<Lag, Error> {
+    let patience = Instant::now() + PATIENCE.min(gauge.limit() / 3);
+    loop {
+        let lag = gauge.look().await?;
+        let waits = lag.stopped.is_none() && lag.behind > 0 && lag.behind <= SMALL;
+        if !waits || Instant::now() >= patience {
+            return Ok(lag);
         }
-        waits
+        tokio::time::sleep(AGAIN).await;
     }
 }

@@ -3,12 +3,13 @@
 //! Source of the queries: PostgreSQL's documentation, "Recovery Information Functions", `pg_stat_wal_receiver`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_postgres::Client;
 
 use super::Postgres;
 use super::connection::Problem;
-use super::patience::Patience;
+use super::patience::{Gauge, patiently};
 use super::sql::EVERY_TABLE;
 use super::traps;
 use super::wal::{self, Lsn, lsn};
@@ -53,6 +54,12 @@ struct Log {
 impl Standby {
     async fn replay(&self) -> Result<Replay, Error> {
         self.to.ask("reading what is replayed", async |client| replay(client).await).await
+    }
+}
+
+impl Gauge for Standby {
+    fn limit(&self) -> Duration {
+        self.to.timeout
     }
 
     async fn look(&self) -> Result<Lag, Error> {
@@ -102,23 +109,13 @@ impl Standby {
 
 impl Link for Standby {
     fn lag(&self) -> Answer<'_, Lag> {
-        Box::pin(async {
-            let patience = Patience::new(self.to.timeout);
-            loop {
-                let lag = self.look().await?;
-                if !patience.waits(&lag).await {
-                    return Ok(lag);
-                }
-            }
-        })
+        Box::pin(patiently(self))
     }
 
     fn reached(&self, position: &Position) -> Answer<'_, bool> {
-        let wanted = Lsn::of(position);
+        let wanted = self.to.place_of(position);
         Box::pin(async move {
-            let wanted = wanted.map_err(|problem| {
-                problem.explained(&self.to.server.name, "comparing positions", self.to.timeout)
-            })?;
+            let wanted = wanted?;
             Ok(self.replay().await?.replayed.is_some_and(|replayed| replayed >= wanted))
         })
     }

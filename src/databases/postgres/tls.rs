@@ -47,16 +47,16 @@ impl Files {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|why| why.to_string())?;
+        let less = |whole| Arc::new(Less { whole, provider: Arc::clone(&provider) });
         let builder = match self.trust {
-            Trust::Anybody => {
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
-            }
+            Trust::Anybody => builder.dangerous().with_custom_certificate_verifier(less(None)),
             Trust::Name => builder.with_root_certificates(self.roots()?),
             Trust::Chain => {
-                let whole = WebPkiServerVerifier::builder_with_provider(Arc::new(self.roots()?), provider)
+                let roots = Arc::new(self.roots()?);
+                let whole = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
                     .build()
                     .map_err(|why| why.to_string())?;
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(Chain(whole)))
+                builder.dangerous().with_custom_certificate_verifier(less(Some(whole)))
             }
         };
         let config = match (&self.certificate, &self.key) {
@@ -91,51 +91,16 @@ impl Files {
     }
 }
 
-/// Believes anybody, as `sslmode=require` does: the line is encrypted, and nobody knows with whom. The signature of the
-/// handshake is checked all the same.
+/// Checks less than the library does by itself; the signature of the handshake is checked all the same.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+struct Less {
+    /// The whole check, in which another name is forgiven (`verify-ca`). Anybody is believed where there is none, as
+    /// `sslmode=require` does: the line is encrypted, and nobody knows with whom.
+    whole: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
 }
 
-/// The whole check, in which another name is forgiven.
-#[derive(Debug)]
-struct Chain(Arc<WebPkiServerVerifier>);
-
-impl ServerCertVerifier for Chain {
+impl ServerCertVerifier for Less {
     fn verify_server_cert(
         &self,
         leaf: &CertificateDer<'_>,
@@ -144,8 +109,9 @@ impl ServerCertVerifier for Chain {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        let Some(whole) = &self.whole else { return Ok(ServerCertVerified::assertion()) };
         // The library looks at the name last: whoever gets that far has a chain that holds.
-        match self.0.verify_server_cert(leaf, between, name, ocsp, now) {
+        match whole.verify_server_cert(leaf, between, name, ocsp, now) {
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
@@ -159,7 +125,12 @@ impl ServerCertVerifier for Chain {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, cert, dss)
+        rustls::crypto::verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -168,10 +139,15 @@ impl ServerCertVerifier for Chain {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, cert, dss)
+        rustls::crypto::verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -48,6 +48,7 @@ fn sessions(conn: &Connection, spec: &FenceSpec) -> rusqlite::Result<Vec<Session
             application: row.get(2)?,
             account,
             client: None,
+            passes: None,
             since: Timestamp(row.get(4)?),
             last_write: row.get::<_, Option<i64>>(5)?.map(Timestamp),
             last_statement: row.get(6)?,

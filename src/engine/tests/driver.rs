@@ -413,6 +413,7 @@ pub(super) fn fenced(older: &[&str], moved: u64) -> Result<Measure, Unmeasured> 
         .map(|id| SessionSeen {
             id: (*id).into(),
             client: None,
+            passes: None,
             application: "price-job".into(),
             account: "prices".into(),
             since: START,

@@ -166,7 +166,7 @@ impl Builder<'_, '_> {
             let (carried, back, until) = (is_carried(plan, link), way_back(plan, link), freeze(plan, link));
             for &trap in link.kind.traps() {
                 let kind = ReadyProbe { trap, link: link.clone(), carried, back: back.clone() };
-                let title = format!("{}: {}", probe.id, trap.title());
+                let title = format!("{} ({})", trap.title(), probe.id);
                 let id = ready_id(probe.id.as_str(), trap);
                 if let Some(&view) = self.atlas.probes.get(&probe.id) {
                     self.atlas.measured(&id, view);

@@ -122,13 +122,11 @@ impl Trap {
     /// Its name in ids, what people read as the title of its probe, and what is said when there is none.
     fn words(self) -> [&'static str; 3] {
         match self {
-            Trap::Keys => ["keys", "tables without a key", "every table has its key on both sides"],
+            Trap::Keys => ["keys", "keyless tables", "every table has its key on both sides"],
             Trap::Sequences => ["sequences", "sequences left behind", "every sequence is there"],
-            Trap::Subscription => {
-                ["subscription", "tables not copied yet", "every table is copied and followed"]
-            }
-            Trap::Publication => ["publication", "tables not published", "every table is published whole"],
-            Trap::Columns => ["columns", "tables and columns that differ", "every column is there"],
+            Trap::Subscription => ["subscription", "uncopied tables", "every table is copied and followed"],
+            Trap::Publication => ["publication", "unpublished tables", "every table is published whole"],
+            Trap::Columns => ["columns", "columns and tables that differ", "every column is there"],
             Trap::Objects => ["objects", "views, functions and types", "every object is there"],
             Trap::Indexes => ["indexes", "indexes", "every index is there and valid"],
             Trap::Constraints => ["constraints", "constraints", "every constraint is there and validated"],
