@@ -193,7 +193,8 @@ impl Watch {
                 () = self.bell.look.notified() => {
                     asked = self.patience.map(|patience| self.clock.now().boot.plus(patience));
                 }
-                () = sleep(wait) => {}
+                // Nobody may need it any more by then.
+                () = sleep(wait) => if asked.is_none() && self.bell.idle.load(Ordering::Acquire) { continue },
             }
             let began = self.clock.now();
             let Ok(good) = self.look(began).await else { return };

@@ -69,6 +69,19 @@ async fn a_probe_is_looked_at_again_and_again_whatever_others_do() {
 }
 
 #[tokio::test]
+async fn what_nobody_needs_is_not_looked_at_even_if_its_time_had_been_set() {
+    let folder = folder();
+    let mut run = folder.begin();
+    // Its task waits for its first look by now.
+    tokio::task::yield_now().await;
+    run.performer.want(|_| false);
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert!(!folder.path("counted").exists());
+    run.performer.want(|_| true);
+    assert!(run.reading("count").await.result.is_ok());
+}
+
+#[tokio::test]
 async fn looks_of_one_probe_never_overlap() {
     let folder = folder();
     let mut run = folder.begin();
