@@ -55,10 +55,22 @@ pub enum Trend {
     Zero,
     /// Neither grows nor shrinks.
     Steady,
-    /// Shrinks; reaches zero in about this long at this pace.
-    Draining(Duration),
+    /// Shrinks; reaches zero in so long at this pace.
+    Draining(Left),
     /// Grows by so many units a second.
     Growing(f64),
+}
+
+/// How long something that shrinks takes to zero. Nineteen times of twenty it is between the two bounds, as long as the
+/// pace stays what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Most likely.
+    pub likely: Duration,
+    /// If it goes as fast as it may.
+    pub soonest: Duration,
+    /// If it goes as slowly as it may; `None` where it may hardly shrink at all.
+    pub latest: Option<Duration>,
 }
 
 impl Readings {
@@ -182,7 +194,7 @@ impl Track {
             .trend
             .iter()
             .rev()
-            .take(15)
+            .take(FEWEST + LIKELY.len() - 1)
             .map_while(|(at, behind)| behind.map(|b| (at.0 as f64 / 1000.0, b as f64)))
             .collect();
         let (Some(&(t1, now)), Some(&(t0, _))) = (recent.first(), recent.last()) else {
@@ -191,7 +203,10 @@ impl Track {
         if now == 0.0 {
             return Trend::Zero;
         }
-        if recent.len() < 4 || t1 - t0 < 1.0 {
+        let Some(likely) = recent.len().checked_sub(FEWEST).and_then(|more| LIKELY.get(more)) else {
+            return Trend::Unclear;
+        };
+        if t1 - t0 < 1.0 {
             return Trend::Unclear;
         }
         let (slope, error) = slope_and_error(&recent);
@@ -204,7 +219,13 @@ impl Track {
         } else if slope > 0.0 {
             Trend::Growing(slope)
         } else {
-            Trend::Draining(Duration::from_secs_f64(now / -slope))
+            let (pace, spread) = (-slope, likely * error);
+            let slowest = Some(pace - spread).filter(|&pace| pace > 0.0);
+            Trend::Draining(Left {
+                likely: Duration::from_secs_f64(now / pace),
+                soonest: Duration::from_secs_f64(now / (pace + spread)),
+                latest: slowest.and_then(|pace| Duration::try_from_secs_f64(now / pace).ok()),
+            })
         }
     }
 
@@ -272,10 +293,16 @@ fn is_open(reading: &Reading) -> bool {
     matches!(&reading.result, Ok(Measure { facts: Facts::Fence(fence), .. }) if fence.state == FenceState::Open)
 }
 
+/// How many looks make a trend.
+const FEWEST: usize = 4;
 /// How many of its own standard errors a slope must have to be told from noise.
 const SIGNIFICANT: f64 = 3.0;
 /// … and how many where the line itself is beyond doubt: of fifteen looks it explains 97 % of what they differ by.
 const CLEAR: f64 = 20.0;
+/// Within how many of them the true slope lies nineteen times of twenty, by how many looks there are, from four on:
+/// Student's t for two degrees of freedom less.
+const LIKELY: [f64; 12] =
+    [4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160];
 
 /// The slope of the line of least squares and its standard error (simple linear regression, as in Draper and
 /// Smith, *Applied Regression Analysis*, 1.3 and 1.4): the root of what is left over, by n - 2, and by the spread.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::engine::reading::{Lag, LagUnit, Verdict};
-use crate::engine::readings::{Track, Trend};
+use crate::engine::readings::{Left, Track, Trend};
 use crate::plan::model::{ProbeKind, Section};
 use crate::ui::format;
 use crate::ui::layout::{self, Column};
@@ -168,7 +168,7 @@ fn trend<'a>(scene: &Scene<'a>, seen: Seen<'a>, call: Call) -> Words<'a> {
             }
             None => words(role, "at zero"),
         },
-        (Trend::Draining(left), _) => words(role, "zero in about ").and(bright, format::span(left)),
+        (Trend::Draining(left), _) => words(role, "zero in ").and(bright, within(left)),
         (Trend::Growing(rate), _) => {
             // A rate is positive and far below what a count holds.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
@@ -177,6 +177,16 @@ fn trend<'a>(scene: &Scene<'a>, seen: Seen<'a>, call: Call) -> Words<'a> {
         }
         (Trend::Steady, _) => words(role, "steady").and(role, late(lag)),
         (Trend::Unclear, _) => words(call.role(Role::Dim), "no trend yet"),
+    }
+}
+
+/// `about 20s`, `15s-30s`: no more certain than it is.
+fn within(left: Left) -> String {
+    let soonest = format::span(left.soonest);
+    match left.latest.map(format::span) {
+        Some(latest) if latest == soonest => format!("about {soonest}"),
+        Some(latest) => format!("{soonest}-{latest}"),
+        None => format!("{soonest} or more"),
     }
 }
 

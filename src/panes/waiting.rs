@@ -104,7 +104,7 @@ fn zero_wait<'a>(scene: &Scene<'a>, links: &'a [ProbeId]) -> Words<'a> {
             Missing::Time { held, wanted } => Some(wanted.saturating_sub(held)),
             Missing::Behind(_) | Missing::Zero | Missing::Reading => match trend {
                 Trend::Zero => Some(link.zero_for),
-                Trend::Draining(drains) => Some(drains + link.zero_for),
+                Trend::Draining(drains) => Some(drains.likely.saturating_add(link.zero_for)),
                 Trend::Growing(_) | Trend::Steady | Trend::Unclear => None,
             },
             Missing::Fence(_) | Missing::Looks(_) | Missing::Marker(_) => {

@@ -128,7 +128,7 @@ fn links(step: &Step) -> &[ProbeId] {
 /// How long the slowest of these links takes to zero at its pace: no estimate of the plan knows what is behind tonight.
 fn draining(readings: &Readings, links: &[ProbeId]) -> Duration {
     let left = |id| match readings.track(id).map(Track::trend) {
-        Some(Trend::Draining(left)) => left,
+        Some(Trend::Draining(left)) => left.likely,
         Some(Trend::Unclear | Trend::Zero | Trend::Steady | Trend::Growing(_)) | None => Duration::ZERO,
     };
     links.iter().map(left).max().unwrap_or_default()

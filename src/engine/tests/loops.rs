@@ -10,7 +10,7 @@ use crate::engine::effect::{Effect, effects};
 use crate::engine::event::{AlarmId, Event, Outcome};
 use crate::engine::input::{Input, Intent, Report};
 use crate::engine::reading::{Facts, FenceState, Finding, Measure, Still, Verdict};
-use crate::engine::readings::Readings;
+use crate::engine::readings::{Readings, Trend};
 use crate::engine::rules::{countdown::clocks, forecast, forecast::Forecast, worth};
 use crate::engine::state::Status;
 use crate::plan::model::{
@@ -279,6 +279,31 @@ fn the_forecast_waits_for_a_backlog_to_drain_however_large_it_is() {
     };
     let left = at.since(now.wall).as_secs();
     assert!((350..450).contains(&left), "{left}s");
+}
+
+#[test]
+fn how_long_a_backlog_drains_is_no_more_certain_than_the_looks_at_it() {
+    let left = |behind: &[u64]| {
+        let mut d = Driver::begin(super::driver::cutover());
+        for &behind in behind {
+            d.pass(1);
+            let now = d.clock.now().wall;
+            d.read("orders", lag(behind, now));
+        }
+        let Trend::Draining(left) = d.readings.track(&"orders".into()).unwrap().trend() else {
+            panic!("it drains")
+        };
+        (left.soonest.as_secs(), left.likely.as_secs(), left.latest.map(|latest| latest.as_secs()))
+    };
+    assert_eq!(left(&[1_000, 900, 800, 700, 600]), (6, 6, Some(6)));
+    let (soonest, likely, latest) = left(&[1_000, 850, 830, 690, 600]);
+    assert!(
+        soonest < likely && latest.is_some_and(|latest| likely < latest),
+        "{soonest} {likely} {latest:?}"
+    );
+    // So few looks that it may as well stand.
+    let (soonest, likely, latest) = left(&[1_000, 700, 700, 400]);
+    assert!(soonest < likely && latest.is_none(), "{soonest} {likely} {latest:?}");
 }
 
 #[test]
