@@ -959,6 +959,53 @@ async fn transactions_encodings_and_rights_that_are_missing() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_at_the_target_are_found_wherever_they_are_kept() {
+    let cron = "shared_preload_libraries = 'pg_cron'\ncron.host = ''";
+    let (source, target) = (Postgres::with(cron), Postgres::with(cron));
+    for server in [&source, &target] {
+        server.sql("postgres", "create database shop");
+        server.sql("postgres", "create extension pg_cron; create role migrator login");
+    }
+    let pair = Pair::of(source, target, LinkKind::PostgresLogical);
+    let found = pair.found(Trap::Jobs).await;
+    assert!(found.is_empty(), "{found:#?}");
+
+    // What runs at the source, or in another database, is nobody's concern.
+    let job = |server: &Postgres, name: &str, database: &str| {
+        let sql = format!(
+            "select cron.schedule_in_database('{name}', '0 3 * * *', 'delete from secrets', '{database}')"
+        );
+        server.sql("postgres", &sql)
+    };
+    job(&pair.source, "prices", "shop");
+    job(&pair.target, "other", "postgres");
+    let id = job(&pair.target, "prices", "shop");
+    let found = pair.found(Trap::Jobs).await;
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].object, format!("job {id} (prices) of postgres at target"));
+    assert!(found[0].harm.contains("runs by pg_cron (0 3 * * *)") && !found[0].harm.contains("secrets"));
+    let mend = found[0].mend.strip_prefix("in database 'postgres': ").unwrap();
+
+    let theirs = |says: &'static str| {
+        let link = join(&pair, "migrator");
+        async move {
+            let why = link.trap(Trap::Jobs, &Asked::default()).await.unwrap_err().to_string();
+            assert!(why.contains(says), "{why}");
+        }
+    };
+    theirs("grant pg_read_all_stats to migrator").await;
+    pair.target.sql("postgres", "grant pg_read_all_stats to migrator");
+    theirs("grant usage on schema cron to migrator there; alter role migrator bypassrls").await;
+    pair.target.sql("postgres", "grant usage on schema cron to migrator; alter role migrator bypassrls");
+    let found = join(&pair, "migrator").trap(Trap::Jobs, &Asked::default()).await.unwrap();
+    assert_eq!(found.len(), 1, "{found:#?}");
+
+    pair.target.sql("postgres", mend);
+    let found = pair.found(Trap::Jobs).await;
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 fn open_pid(pair: &Pair) -> String {
     pair.source.sql("shop", "select pid from pg_stat_activity where application_name = 'batch'")
 }

@@ -68,6 +68,13 @@ impl Server {
         Server { name, address, kept: Mutex::default(), aside: Mutex::default() }
     }
 
+    /// The same server with another database.
+    pub(super) fn in_database(&self, database: &str) -> Server {
+        let mut address = self.address.clone();
+        address.config.dbname(database);
+        Server::new(self.name.clone(), address)
+    }
+
     /// Where it is, without user and password.
     pub(super) fn place(&self) -> &str {
         &self.address.name

@@ -76,6 +76,11 @@ impl Postgres {
         Ok(Postgres { server, timeout: settings.timeout })
     }
 
+    /// Another database of the same server, over connections of its own.
+    fn in_database(&self, database: &str) -> Postgres {
+        Postgres { server: Arc::new(self.server.in_database(database)), timeout: self.timeout }
+    }
+
     /// Where it is, without user and password.
     pub fn place(&self) -> &str {
         self.server.place()

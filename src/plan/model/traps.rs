@@ -39,6 +39,8 @@ pub enum Trap {
     Transactions,
     /// Slots without a consumer, and the log that they hold.
     Slots,
+    /// Jobs that run before the target is opened.
+    Jobs,
     /// Extensions that are missing or older.
     Extensions,
     /// Collations that sort in another way.
@@ -81,6 +83,7 @@ const LOGICAL: &[Trap] = &[
     Trap::Unlogged,
     Trap::Transactions,
     Trap::Slots,
+    Trap::Jobs,
     Trap::Extensions,
     Trap::Collations,
     Trap::Encoding,
@@ -140,6 +143,7 @@ impl Trap {
                 ["transactions", "long and prepared transactions", "no long or prepared transaction"]
             }
             Trap::Slots => ["slots", "slots without a consumer", "every slot has its consumer"],
+            Trap::Jobs => ["jobs", "jobs at the target", "no job runs at the target"],
             Trap::Extensions => ["extensions", "extensions", "every extension is there"],
             Trap::Collations => ["collations", "collations", "both sides sort alike"],
             Trap::Encoding => ["encoding", "encoding", "the same encoding"],

@@ -18,10 +18,7 @@ pub(super) async fn look(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
 }
 
 async fn of(pair: Pair<'_>, side: Side<'_>) -> Result<Vec<Found>, Error> {
-    let [may] = side.one("select pg_has_role(current_user, 'pg_read_all_stats', 'usage')::text", &[]).await?;
-    if may != "true" {
-        return Err(side.lacks("how long others' transactions are open", "pg_read_all_stats").await?);
-    }
+    side.sees_others("how long others' transactions are open").await?;
     let age =
         |since: &str| format!("justify_interval(date_trunc('second', clock_timestamp() - {since}))::text");
     let sql = format!(

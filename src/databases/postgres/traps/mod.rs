@@ -10,6 +10,7 @@
 mod activity;
 mod collations;
 mod extensions;
+mod jobs;
 mod keys;
 mod logs;
 mod objects;
@@ -79,6 +80,7 @@ pub(super) async fn look(
         Trap::Unlogged => rows::unlogged(pair).await,
         Trap::Transactions => activity::look(pair).await,
         Trap::Slots => logs::slots(pair).await,
+        Trap::Jobs => jobs::look(pair).await,
         Trap::Extensions => extensions::look(pair).await,
         Trap::Collations => collations::look(pair).await,
         Trap::Encoding => server::encoding(pair).await,
@@ -125,6 +127,15 @@ impl Side<'_> {
     /// Why nothing is known of this side.
     fn broken(&self, why: impl Into<String>, next: impl Into<String>) -> Error {
         Error::broken(self.name(), why, next)
+    }
+
+    /// That the account may see what others do: `what` is that.
+    async fn sees_others(&self, what: &str) -> Result<(), Error> {
+        let may = "select pg_has_role(current_user, 'pg_read_all_stats', 'usage')::text";
+        if self.one(may, &[]).await? == ["true"] {
+            return Ok(());
+        }
+        Err(self.lacks(what, "pg_read_all_stats").await?)
     }
 
     /// What the account may not see.
