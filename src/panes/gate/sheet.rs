@@ -21,6 +21,7 @@ pub(super) enum Group {
     Links,
     Freeze,
     Environment,
+    Traps,
 }
 
 /// One row of the sheet: one evidence, or several that are well.
@@ -51,6 +52,9 @@ fn group_of(scene: &Scene<'_>, line: &Evidence) -> Option<Group> {
         return None;
     }
     let probe = scene.plan.probe(&ProbeId::from(line.id.as_str()))?;
+    if matches!(probe.kind, ProbeKind::Ready(_)) {
+        return Some(Group::Traps);
+    }
     match probe.section {
         Section::Replication => matches!(probe.kind, ProbeKind::Link(_)).then_some(Group::Links),
         Section::Freeze => Some(Group::Freeze),
@@ -147,6 +151,9 @@ fn folded<'e>(scene: &Scene<'_>, group: Group, members: &[&'e Evidence], columns
             row.left(columns.name, words(Role::Normal, format!("{} links", members.len())))
                 .left(columns.text, words(Role::Normal, what))
         }
+        Group::Traps => row
+            .left(columns.name, words(Role::Normal, format!("{} traps", members.len())))
+            .left(columns.text, words(Role::Normal, "looked for, none found")),
         Group::Freeze | Group::Environment => row.left(columns.both, words(Role::Normal, names)),
     }
 }
