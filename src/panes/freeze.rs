@@ -17,12 +17,18 @@ pub(super) fn gather<'a>(scene: &Scene<'a>) -> Gathered<'a> {
     Gathered { well: note.clone(), note, lines: seen.into_iter().map(Line::Probe).collect() }
 }
 
-/// Since when a side has been fenced.
+/// Which sides are fenced, and since when where that is one.
 fn note(scene: &Scene<'_>) -> Words<'static> {
     let fenced = scene.state.sides.iter().filter(|(_, side)| side.state != FenceState::Open);
-    match fenced.map(|(id, side)| (side.since, id)).min() {
-        Some((since, id)) => words(Role::Dim, format!("{id} fenced since {}", scene.hour_minute(since))),
-        None => words(Role::Dim, "writes are open"),
+    let mut fenced: Vec<_> = fenced.map(|(id, side)| (side.since, id.as_str())).collect();
+    fenced.sort_unstable();
+    match fenced.as_slice() {
+        [] => words(Role::Dim, "writes are open"),
+        [(since, id)] => words(Role::Dim, format!("{id} fenced since {}", scene.hour_minute(*since))),
+        several => {
+            let ids: Vec<&str> = several.iter().map(|(_, id)| *id).collect();
+            words(Role::Dim, format!("{} fenced", ids.join(" and ")))
+        }
     }
 }
 

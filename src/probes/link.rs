@@ -164,10 +164,10 @@ fn judge(link: &Link, lag: &databases::Lag, known: &Remembered, now: Boot) -> Me
     Measure { pass, text, facts }
 }
 
-/// `1 842 changes`, `1.2 MiB`.
+/// `1 842 rows`, `1.2 MiB`.
 fn amount(n: u64, unit: LagUnit) -> String {
     match unit {
-        LagUnit::Changes => counted(n, "change"),
+        LagUnit::Changes => counted(n, "row"),
         LagUnit::Bytes => size(n),
         LagUnit::Transactions => format!("{} {}", count(n), plural(n, "transaction")),
     }

@@ -179,10 +179,10 @@ async fn lag_is_counted_in_changes_and_never_falls_to_zero_by_itself() {
     let pair = pair();
     let gauge = || ProbeKind::Link(link(false));
     let seen = pair.world.seen(gauge()).await;
-    assert_eq!((seen.pass, seen.text.as_str()), (true, "0 changes behind"));
+    assert_eq!((seen.pass, seen.text.as_str()), (true, "0 rows behind"));
     write(&pair.source, "insert into orders values ('o2', 2), ('o3', 3), ('o4', 4)");
     let seen = pair.world.seen(gauge()).await;
-    assert_eq!((seen.pass, seen.text.as_str()), (false, "3 changes behind, at most 2 changes asked for"));
+    assert_eq!((seen.pass, seen.text.as_str()), (false, "3 rows behind, at most 2 rows asked for"));
     assert_eq!(lag(&seen).behind, 3);
     replicate(&pair.source, &pair.target);
     assert_eq!(lag(&pair.world.seen(gauge()).await).behind, 0);

@@ -374,7 +374,7 @@ fn a_gauge_that_is_not_well_says_why_and_not_what_is_well_in_spite_of_it() {
         stopped: None,
         late_ms: None,
     });
-    let text = "0 changes behind, yet marker 12 is under way for 8s".to_owned();
+    let text = "0 rows behind, yet marker 12 is under way for 8s".to_owned();
     night.sees("orders", night::World::Says { pass: false, text, facts });
     night.pass(20);
     let mut hands = Hands::on(night, LARGE);
