@@ -81,10 +81,15 @@ fn of_postgres(args: &Args) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Failure::new(Exit::NotProved, format!("nothing can be asked: {error}")))?;
-    runtime.block_on(postgres::convention::install(&database)).map_err(|why| failed(&why))?;
+    let noted = runtime.block_on(postgres::convention::install(&database)).map_err(|why| failed(&why))?;
+    let definitions = if noted {
+        "Who changes a definition is noted from now on"
+    } else {
+        "Who changes a definition is not noted: run this as a superuser to have event triggers that do"
+    };
     print::out(&format!(
         "{place} has the schema cutover now; publish its table cutover.marker with the others, and give the account \
-         of the plan what it needs there. `drop schema cutover cascade` takes it away again"
+         of the plan what it needs there. {definitions}. `drop schema cutover cascade` takes it away again"
     ))?;
     Ok(Exit::Done)
 }

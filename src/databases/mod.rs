@@ -44,7 +44,7 @@ pub use hub::Hub;
 pub use link::{Ends, Link, link};
 pub use position::{Lag, Position, Unit};
 pub use readiness::{Asked, Found};
-pub use schema::{Column, ObjectName, Schema, SchemaChange, Table};
+pub use schema::{Column, ObjectName, Redefined, Redefinition, Schema, SchemaChange, Table};
 pub use snapshot::Snapshot;
 pub use value::Value;
 
@@ -117,6 +117,12 @@ pub trait Database: Any + fmt::Debug + Send + Sync {
 
     /// Every object with a digest of its definition.
     fn schema(&self) -> Answer<'_, Schema>;
+
+    /// Which definitions were changed since a position, and by whom, where the engine notes that. Without a position only
+    /// where to look from.
+    fn redefined(&self, _since: Option<&Position>) -> Answer<'_, Redefined> {
+        Box::pin(std::future::ready(Ok(Redefined::default())))
+    }
 
     /// The tables with people's data.
     fn tables(&self) -> Answer<'_, Vec<Table>>;

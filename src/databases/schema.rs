@@ -3,13 +3,15 @@
 //! Two views: [`Schema`] digests every object's definition (a freeze's monitor asks *what changed
 //! here?*), [`Table`] lists columns and keys (a comparison asks *are these two alike?*).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::Position;
 use super::value::hex;
+use crate::clock::Timestamp;
 
 /// An object of a database: its kind (`table`, `index`, `view`, `trigger`, …) and its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,6 +91,50 @@ impl Schema {
     }
 }
 
+/// What an engine has noted of definitions that were changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Redefined {
+    /// The end of the log at the moment of looking: where to look from the next time. `None` where nothing is noted.
+    pub until: Option<Position>,
+    /// What was changed since, the newest first.
+    pub changes: Vec<Redefinition>,
+}
+
+/// One command that changed a definition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redefinition {
+    /// What it was about, as the engine calls it: `public.orders`, `audit on public.orders`.
+    pub object: String,
+    /// What was done: `ALTER TABLE`.
+    pub command: String,
+    /// When.
+    pub at: Timestamp,
+    /// Who did it: the account, the program, the host.
+    pub by: String,
+}
+
+impl Redefined {
+    /// The newest command that was about an object, or about what it is a part of. Where none names it, it was one of
+    /// them all the same; so whoever ran them all ran that.
+    pub fn of(&self, object: &str) -> Option<&Redefinition> {
+        let wanted: BTreeSet<String> = words(object).collect();
+        let named = |change: &&Redefinition| words(&change.object).any(|word| wanted.contains(&word));
+        let newest = self.changes.first();
+        let one = self.changes.iter().all(|change| Some(&change.by) == newest.map(|newest| &newest.by));
+        self.changes.iter().find(named).or_else(|| newest.filter(|_| one))
+    }
+}
+
+/// The names in the name of an object, without schemas and quotes: of `trigger audit on public.orders`, `audit` and
+/// `orders`.
+fn words(object: &str) -> impl Iterator<Item = String> {
+    let name = object.split('(').next().unwrap_or(object);
+    name.split(" on ").map(|part| {
+        let last = part.rsplit(['.', ' ']).next().unwrap_or(part);
+        last.trim_matches('"').to_lowercase()
+    })
+}
+
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
@@ -131,6 +177,36 @@ mod tests {
         assert_eq!(named, ["table a was altered", "table b was removed", "view c was added"]);
         assert_ne!(before.digest(), after.digest());
         assert_eq!(before.changes_to(&before.clone()), []);
+    }
+
+    #[test]
+    fn who_changed_an_object_is_whoever_named_it_or_changed_everything() {
+        let change = |object: &str, by: &str| Redefinition {
+            object: object.to_owned(),
+            command: "ALTER TABLE".to_owned(),
+            at: Timestamp(0),
+            by: by.to_owned(),
+        };
+        let by = |changes: &[(&str, &str)], object: &str| {
+            let changes = changes.iter().map(|(object, by)| change(object, by)).collect();
+            Redefined { until: None, changes }.of(object).map(|found| found.by.clone())
+        };
+        let two = [("audit on public.orders", "ann"), ("public.\"Odd\"", "ben")];
+        for (object, who) in [
+            ("table public.orders", Some("ann")),
+            ("trigger audit on orders", Some("ann")),
+            ("constraint positive on orders", Some("ann")),
+            ("table public.Odd", Some("ben")),
+            ("index public.by_customer", None),
+        ] {
+            assert_eq!(by(&two, object).as_deref(), who, "{object}");
+        }
+        assert_eq!(by(&two[..1], "index public.by_customer").as_deref(), Some("ann"));
+        assert_eq!(
+            by(&[("public.stamp()", "ann"), ("public.x", "ben")], "function stamp()").as_deref(),
+            Some("ann")
+        );
+        assert_eq!(by(&[], "table public.orders"), None);
     }
 
     #[test]

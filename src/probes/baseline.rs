@@ -173,8 +173,14 @@ pub(crate) fn still(baseline: &Baseline, first: bool, noun: &str, mut findings: 
     Measure { pass, text, facts: Facts::Still(Still { baseline: baseline.digest(), objects, findings }) }
 }
 
-fn told(finding: &Finding) -> String {
-    line(&format!("{} {}", finding.what, finding.change), 120)
+/// One finding in a line: who it was before what may be long.
+pub(crate) fn told(finding: &Finding) -> String {
+    let Finding { what, change, who, .. } = finding;
+    let said = match who {
+        Some(who) => format!("{what} by {who}: {change}"),
+        None => format!("{what} {change}"),
+    };
+    line(&said, 120)
 }
 
 /// A finding of which nobody knows who and when.

@@ -2,7 +2,7 @@
 //!
 //! What is held still is the log from the position of the first look on.
 
-use super::baseline::Baseline;
+use super::baseline::{Baseline, told};
 use super::endpoint::{Lane, key, unmeasured};
 use super::look::Look;
 use super::words::counted;
@@ -34,7 +34,7 @@ pub(super) async fn look(look: &mut Look<'_>, endpoint: &EndpointId) -> Result<M
     let text = match findings.first() {
         None if look.is_first() => "noted, looked at from here on".to_owned(),
         None => "quiet, only replication writes".to_owned(),
-        Some(first) => format!("{} written: {} {}", counted(writes.total, "row"), first.what, first.change),
+        Some(first) => format!("{} written: {}", counted(writes.total, "row"), told(first)),
     };
     let facts = Facts::Still(Still { baseline: baseline.digest(), objects: 0, findings });
     Ok(Measure { pass: writes.total == 0, text, facts })

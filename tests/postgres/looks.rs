@@ -26,6 +26,7 @@ async fn who_it_is_what_it_is_made_of_and_what_changed() {
     assert_eq!(tables[1].key, ["id"]);
 
     let before = db.schema().await.unwrap();
+    let from = db.redefined(None).await.unwrap().until.unwrap();
     server.sql("shop", "alter table orders add column note text; create index by_customer on orders (customer); create sequence s");
     let changes: Vec<String> =
         before.changes_to(&db.schema().await.unwrap()).iter().map(ToString::to_string).collect();
@@ -38,6 +39,22 @@ async fn who_it_is_what_it_is_made_of_and_what_changed() {
         ]
     );
 
+    // Who it was, by the event triggers that the convention has made.
+    let noted = db.redefined(Some(&from)).await.unwrap();
+    let commands: Vec<(&str, &str)> =
+        noted.changes.iter().rev().map(|change| (change.object.as_str(), change.command.as_str())).collect();
+    assert_eq!(
+        commands,
+        [
+            ("public.orders", "ALTER TABLE"),
+            ("public.by_customer", "CREATE INDEX"),
+            ("public.s", "CREATE SEQUENCE")
+        ]
+    );
+    assert!(
+        noted.changes.iter().all(|change| change.by.starts_with("postgres psql from 127.0.0.1")),
+        "{noted:?}"
+    );
     // Rows of the catalogue that have moved change nothing of what they say.
     server.sql("shop", "create publication p for table customers, orders");
     let still = db.schema().await.unwrap();
@@ -67,6 +84,13 @@ async fn who_it_is_what_it_is_made_of_and_what_changed() {
         .await;
     assert!(matches!(torn, Err(Error::Broken { .. })), "{torn:?}");
     assert_eq!(db.count("public.customers").await.unwrap(), 4, "it is said, since it cannot be undone");
+
+    let from = db.redefined(None).await.unwrap().until.unwrap();
+    server.sql("shop", "drop sequence s; create temp table passing (id int)");
+    db.note_writes().await.unwrap();
+    let noted = db.redefined(Some(&from)).await.unwrap();
+    let commands: Vec<&str> = noted.changes.iter().map(|change| change.command.as_str()).collect();
+    assert_eq!(commands, ["DROP SEQUENCE"], "neither what is temporary nor what is ours");
 }
 
 #[tokio::test]

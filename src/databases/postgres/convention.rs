@@ -4,8 +4,10 @@
 //! - `cutover.fence`: whether this side is fenced, since when and where in the log, and what was there before.
 //! - `cutover.change`: rows that somebody wrote while writes were noted, with who it was. Replication does not pass the
 //!   triggers that fill it.
+//! - `cutover.definition`: commands that changed a definition, with who ran them. Event triggers fill it, which only a
+//!   superuser can make; without them everything else works, and nobody knows who it was.
 //!
-//! Every row of the last two names its system: where a publication carries all tables, what the one side says of itself
+//! Every row but of markers names its system: where a publication carries all tables, what the one side says of itself
 //! arrives on the other, and must not be taken for what that says of itself.
 //!
 //! `drop schema cutover cascade` takes all of it away again, triggers too.
@@ -13,11 +15,13 @@
 use std::time::Duration;
 
 use super::connection::Problem;
-use super::{APPLICATION, Postgres};
+use super::{APPLICATION, Postgres, definitions};
 use crate::databases::Error;
 
 /// What our triggers begin with. They are no part of people's schema.
 pub(super) const PREFIX: &str = "cutover_";
+/// What our event triggers begin with.
+pub(super) const DEFINITION: &str = "cutover_definition";
 /// What the database says to a write while it is sealed.
 pub const FENCED: &str = "cutover: this side is fenced";
 
@@ -75,19 +79,63 @@ begin
             key, session_user, current_setting('application_name'), inet_client_addr()::text, pg_backend_pid());
   return null;
 end $$;
+create table if not exists cutover.definition (
+  system text not null,
+  seq bigint generated always as identity,
+  at timestamptz not null,
+  lsn pg_lsn not null,
+  object text not null,
+  command text not null,
+  account text not null,
+  application text not null,
+  client text,
+  pid integer not null,
+  primary key (system, seq));
+create or replace function cutover.note_definition() returns event_trigger language plpgsql security definer
+  set search_path = pg_catalog, pg_temp as $$
+declare
+  objects text[];
+begin
+  if tg_event = 'sql_drop' then
+    select array_agg(object_identity) into objects from pg_event_trigger_dropped_objects()
+      where original and not is_temporary and schema_name is distinct from 'cutover';
+  else
+    select array_agg(distinct coalesce(object_identity, object_type)) into objects from pg_event_trigger_ddl_commands()
+      where schema_name is distinct from 'cutover' and schema_name is distinct from 'pg_temp';
+  end if;
+  insert into cutover.definition (system, at, lsn, object, command, account, application, client, pid)
+    select cutover.system(), clock_timestamp(), pg_current_wal_insert_lsn(), name, tg_tag,
+           session_user, current_setting('application_name'), inet_client_addr()::text, pg_backend_pid()
+    from unnest(objects) name where name <> 'cutover' and not starts_with(name, '{PREFIX}');
+exception when others then
+  -- Nobody's command may fail because it could not be noted.
+  raise warning 'cutover has not noted this command: %', sqlerrm;
+end $$;
 grant usage on schema cutover to public;
+do $$ begin
+  if not exists (select from pg_event_trigger where evtname = '{DEFINITION}') then
+    create event trigger {DEFINITION} on ddl_command_end execute function cutover.note_definition();
+    create event trigger {DEFINITION}_drop on sql_drop execute function cutover.note_definition();
+  end if;
+exception when insufficient_privilege then
+  raise notice 'who changes a definition is not noted: only a superuser can make an event trigger';
+end $$;
 commit;
 "
     )
 }
 
-/// Runs [`script`].
+/// Runs [`script`]. Whether who changes a definition is noted from now on.
 ///
 /// # Errors
 /// As every question; [`Error::Refused`] says which right the account has not.
-pub async fn install(into: &Postgres) -> Result<(), Error> {
+pub async fn install(into: &Postgres) -> Result<bool, Error> {
     let long = Postgres { timeout: into.timeout.max(Duration::from_secs(30)), ..into.clone() };
-    long.ask("making the schema cutover", async |client| Ok(client.batch_execute(&script()).await?)).await
+    long.ask("making the schema cutover", async |client| {
+        client.batch_execute(&script()).await?;
+        definitions::noted(client).await
+    })
+    .await
 }
 
 /// The problem of a database that has no convention.

@@ -11,6 +11,7 @@ mod carried;
 mod census;
 mod connection;
 pub mod convention;
+mod definitions;
 mod fence;
 mod files;
 mod logical;
@@ -35,7 +36,7 @@ use self::connection::{Manners, Problem, Server};
 use self::files::Home;
 use super::{
     Answer, Census, Database, Done, Engine, Error, FenceSpec, FenceState, Identity, Position, ProbeWrite,
-    Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Writes,
+    Redefined, Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Writes,
 };
 use crate::clock::Timestamp;
 
@@ -227,6 +228,16 @@ impl Database for Postgres {
 
     fn schema(&self) -> Answer<'_, Schema> {
         Box::pin(self.ask("reading the schema", async |client| look::schema(client).await))
+    }
+
+    fn redefined(&self, since: Option<&Position>) -> Answer<'_, Redefined> {
+        let since = since.cloned();
+        Box::pin(async move {
+            self.ask("reading who changed definitions", async |client| {
+                definitions::since(client, since.as_ref()).await
+            })
+            .await
+        })
     }
 
     fn tables(&self) -> Answer<'_, Vec<Table>> {

@@ -95,6 +95,7 @@ select 'rule', format('%s on %s', r.rulename, r.ev_class::regclass), pg_get_rule
   where r.rulename <> '_RETURN'
 union all
 select 'event trigger', evtname::text, concat_ws(' ', evtevent, evtfoid::regproc, evtenabled, evttags::text) from pg_event_trigger
+  where evtname !~ '^cutover_'
 union all
 select 'extension', extname::text, extversion from pg_extension
 union all

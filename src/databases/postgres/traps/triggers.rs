@@ -17,7 +17,8 @@ from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.
 where t.tgname !~ '^cutover_' and (not t.tgisinternal or t.tgenabled = 'D')
   and n.nspname not in ('pg_catalog', 'information_schema', 'cutover') and n.nspname !~ '^pg_(toast|temp)' order by 1";
 
-const EVENT_TRIGGERS: &str = "select evtname::text from pg_event_trigger where evtenabled = 'D' order by 1";
+const EVENT_TRIGGERS: &str =
+    "select evtname::text from pg_event_trigger where evtenabled = 'D' and evtname !~ '^cutover_' order by 1";
 
 pub(super) async fn look(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
     let (here, there) = pair.both::<5>(TRIGGERS, &[]).await?;
