@@ -1,7 +1,8 @@
 //! One consistent look: a transaction of its own that sees one moment, and hashes inside the server.
 //!
 //! A row's hash is PostgreSQL's own for records, twice with different seeds: 128 bits. It is by value where a type's
-//! equality is exact enough to be relied on, and by the type's text form everywhere else ([`expression`]).
+//! equality is exact enough to be relied on, and by the type's text form everywhere else ([`expression`]). The digest of
+//! a bucket adds up one half, and half of the work.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -21,7 +22,7 @@ use crate::databases::{Answer, Error, Snapshot, Value};
 
 /// What makes hashes of two snapshots comparable.
 const HASHING: &str = "hash_record_extended (128 bits) of PostgreSQL";
-/// The two seeds. Any two do.
+/// The two seeds. Any two do but nought, with which no value and the number 0.0 are the same.
 const SEEDS: [i64; 2] = [1, 2];
 /// Types that are hashed as they are. Their hash is the same on every server (hash partitions rest on that), and two
 /// values that are equal to it are equal to people. The others have no hash, or one that takes different values for
@@ -165,12 +166,12 @@ impl Snapshot for Look {
         Box::pin(async move {
             let reader = self.reader(&of).await?;
             let (bucket, within) = reader.buckets(&by);
-            let [high, low] = reader.row();
-            // Sums of whole numbers are exact in the server; each half's remainder is taken here.
+            let [_, hash] = reader.row();
+            // One half is enough where rows only have to add up to the same. Without the offset the server would put the hash
+            // into each of its uses, and hash every row twice.
             let sql = format!(
-                "select bucket, count(*), sum(high)::text, sum(low)::text, count(*) filter (where low < 0),
-                   bit_xor(high), bit_xor(low)
-                 from (select {bucket} as bucket, {high} as high, {low} as low from {} {within}) h group by bucket",
+                "select bucket, count(*), sum(hash)::text, bit_xor(hash)
+                 from (select {bucket} as bucket, {hash} as hash from {} {within} offset 0) h group by bucket",
                 reader.table
             );
             self.ask("digesting rows", async |client| {
@@ -349,23 +350,16 @@ fn halves(hash: RowHash) -> (i64, i64) {
     (half(hash.0 >> 64), half(hash.0))
 }
 
-/// A bucket's digest of what the server has added up.
+/// A bucket's digest of what the server has added up: sums of whole numbers are exact there.
 fn digest(row: &Found) -> Result<SetDigest, Problem> {
-    let (rows, negative): (i64, i64) = (row.try_get(1)?, row.try_get(4)?);
-    let sum = |at: usize| {
-        let text: String = row.try_get(at)?;
-        text.parse::<i128>().map_err(|why| {
-            Problem::broken(
-                format!("a sum of hashes is no number: {why}"),
-                "this is a fault of cutover's: report it",
-            )
-        })
-    };
-    // Low halves were added up as signed numbers: each negative one is 2^64 too small.
-    let low = sum(3)?.wrapping_add(i128::from(negative) << 64);
-    let total = (sum(2)?.cast_unsigned() << 64).wrapping_add(low.cast_unsigned());
-    let RowHash(xor) = whole(row.try_get(5)?, row.try_get(6)?);
-    Ok(SetDigest::of(rows.unsigned_abs(), total, xor))
+    let (rows, sum, xor): (i64, String, i64) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let sum = sum.parse::<i128>().map_err(|why| {
+        Problem::broken(
+            format!("a sum of hashes is no number: {why}"),
+            "this is a fault of cutover's: report it",
+        )
+    })?;
+    Ok(SetDigest::of(rows.unsigned_abs(), sum.cast_unsigned(), u128::from(xor.cast_unsigned())))
 }
 
 #[cfg(test)]
