@@ -306,6 +306,60 @@ async fn who_else_could_write_is_in_the_census() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_procedure_that_writes_for_others_is_in_the_census() {
+    let (server, db) = one();
+    server.run(
+        "create user clerk@'%' identified by 'secret'; create role staff; grant staff to clerk@'%';
+         create user keeper@'%' account lock; grant read_only admin on *.* to keeper@'%'; grant select, delete, execute on shop.* to keeper@'%';
+         use shop; create procedure tidy() delete from orders where id = 1;
+         create definer = keeper@'%' procedure kept() delete from orders where id = 2;
+         create user middle@'%' account lock; grant execute on procedure tidy to middle@'%';
+         create definer = middle@'%' procedure indirect() call tidy();
+         grant execute on procedure indirect to middle@'%'; grant execute on procedure indirect to app@'%';
+         create procedure nobodys() delete from orders;
+         create procedure own() sql security invoker delete from orders;
+         create definer = app@'%' procedure harmless() delete from orders;
+         grant execute on procedure tidy to staff; grant execute on procedure kept to app@'%';
+         grant execute on procedure own to clerk@'%'; grant execute on procedure harmless to clerk@'%'",
+    );
+    db.fence(&FenceSpec::default()).await.unwrap();
+    // It is as the census says.
+    for (account, call, is_taken) in [
+        ("clerk", "call shop.own()", false),
+        ("clerk", "call shop.harmless()", false),
+        ("clerk", "set role staff; call shop.tidy()", true),
+        (APP, "call shop.indirect()", true),
+        (APP, "call shop.kept()", true),
+    ] {
+        let told = server.run_as(account, call);
+        assert_eq!(told.is_ok(), is_taken, "{call}: {told:?}");
+    }
+    assert_eq!(db.count("orders").await.unwrap(), 1);
+
+    let named = |left: &[cutover::databases::SessionInfo]| {
+        let of = |s: &cutover::databases::SessionInfo| (s.id.0.clone(), s.passes.clone().unwrap_or_default());
+        left.iter().map(of).collect::<Vec<_>>()
+    };
+    let Seal::NotYet(left) = db.seal_if_quiet(&FenceSpec::default()).await.unwrap() else { panic!("sealed") };
+    let says = |name: &str, definer: &str, caller: &str| {
+        let why = format!("it runs as {definer}, who may pass read_only, and {caller} may call it");
+        (format!("procedure:shop.{name}"), why)
+    };
+    assert_eq!(named(&left), [says("kept", "keeper", "app"), says("tidy", "root", "clerk, middle")]);
+    let error = db.end_session(&left[0].id).await.unwrap_err().to_string();
+    assert!(error.contains("ALTER PROCEDURE shop.kept SQL SECURITY INVOKER"), "{error}");
+    server.run("set sql_log_bin = 0; alter procedure shop.kept sql security invoker; grant execute on shop.* to public");
+    let Seal::NotYet(left) = db.seal_if_quiet(&FenceSpec::default()).await.unwrap() else { panic!("sealed") };
+    assert_eq!(named(&left), [says("nobodys", "root", "everybody"), says("tidy", "root", "everybody")]);
+    server.run("set sql_log_bin = 0; drop procedure shop.nobodys; drop procedure shop.tidy");
+    assert!(matches!(db.seal_if_quiet(&FenceSpec::default()).await.unwrap(), Seal::Sealed(_)));
+    for (account, name) in [("clerk", "own"), (APP, "kept")] {
+        let why = server.run_as(account, &format!("call shop.{name}()")).unwrap_err();
+        assert!(why.contains("read-only"), "{why}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn strays_on_a_replica_are_named_and_replication_is_not() {
     let Pair { source, target, to, link, from: _from } = pair();
     lag_until(&link, |lag| lag.behind == 0 && lag.stopped.is_none()).await;

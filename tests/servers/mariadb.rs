@@ -51,6 +51,8 @@ impl MariaDb {
     pub fn up(&mut self) {
         let log = std::fs::File::create(self.dir.path().join("log")).expect("a log");
         let process = Command::new("mariadbd")
+            // Its clock on the wall shows another hour than ours, which are of UTC.
+            .env("TZ", "<+0545>-5:45")
             .arg("--no-defaults")
             .arg(format!("--datadir={}", self.dir.path().join("data").display()))
             .arg(format!("--socket={}", self.socket().display()))
@@ -109,6 +111,17 @@ impl MariaDb {
         let ran = self.client().args(["-e", sql]).output().expect("the client `mariadb`");
         assert!(ran.status.success(), "{sql}: {}", String::from_utf8_lossy(&ran.stderr));
         String::from_utf8_lossy(&ran.stdout).trim().to_owned()
+    }
+
+    /// Runs statements as an account; what they answer, or why they are refused.
+    pub fn run_as(&self, account: &str, sql: &str) -> Result<String, String> {
+        let ran = Command::new("mariadb")
+            .args(["--no-defaults", "-u", account, "-psecret", "-h", "127.0.0.1", "-N", "-B", "-e", sql])
+            .arg(format!("-P{}", self.port))
+            .output()
+            .expect("the client `mariadb`");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if ran.status.success() { Ok(text(&ran.stdout)) } else { Err(text(&ran.stderr)) }
     }
 
     /// Runs one statement that has semicolons within.

@@ -1,11 +1,12 @@
 //! Who is connected, and who of them may write.
 //!
 //! Owns what *older* means here. A read-only server refuses the next statement of every session, however long it is open, unless its
-//! account may pass ([`super::privileges`]): those are the ones the fence has not reached, whenever they came. Two more can write
-//! and are no sessions: prepared XA transactions, which whoever coordinates them may still commit, and events whose definer
-//! may pass. Both are in the census under ids of their own, and cannot be ended from here.
+//! account may pass ([`super::privileges`]): those are the ones the fence has not reached, whenever they came. Three more can write
+//! and are no sessions: prepared XA transactions, which whoever coordinates them may still commit, events whose definer may
+//! pass, and procedures of such a definer's that others may call. They are in the census under ids of their own, and cannot be
+//! ended from here.
 //!
-//! Source: `information_schema.processlist`, `.innodb_trx`, `.events`, `XA RECOVER`,
+//! Source: `information_schema.processlist`, `.innodb_trx`, `.events`, `.routines`, `XA RECOVER`,
 //! `performance_schema.session_connect_attrs` where it is on.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,7 @@ use std::fmt::Write as _;
 
 use super::connection::Problem;
 use super::fence;
-use super::privileges::Passing;
+use super::privileges::{self, Passing};
 use super::session::{Named, Session, on};
 use super::sql::without_values;
 use crate::clock::Timestamp;
@@ -21,6 +22,9 @@ use crate::databases::{Census, Fence, FenceSpec, SessionId, SessionInfo};
 
 /// What replication and the server itself are shown as.
 const SERVER: [&str; 3] = ["system user", "event_scheduler", "unauthenticated user"];
+
+/// Now as `innodb_trx` writes it: by the server's own clock on the wall, whatever the session's time zone is.
+pub(super) const LOCAL_NOW: &str = "convert_tz(utc_timestamp(), '+00:00', 'SYSTEM')";
 
 /// One look. `ours` are connections of our own, which are left out.
 ///
@@ -38,10 +42,10 @@ pub(super) async fn take(
     let now = now_ms(session).await?;
     // Asked first: without PROCESS this is an error, where the list of sessions would only be shorter.
     let transactions = session
-        .rows(
-            "select trx_mysql_thread_id as id, timestampdiff(second, trx_started, now()) as seconds,
-               trx_rows_modified as changed from information_schema.innodb_trx",
-        )
+        .rows(&format!(
+            "select trx_mysql_thread_id as id, timestampdiff(second, trx_started, {LOCAL_NOW}) as seconds,
+               trx_rows_modified as changed from information_schema.innodb_trx"
+        ))
         .await?;
     let open: BTreeMap<u64, &Named> = transactions.iter().map(|row| (row.number("id"), row)).collect();
     let programs = programs(session).await?;
@@ -79,6 +83,7 @@ pub(super) async fn take(
     sessions.extend(prepared(session, now).await?);
     if !nobody_passes {
         sessions.extend(events(session, &passing, spec, fenced, now).await?);
+        sessions.extend(procedures(session, &passing, spec, fenced, now).await?);
     }
     sessions.sort_by_key(|s| s.since);
     Ok(Census { state, sessions })
@@ -159,10 +164,7 @@ async fn events(
              from information_schema.events where status = 'ENABLED'",
         )
         .await?;
-    let of = |row: &Named| {
-        let definer = row.text("definer");
-        definer.rsplit_once('@').map_or(definer.clone(), |(user, _)| user.to_owned())
-    };
+    let of = |row: &Named| privileges::user(&row.text("definer")).to_owned();
     let runs = rows.iter().filter(|row| passing.may(&of(row)));
     Ok(runs
         .map(|row| {
@@ -187,10 +189,39 @@ async fn events(
         .collect())
 }
 
+/// Procedures by which accounts write that may not do so themselves.
+async fn procedures(
+    session: &mut Session,
+    passing: &Passing,
+    spec: &FenceSpec,
+    fenced: bool,
+    now: i64,
+) -> Result<Vec<SessionInfo>, Problem> {
+    let found = privileges::procedures(session, passing).await?;
+    Ok(found
+        .into_iter()
+        .map(|one| SessionInfo {
+            id: SessionId(format!("procedure:{}", one.name)),
+            spared: spec.spare.contains(&one.name) || spec.spare.contains(&one.definer),
+            name: format!("{} {}", one.kind, one.name),
+            application: "stored procedures".to_owned(),
+            passes: Some(format!("it {}", one.harm())),
+            account: one.definer,
+            client: None,
+            since: Timestamp(now),
+            last_write: None,
+            last_statement: None,
+            writes: 0,
+            older: fenced,
+            ending: false,
+        })
+        .collect())
+}
+
 /// Ends a session: `KILL CONNECTION`.
 ///
 /// # Errors
-/// A prepared transaction and an event are nobody's to end from here.
+/// A prepared transaction, an event and a procedure are nobody's to end from here.
 pub(super) async fn end(session: &mut Session, id: &SessionId) -> Result<bool, Problem> {
     if id.0.starts_with("xa:") {
         let next = "a prepared transaction is its coordinator's to end: XA COMMIT or XA ROLLBACK it";
@@ -200,6 +231,12 @@ pub(super) async fn end(session: &mut Session, id: &SessionId) -> Result<bool, P
         return Err(Problem::Refused(
             "EVENT",
             format!("an event is no session: ALTER EVENT {name} DISABLE ends it"),
+        ));
+    }
+    if let Some(name) = id.0.strip_prefix("procedure:") {
+        return Err(Problem::Refused(
+            "PROCEDURE",
+            format!("a procedure is no session: ALTER PROCEDURE {name} SQL SECURITY INVOKER shuts it"),
         ));
     }
     // A number of another database's making is a session that is not here.

@@ -7,8 +7,8 @@
 //! *Sealed* on MySQL is `super_read_only`: nobody passes but replication, our markers neither. MariaDB has nothing like it. Triggers
 //! that refuse would be DDL on people's tables in the night, waiting behind their locks, and a privileged account can take them
 //! away as it can `read_only`. So MariaDB sealed means: read-only, and at the moment of sealing nobody was there who may
-//! pass, no event of such an account, no prepared transaction. Whoever comes later with such an account shows in
-//! the census, and what they write in `writes_since`.
+//! pass, no event of such an account, no prepared transaction, no procedure by which others pass. Whoever comes later
+//! with such an account shows in the census, and what they write in `writes_since`.
 //!
 //! The row is never replicated (`sql_log_bin = 0`): the other side's fence is its own. The setting is what counts: a row
 //! of a server that takes writes says nothing, such as after a restart.

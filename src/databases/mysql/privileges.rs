@@ -1,16 +1,20 @@
-//! Which accounts may write to a server that is read-only.
+//! Which accounts may write to a server that is read-only, themselves or by procedures.
 //!
 //! Owns reading grants, roles included. A session's account is known by its user alone (the pattern of its host that let it in is not
 //! shown), so any account of that user counts: rather one too many is named.
 //!
+//! What a procedure does with `SQL SECURITY DEFINER` its definer does: `read_only` lets its writes through where that one may
+//! pass, whoever calls it. Functions, triggers and views hand nothing on: the statement that they are part of is refused before.
+//!
 //! Source: MariaDB's `read_only` and `GRANT` (READ ONLY ADMIN, which SUPER includes until 10.11), MySQL's `read_only`
-//! (`SUPER`, `CONNECTION_ADMIN`); `information_schema.user_privileges`, `mysql.roles_mapping`, `mysql.role_edges`.
+//! (`SUPER`, `CONNECTION_ADMIN`); `information_schema.user_privileges`, `.routines`, `mysql.roles_mapping`, `mysql.role_edges`,
+//! `mysql.db`, `mysql.procs_priv`; what passes by a definer was tried on MariaDB 10.11.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::connection::Problem;
 use super::session::{Named, Session};
-use super::sql::quoted;
+use super::sql::{SYSTEM, quoted};
 
 /// The users and roles that may pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,20 +66,94 @@ impl Passing {
                 }
             }
         }
-        let roles = match mariadb {
-            true => Some("select user as u, role as r from mysql.roles_mapping"),
-            false if version >= (8, 0, 0) => {
-                Some("select to_user as u, from_user as r from mysql.role_edges")
-            }
-            false => None,
-        };
-        if let Some(sql) = roles {
-            let held: Vec<(String, String)> =
-                session.rows(sql).await?.iter().map(|row| (row.text("u"), row.text("r"))).collect();
-            spread(&mut passing, &held);
-        }
+        spread(&mut passing, &held(session).await?);
         Ok(Passing(passing))
     }
+}
+
+/// A procedure of MariaDB's by which somebody writes to a read-only server who may not do so otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Procedure {
+    /// What it is: a procedure, or a package of them.
+    pub(super) kind: &'static str,
+    /// Its database and name.
+    pub(super) name: String,
+    /// In whose name it runs.
+    pub(super) definer: String,
+    /// Who may call it, in words.
+    pub(super) callers: String,
+}
+
+impl Procedure {
+    /// What is wrong with it; goes on from its name.
+    pub(super) fn harm(&self) -> String {
+        format!("runs as {}, who may pass read_only, and {} may call it", self.definer, self.callers)
+    }
+}
+
+/// Procedures with `SQL SECURITY DEFINER` whose definer may pass and that somebody may call who may not; ours are left out.
+/// None on MySQL, whose seal holds them back.
+///
+/// # Errors
+/// As [`Passing::read`].
+pub(super) async fn procedures(session: &mut Session, passing: &Passing) -> Result<Vec<Procedure>, Problem> {
+    if !session.hello.mariadb {
+        return Ok(Vec::new());
+    }
+    // The name of a database is a pattern where a grant is for all that is in it.
+    let sql = format!(
+        "select r.routine_schema as d, r.routine_name as n, r.routine_type as kind, r.definer as definer, g.u as u
+         from information_schema.routines r join (
+           select user as u, '%' as d, null as p from mysql.user where execute_priv = 'Y'
+           union select user, db, null from mysql.db where execute_priv = 'Y'
+           union select user, db, routine_name from mysql.procs_priv where find_in_set('Execute', proc_priv)
+         ) g on if(g.p is null, r.routine_schema like g.d, r.routine_schema = g.d and r.routine_name = g.p)
+         where r.routine_type in ('PROCEDURE', 'PACKAGE BODY') and r.security_type = 'DEFINER'
+           and r.routine_schema not in ({SYSTEM})"
+    );
+    let mut found: BTreeMap<(String, String, String), BTreeSet<String>> = BTreeMap::new();
+    for row in session.rows(&sql).await? {
+        let definer = user(&row.text("definer")).to_owned();
+        if passing.may(&definer) {
+            let name = format!("{}.{}", row.text("d"), row.text("n"));
+            found.entry((name, row.text("kind"), definer)).or_default().insert(row.text("u"));
+        }
+    }
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    // One that is locked, too: another procedure may run in its name, and call this one.
+    let accounts = session.rows("select distinct user as u from mysql.user where is_role = 'N'").await?;
+    let accounts: BTreeSet<String> = accounts.iter().map(|row| row.text("u")).collect();
+    let held = held(session).await?;
+    let callers = |mut may: BTreeSet<String>| {
+        if may.contains("PUBLIC") {
+            return Some("everybody".to_owned());
+        }
+        spread(&mut may, &held);
+        let others: Vec<String> =
+            may.into_iter().filter(|user| accounts.contains(user) && !passing.may(user)).collect();
+        (!others.is_empty()).then(|| others.join(", "))
+    };
+    Ok(found
+        .into_iter()
+        .filter_map(|((name, kind, definer), may)| {
+            let kind = if kind == "PROCEDURE" { "procedure" } else { "package" };
+            Some(Procedure { kind, name, definer, callers: callers(may)? })
+        })
+        .collect())
+}
+
+/// Who holds which role.
+async fn held(session: &mut Session) -> Result<Vec<(String, String)>, Problem> {
+    let sql = match session.hello.mariadb {
+        true => "select user as u, role as r from mysql.roles_mapping",
+        false if session.hello.version >= (8, 0, 0) => {
+            "select to_user as u, from_user as r from mysql.role_edges"
+        }
+        false => return Ok(Vec::new()),
+    };
+    Ok(session.rows(sql).await?.iter().map(|row| (row.text("u"), row.text("r"))).collect())
 }
 
 /// What it takes.
@@ -100,9 +178,14 @@ fn spread(passing: &mut BTreeSet<String>, held: &[(String, String)]) {
     }
 }
 
-/// The user in `'user'@'host'`; a role may stand without a host.
+/// The user in `user@host`; a role has no host.
+pub(super) fn user(account: &str) -> &str {
+    account.rsplit_once('@').map_or(account, |(user, _)| user)
+}
+
+/// … and in `'user'@'host'`.
 fn user_of(grantee: &str) -> String {
-    let user = grantee.rsplit_once('@').map_or(grantee, |(user, _)| user);
+    let user = user(grantee);
     user.strip_prefix('\'').and_then(|u| u.strip_suffix('\'')).unwrap_or(user).to_owned()
 }
 
