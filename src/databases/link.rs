@@ -35,10 +35,14 @@ pub trait Link: fmt::Debug + Send + Sync {
     /// Also [`Error::Broken`] when the account has not the right to see it, and which one that is; or when this kind
     /// of link knows no such trap.
     fn trap<'a>(&'a self, trap: Trap, _: &'a Asked) -> Answer<'a, Vec<Found>> {
-        let why = format!("this kind of link has no trap `{}`", trap.key());
-        let next = "this is a fault of cutover's: report it";
-        Box::pin(std::future::ready(Err(Error::broken("the link", why, next))))
+        Box::pin(std::future::ready(no_such(trap)))
     }
+}
+
+/// What is said of a trap that a kind of link does not have.
+pub(super) fn no_such(trap: Trap) -> Result<Vec<Found>, Error> {
+    let why = format!("this kind of link has no trap `{}`", trap.key());
+    Err(Error::broken("the link", why, "this is a fault of cutover's: report it"))
 }
 
 /// A kind of link, as a plan names it.

@@ -1,7 +1,7 @@
 //! Readiness: what was found of a trap, and what is told to whoever looks.
 //!
 //! Owns the form of an answer: the object, the harm, the mend. Which traps there are stands in the plan's model
-//! ([`Trap`](crate::plan::model::Trap)), what each looks for with its engine (`postgres::traps`).
+//! ([`Trap`](crate::plan::model::Trap)), what each looks for with its engine (`postgres::traps`, `mysql::traps`).
 
 use std::time::Duration;
 
@@ -30,7 +30,8 @@ pub struct Asked {
     pub except: Vec<String>,
     /// A step of the plan carries the sequences over.
     pub carried: bool,
-    /// The slot of the link that leads back, where the plan has one: it waits for its consumer until the switch.
+    /// The name of the link that leads back, where the plan has one; empty for one without. A slot of that name waits for its
+    /// consumer until the switch.
     pub back: Option<String>,
     /// A transaction that is open for longer is a long one.
     pub long: Duration,

@@ -242,7 +242,7 @@ pub(super) fn shown(database: &str, table: &str, of: Option<&str>) -> String {
 }
 
 /// Whole numbers have a width of showing in older versions that says nothing of what they hold.
-fn plain_type(declared: &str) -> String {
+pub(super) fn plain_type(declared: &str) -> String {
     let whole = ["tinyint", "smallint", "mediumint", "int", "bigint"];
     match declared.split_once('(') {
         Some((word, rest)) if whole.contains(&word) && !declared.contains("zerofill") => {

@@ -18,6 +18,7 @@ mod connection;
 mod fence;
 mod filters;
 mod forms;
+mod grants;
 mod gtid;
 mod look;
 mod options;
@@ -28,6 +29,7 @@ mod session;
 mod snapshot;
 mod sql;
 mod status;
+mod traps;
 mod write;
 
 use std::sync::Arc;

@@ -26,6 +26,11 @@ impl Passing {
         self.0.contains(user) || self.0.contains("PUBLIC")
     }
 
+    /// The users, and the roles among them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &String> {
+        self.0.iter()
+    }
+
     /// Whether the account of this session may.
     pub(super) async fn ourselves(session: &mut Session) -> Result<bool, Problem> {
         let grants = session.rows("show grants").await?;
@@ -69,6 +74,20 @@ impl Passing {
         spread(&mut passing, &held(session).await?);
         Ok(Passing(passing))
     }
+}
+
+/// The users that may log in: an account that is locked may not, and a role is none.
+///
+/// # Errors
+/// As [`Passing::read`].
+pub(super) async fn logins(session: &mut Session) -> Result<BTreeSet<String>, Problem> {
+    let sql = if session.hello.mariadb {
+        "select distinct user as u from mysql.global_priv
+         where not ifnull(json_value(priv, '$.is_role'), 0) and not ifnull(json_value(priv, '$.account_locked'), 0)"
+    } else {
+        "select distinct user as u from mysql.user where account_locked = 'N'"
+    };
+    Ok(session.rows(sql).await?.iter().map(|row| row.text("u")).collect())
 }
 
 /// A procedure of MariaDB's by which somebody writes to a read-only server who may not do so otherwise.

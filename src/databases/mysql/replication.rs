@@ -12,9 +12,10 @@ use super::connection::Problem;
 use super::filters::Filters;
 use super::gtid::{File, Place};
 use super::status::{self, Stream};
-use super::{Mysql, look};
+use super::{Mysql, look, traps};
 use crate::databases::link::{Ends, LinkKind};
-use crate::databases::{Answer, Database as _, Error, Lag, Link, Position, Unit};
+use crate::databases::{Answer, Asked, Database as _, Error, Found, Lag, Link, Position, Unit};
+use crate::plan::model::Trap;
 
 /// MariaDB's line in the table of links.
 pub(in crate::databases) const MARIADB: LinkKind =
@@ -199,6 +200,10 @@ impl Link for Replication {
             }
             Ok(self.between(&place, &arrival).await?.0 == 0)
         })
+    }
+
+    fn trap<'a>(&'a self, trap: Trap, asked: &'a Asked) -> Answer<'a, Vec<Found>> {
+        Box::pin(traps::look((&self.from, &self.to), trap, asked))
     }
 
     fn gaps<'a>(&'a self, except: &'a [String]) -> Answer<'a, Vec<String>> {

@@ -293,11 +293,11 @@ fn is_carried(plan: &Plan, link: &Link) -> bool {
     )
 }
 
-/// The slot of the link that leads back, where there is one.
+/// The name of the link that leads back, where there is one; empty for one without.
 fn way_back(plan: &Plan, link: &Link) -> Option<String> {
     plan.probes.iter().find_map(|probe| match &probe.kind {
         ProbeKind::Link(back) if back.reverse && back.from == link.to && back.to == link.from => {
-            back.name.clone()
+            Some(back.name.clone().unwrap_or_default())
         }
         _ => None,
     })

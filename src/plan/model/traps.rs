@@ -65,6 +65,20 @@ pub enum Trap {
     StandbySlot,
     /// A standby that cancels what reads long.
     Conflicts,
+    /// Tables whose engine has no transactions.
+    Engines,
+    /// A log that carries less than was done, or is removed too early.
+    Logging,
+    /// Numbers of servers and of transactions that meet.
+    Origins,
+    /// Errors that the target passes over.
+    Applying,
+    /// A target that takes writes, and accounts that no fence holds back.
+    ReadOnly,
+    /// Events: the server's own jobs.
+    Events,
+    /// Accounts in whose name things run, and which are not there.
+    Definers,
 }
 
 /// What a subscription can be tripped up by.
@@ -110,11 +124,37 @@ const STREAMING: &[Trap] = &[
     Trap::Conflicts,
 ];
 
+/// … and a replica of MySQL or MariaDB.
+const REPLICA: &[Trap] = &[
+    Trap::Keys,
+    Trap::Engines,
+    Trap::Logging,
+    Trap::Origins,
+    Trap::Applying,
+    Trap::ReadOnly,
+    Trap::Events,
+    Trap::Definers,
+    Trap::Sequences,
+    Trap::Columns,
+    Trap::Objects,
+    Trap::Indexes,
+    Trap::Constraints,
+    Trap::Triggers,
+    Trap::Transactions,
+    Trap::Collations,
+    Trap::TimeZone,
+    Trap::Settings,
+    Trap::Roles,
+    Trap::Version,
+    Trap::Connections,
+];
+
 impl LinkKind {
     /// The traps that a link of this kind is looked at for.
     pub fn traps(self) -> &'static [Trap] {
         match self {
-            LinkKind::Sqlite | LinkKind::Mysql | LinkKind::Mariadb => &[],
+            LinkKind::Sqlite => &[],
+            LinkKind::Mysql | LinkKind::Mariadb => REPLICA,
             LinkKind::PostgresLogical => LOGICAL,
             LinkKind::PostgresStreaming => STREAMING,
         }
@@ -160,6 +200,15 @@ impl Trap {
             Trap::Conflicts => {
                 ["conflicts", "reads cancelled on the standby", "long reads are not cancelled"]
             }
+            Trap::Engines => ["engines", "engines of tables", "every table has transactions"],
+            Trap::Logging => ["logging", "log of rows", "the log carries every row, for long enough"],
+            Trap::Origins => ["origins", "server ids and domains", "no number of one side is the other's"],
+            Trap::Applying => ["applying", "errors passed over", "the target passes over no error"],
+            Trap::ReadOnly => {
+                ["read-only", "who passes read_only", "the target is read-only, and nobody passes"]
+            }
+            Trap::Events => ["events", "events", "every event runs on one side"],
+            Trap::Definers => ["definers", "definers", "every definer is there"],
         }
     }
 
@@ -191,7 +240,7 @@ pub struct ReadyProbe {
     pub link: Link,
     /// A step of the plan carries the sequences over.
     pub carried: bool,
-    /// The slot of the link that leads back, where the plan has one.
+    /// The name of the link that leads back (its slot, its channel), where the plan has one; empty for one without.
     pub back: Option<String>,
 }
 
@@ -200,6 +249,18 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    /// So much of a title is left in the narrowest row.
+    const SHORTEST: usize = 11;
+
+    #[test]
+    fn titles_of_one_link_differ_where_they_are_cut() {
+        for kind in LinkKind::ALL {
+            let cut: BTreeSet<String> =
+                kind.traps().iter().map(|trap| trap.title().chars().take(SHORTEST).collect()).collect();
+            assert_eq!(cut.len(), kind.traps().len(), "{kind:?}: {cut:?}");
+        }
+    }
 
     #[test]
     fn every_name_is_the_one_that_is_written_and_there_once() {

@@ -33,6 +33,7 @@ use tokio_postgres::{Client, Row};
 use super::Postgres;
 use super::connection::{Manners, Problem};
 use super::sql::quoted;
+use crate::databases::link::no_such;
 use crate::databases::{Asked, Error, Found};
 use crate::plan::model::Trap;
 
@@ -93,6 +94,13 @@ pub(super) async fn look(
         Trap::StandbySettings => standby::settings(pair).await,
         Trap::StandbySlot => standby::slot(pair).await,
         Trap::Conflicts => standby::conflicts(pair).await,
+        Trap::Engines
+        | Trap::Logging
+        | Trap::Origins
+        | Trap::Applying
+        | Trap::ReadOnly
+        | Trap::Events
+        | Trap::Definers => no_such(trap),
     }
 }
 
