@@ -360,6 +360,19 @@ async fn a_procedure_that_writes_for_others_is_in_the_census() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn counters_that_are_not_shown_are_not_taken_for_none() {
+    let server = MariaDb::start(1, &[]);
+    server.run(SHOP);
+    server.run("create user few@'%' identified by 'secret'; grant insert on shop.orders to few@'%'; create table shop.more (id int primary key auto_increment)");
+    let few = server.database("source", "few", "shop");
+    let error = few.sequences().await.unwrap_err().to_string();
+    assert!(error.contains("grant SELECT on `shop`.* to 'few'@'%'"), "{error}");
+    server.run("grant select on shop.* to few@'%'");
+    let all = server.database("source", "few", "shop").sequences().await.unwrap();
+    assert_eq!(all.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["more", "orders"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn strays_on_a_replica_are_named_and_replication_is_not() {
     let Pair { source, target, to, link, from: _from } = pair();
     lag_until(&link, |lag| lag.behind == 0 && lag.stopped.is_none()).await;

@@ -5,6 +5,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Column as SentColumn, Value as Sent};
 
 use super::connection::Problem;
+use super::grants;
 use super::gtid::{Place, Sets, State};
 use super::session::Session;
 use super::sql::{OURS, Piece, SYSTEM, first_words, literal, pieces, quoted};
@@ -146,14 +147,16 @@ pub(super) async fn has(session: &mut Session, table: &str) -> Result<bool, Prob
 /// The number that `auto_increment` gave last in each table that has it (`information_schema.tables`).
 ///
 /// MySQL 8 keeps such figures for a day unless it is told not to.
+///
+/// # Errors
+/// The account may not see every table: one that is not shown would be taken for one that gives no numbers.
 pub(super) async fn sequences(session: &mut Session, of: Option<&str>) -> Result<Vec<Sequence>, Problem> {
+    let on = of.map_or_else(|| "*.*".to_owned(), grants::whole);
+    grants::need(session, "auto_increment of every table", &[("SELECT", on)]).await?;
     if !session.hello.mariadb {
         session.run("set session information_schema_stats_expiry = 0").await?;
     }
-    let scope = of.map_or_else(
-        || format!("table_schema not in ({SYSTEM})"),
-        |database| format!("table_schema = {}", literal(database)),
-    );
+    let scope = scope("table_schema", of);
     let shown = if of.is_some() { "table_name" } else { "concat(table_schema, '.', table_name)" };
     let sql = format!(
         "select {shown} as name, auto_increment as next from information_schema.tables
