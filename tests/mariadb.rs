@@ -18,8 +18,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cutover::databases::{
-    Database, Ends, Error, Fence, FenceSpec, Lag, Link, Op, ProbeWrite, Seal, SessionId, Unit, Value, link,
+    Asked, Database, Ends, Error, Fence, FenceSpec, Lag, Link, Op, ProbeWrite, Seal, SessionId, Unit, Value,
+    link,
 };
+use cutover::plan::model::LinkKind;
 use mariadb::{ADMIN, APP, MariaDb};
 
 const SHOP: &str = "create database shop; use shop;
@@ -370,6 +372,52 @@ async fn counters_that_are_not_shown_are_not_taken_for_none() {
     server.run("grant select on shop.* to few@'%'");
     let all = server.database("source", "few", "shop").sequences().await.unwrap();
     assert_eq!(all.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["more", "orders"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_streams_is_meant_by_its_name() {
+    let (east, west) =
+        (MariaDb::start(1, &["--gtid-domain-id=1"]), MariaDb::start(2, &["--gtid-domain-id=2"]));
+    let target = MariaDb::start(3, &["--gtid-domain-id=3"]);
+    east.run(SHOP);
+    west.run("create database depot; create table depot.stock (id int primary key)");
+    for (name, source) in [("east", &east), ("west", &west)] {
+        target.run(&format!(
+            "change master '{name}' to master_host = '127.0.0.1', master_port = {}, master_user = 'repl',
+               master_password = 'secret', master_use_gtid = slave_pos; start slave '{name}'",
+            source.port
+        ));
+    }
+    let (from, to) = (east.database("east", ADMIN, ""), target.database("target", ADMIN, ""));
+    let named = |from: &Arc<dyn Database>, name: Option<&str>| {
+        let ends = Ends { name: name.map(str::to_owned), ..Ends::new(Arc::clone(from), Arc::clone(&to)) };
+        link("mariadb", ends).unwrap()
+    };
+    let by_east = named(&from, Some("east"));
+    let by_west = named(&west.database("west", ADMIN, ""), Some("west"));
+    for one in [&by_east, &by_west] {
+        lag_until(one, |lag| lag.behind == 0 && lag.stopped.is_none()).await;
+        assert_eq!(one.gaps(&[]).await.unwrap(), Vec::<String>::new());
+    }
+    // One is stopped, and the other says nothing of it.
+    target.run("stop slave 'west'");
+    west.run("insert into depot.stock values (1)");
+    east.run("insert into shop.orders (name) values ('more')");
+    let end = from.position().await.unwrap();
+    let lag = by_west.lag().await.unwrap();
+    assert!(lag.behind == 1 && lag.stopped.is_some_and(|why| why.contains("is stopped")));
+    lag_until(&by_east, |lag| lag.behind == 0 && lag.stopped.is_none()).await;
+    assert!(by_east.reached(&end).await.unwrap());
+    for &trap in LinkKind::Mariadb.traps() {
+        by_east.trap(trap, &Asked::default()).await.unwrap();
+    }
+    for (name, wanted) in [
+        (None, "the target is fed by `east`, `west`: say which with `channel`"),
+        (Some("north"), "the target has no stream `north`; it has `east`, `west`"),
+    ] {
+        let stopped = named(&from, name).lag().await.unwrap().stopped;
+        assert_eq!(stopped.as_deref(), Some(wanted));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

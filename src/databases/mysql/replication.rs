@@ -151,11 +151,13 @@ fn pick(mut streams: Vec<Stream>, name: Option<&str>) -> Result<Stream, String> 
     match at {
         Some(at) => Ok(streams.swap_remove(at)),
         None if known.is_empty() => Err("no replication is set up at the target".to_owned()),
-        None => Err(format!(
-            "the target has no stream `{}`; it has {}",
-            name.unwrap_or_default(),
-            known.join(", ")
-        )),
+        None => {
+            let known = known.join(", ");
+            Err(match name {
+                Some(name) => format!("the target has no stream `{name}`; it has {known}"),
+                None => format!("the target is fed by {known}: say which with `channel`"),
+            })
+        }
     }
 }
 
@@ -299,7 +301,11 @@ mod tests {
         assert_eq!(pick(vec![named("east")], None).unwrap().name, "east", "the only one");
         assert_eq!(pick(vec![named("east"), named("")], None).unwrap().name, "");
         assert_eq!(pick(vec![named("east"), named("west")], Some("west")).unwrap().name, "west");
-        assert!(pick(vec![named("east")], Some("west")).unwrap_err().contains("it has `east`"));
+        assert!(
+            pick(vec![named("east")], Some("west")).unwrap_err().contains("no stream `west`; it has `east`")
+        );
+        let unsaid = pick(vec![named("east"), named("west")], None).unwrap_err();
+        assert_eq!(unsaid, "the target is fed by `east`, `west`: say which with `channel`");
         assert!(pick(vec![], None).unwrap_err().contains("no replication"));
     }
 }
