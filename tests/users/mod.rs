@@ -251,6 +251,7 @@ pub(crate) fn starts(t: &mut Terminal) {
 pub(crate) fn until_the_switch(t: &mut Terminal) {
     starts(t);
     t.shows("GO / NO-GO   Stop writes");
+    t.shows("looked for, none found");
     t.answers_alarms();
     t.go();
     t.shows("GO / NO-GO   Send users to the cloud");
