@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use cutover::session::client::{Client, Hello};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A machine of its own: no settings, no runs, no colours.
 struct Machine(tempfile::TempDir);
@@ -166,6 +166,82 @@ fn the_convention_is_installed_once_and_says_what_it_added() {
         "{}",
         err(&done)
     );
+}
+
+#[test]
+fn two_databases_are_compared_and_every_row_that_differs_is_named() {
+    let machine = Machine::new();
+    let make = |name: &str, more: &str| {
+        let db = rusqlite::Connection::open(machine.path().join(name)).unwrap();
+        db.execute_batch(&format!(
+            "create table orders (id integer primary key, who text, cents int);
+             insert into orders with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000)
+               select i, 'c' || i, i * 3 from n;
+             create table notes (a text, b blob); insert into notes values ('x', x'00ff'), ('y', null); {more}"
+        ))
+        .unwrap();
+    };
+    make("source.db", "");
+    make("same.db", "");
+    make(
+        "other.db",
+        "update orders set who = 'Zoë' where id = 77; delete from orders where id = 9;
+         insert into orders values (9001, 'new', 1); insert into notes values ('x', x'00ff');
+         create table more (id integer primary key)",
+    );
+    let done = machine.cutover(&["compare", "source.db", "same.db"]);
+    assert_eq!(code(&done), 0, "{done:?}");
+    assert!(out(&done).contains("same: 2 tables, 3 002 rows on each side"), "{}", out(&done));
+
+    let done = machine.cutover(&["compare", "source.db", "other.db"]);
+    assert_eq!(code(&done), 1, "{done:?}");
+    for said in [
+        "id 9: missing at the target",
+        "id 77: who 'c77' became 'Zoë'",
+        "id 9001: only at the target",
+        "a 'x', b x'00ff': only at the target",
+        "more: only the target has the table",
+        "different: 4 rows in 3 of 3 tables",
+    ] {
+        assert!(out(&done).contains(said), "{said} in {}", out(&done));
+    }
+
+    let said = machine.json(&["compare", "source.db", "other.db", "--json", "--tables", "orders,notes"]);
+    assert_eq!(said["verdict"], "different");
+    let named: Vec<(&str, &str, &Value)> = said["differences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["table"].as_str().unwrap(), one["kind"].as_str().unwrap(), &one["key"]))
+        .collect();
+    let (nine, changed, new) = (json!({ "id": 9 }), json!({ "id": 77 }), json!({ "id": 9001 }));
+    let note = json!({ "a": "x", "b": { "bytes": "00ff" } });
+    assert_eq!(
+        named,
+        [
+            ("notes", "extra", &note),
+            ("orders", "missing", &nine),
+            ("orders", "changed", &changed),
+            ("orders", "extra", &new)
+        ]
+    );
+    assert_eq!(said["differences"][2]["columns"], json!(["who"]));
+    assert_eq!(said["differences"][2]["target"]["who"], "Zoë");
+
+    let quick = machine.json(&["compare", "source.db", "other.db", "--json", "--quick", "--except", "more"]);
+    assert_eq!((&quick["verdict"], &quick["differences"]), (&json!("different"), &json!([])));
+    assert_eq!(quick["tables"][1]["changed"], 1);
+
+    let slip = machine.cutover(&["compare", "source.db", "same.db", "--tables", "nothing*"]);
+    assert_eq!(code(&slip), 3, "{slip:?}");
+    assert!(out(&slip).contains("matches no table of either side"), "{}", out(&slip));
+    let itself = machine.cutover(&["compare", "source.db", "source.db"]);
+    assert_eq!(code(&itself), 3, "{itself:?}");
+    for (other, why) in [("none.db", "is no file, and no address"), (".", "is a folder")] {
+        let done = machine.cutover(&["compare", "source.db", other]);
+        assert_eq!(code(&done), 2, "{done:?}");
+        assert!(err(&done).contains(why), "{}", err(&done));
+    }
 }
 
 #[test]

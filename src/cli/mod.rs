@@ -7,6 +7,7 @@
 mod auto;
 mod check;
 mod cockpit;
+mod compare;
 mod convention;
 mod demo;
 mod doctor;
@@ -54,6 +55,7 @@ enum Command {
     Watch(watch::Args),
     Demo(demo::Args),
     Convention(convention::Args),
+    Compare(compare::Args),
     Runs(runs::Args),
     Status(status::Args),
     Verify(verify::Args),
@@ -85,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Watch(args) => watch::main(&args),
         Command::Demo(args) => demo::main(&args),
         Command::Convention(args) => convention::main(&args),
+        Command::Compare(args) => compare::main(&args),
         Command::Runs(args) => runs::main(&args),
         Command::Status(args) => status::main(&args),
         Command::Verify(args) => verify::main(&args),
