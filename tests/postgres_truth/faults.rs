@@ -1,59 +1,14 @@
-//! What is wrong is named by the second look, in its time, and never taken for good; and a look is good again when it
-//! is mended.
+//! What can be wrong with a subscription.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cutover::plan::model::LinkKind;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio_postgres::{Client, NoTls};
 
+use super::gauge::faults::{Fault, Proxy, deed, each_is_named};
 use super::servers::postgres::Postgres;
 use super::servers::wait;
-use super::{Gauge, LIMIT, said, subscribed};
-
-/// Passes bytes on, or takes connections and bytes and passes nothing on.
-struct Proxy {
-    port: u16,
-    hole: watch::Sender<bool>,
-}
-
-impl Proxy {
-    async fn before(server: u16) -> Proxy {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (hole, open) = watch::channel(false);
-        tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                let mut open = open.clone();
-                tokio::spawn(async move {
-                    open.wait_for(|hole| !hole).await.ok()?;
-                    let far = TcpStream::connect(("127.0.0.1", server)).await.ok()?;
-                    let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
-                    tokio::spawn(pass(from_far, to_near, open.clone()));
-                    pass(from_near, to_far, open).await
-                });
-            }
-        });
-        Proxy { port, hole }
-    }
-}
-
-async fn pass(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    mut open: watch::Receiver<bool>,
-) -> Option<()> {
-    let mut bytes = [0; 8192];
-    loop {
-        let n = from.read(&mut bytes).await.ok().filter(|&n| n > 0)?;
-        open.wait_for(|hole| !hole).await.ok()?;
-        to.write_all(&bytes[..n]).await.ok()?;
-    }
-}
+use super::{gauge, subscribed};
 
 struct World {
     source: Postgres,
@@ -97,27 +52,7 @@ impl World {
     }
 }
 
-type Deed = for<'a> fn(&'a mut World) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
-
-struct Fault {
-    name: &'static str,
-    make: Deed,
-    /// What must stand in the second look's text.
-    words: &'static [&'static str],
-    mend: Deed,
-}
-
-macro_rules! deed {
-    ($world:ident, $body:expr) => {
-        |$world| {
-            Box::pin(async move {
-                $body;
-            })
-        }
-    };
-}
-
-const FAULTS: &[Fault] = &[
+const FAULTS: &[Fault<World>] = &[
     Fault {
         name: "the target is killed",
         make: deed!(w, w.target.kill()),
@@ -261,29 +196,6 @@ async fn what_is_wrong_is_named_by_the_second_look_and_is_good_again_when_it_is_
     account(&target);
     let proxy = Proxy::before(source.port).await;
     let address = |port: u16| format!("postgres://gauge:secret@127.0.0.1:{port}/shop");
-    let gauge = Arc::new(Gauge::new(LinkKind::PostgresLogical, &address(proxy.port), &address(target.port)));
-    let mut world = World { source, target, proxy, crowd: Vec::new() };
-    gauge.passes("at the beginning").await;
-    let mut wrong = Vec::new();
-    for Fault { name, make, words, mend } in FAULTS {
-        make(&mut world).await;
-        let first = gauge.look().await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let began = Instant::now();
-        let second = gauge.look().await;
-        let took = began.elapsed();
-        eprintln!("{name}: {} | {} ({} ms)", said(&first), said(&second), took.as_millis());
-        if took > LIMIT + Duration::from_millis(500) {
-            wrong.push(format!("{name}: the look took {took:?}"));
-        }
-        if second.as_ref().is_ok_and(|measure| measure.pass) {
-            wrong.push(format!("{name}: taken for good: {}", said(&second)));
-        }
-        if !words.iter().all(|word| said(&second).contains(word)) {
-            wrong.push(format!("{name}: {} instead of {words:?}", said(&second)));
-        }
-        mend(&mut world).await;
-        gauge.passes(&format!("mended: {name}")).await;
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    let gauge = gauge(LinkKind::PostgresLogical, [&address(proxy.port), &address(target.port)]);
+    each_is_named(&gauge, &mut World { source, target, proxy, crowd: Vec::new() }, FAULTS).await;
 }

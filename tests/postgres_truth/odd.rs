@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use cutover::plan::model::{LinkKind, ProbeKind};
 
+use super::gauge::{lag, said};
 use super::servers::postgres::Postgres;
 use super::servers::wait;
-use super::{Gauge, furnish, lag, said, standby, subscribe, subscribed};
+use super::{furnish, gauge, gauge_of, standby, subscribe, subscribed};
 
 /// The worker that commits what was prepared moves the position on before anybody sees the rows; where it waits for a
 /// standby of its own, that moment is as long as one likes.
 #[tokio::test]
 async fn what_was_prepared_is_not_there_before_it_is_seen() {
     let (source, target) = subscribed("with (two_phase = true, synchronous_commit = on)").await;
-    let mut gauge = Gauge::of(LinkKind::PostgresLogical, &source, &target);
+    let mut gauge = gauge_of(LinkKind::PostgresLogical, &source, &target);
     gauge.passes("at the beginning").await;
     // A marker would wait behind the worker, and be in the log past it.
     if let ProbeKind::Link(link) = &mut gauge.probe.kind {
@@ -57,7 +58,7 @@ async fn what_was_prepared_is_not_there_before_it_is_seen() {
 #[tokio::test]
 async fn a_table_that_is_being_copied_is_not_passed_over() {
     let (source, target) = subscribed("").await;
-    let gauge = Gauge::of(LinkKind::PostgresLogical, &source, &target);
+    let gauge = gauge_of(LinkKind::PostgresLogical, &source, &target);
     gauge.passes("at the beginning").await;
     for server in [&source, &target] {
         server.sql("shop", "create table late (id int primary key)");
@@ -99,7 +100,7 @@ async fn a_slot_of_the_same_name_at_another_server_is_no_slot_of_this_one() {
     let (source, target) = subscribed("").await;
     let other = Postgres::start();
     furnish(&other).await;
-    let gauge = Gauge::of(LinkKind::PostgresLogical, &source, &target);
+    let gauge = gauge_of(LinkKind::PostgresLogical, &source, &target);
     gauge.passes("at the beginning").await;
     // Two subscriptions of one slot's name.
     other.sql("shop", "create publication cutover for table numbered");
@@ -125,7 +126,7 @@ async fn a_slot_of_the_same_name_at_another_server_is_no_slot_of_this_one() {
 async fn a_standby_that_went_along_with_a_promotion_follows_another_log() {
     let (source, between) = standby().await;
     let target = Postgres::standby_of(&between);
-    let gauge = Gauge::of(LinkKind::PostgresStreaming, &source, &target);
+    let gauge = gauge_of(LinkKind::PostgresStreaming, &source, &target);
     gauge.passes("cascaded").await;
     between.sql("shop", "select pg_promote()");
     between.sql("shop", "insert into numbered select 1, n, repeat('x', 200) from generate_series(1, 5000) n");
@@ -142,7 +143,7 @@ async fn a_standby_that_went_along_with_a_promotion_follows_another_log() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     // The one that was promoted is its source now.
-    Gauge::of(LinkKind::PostgresStreaming, &between, &target).passes("behind the promoted one").await;
+    gauge_of(LinkKind::PostgresStreaming, &between, &target).passes("behind the promoted one").await;
 }
 
 /// An account that may not see the position of the origin has what was confirmed, which is certain and comes late.
@@ -159,7 +160,7 @@ async fn an_account_that_may_see_little_is_told_what_was_confirmed() {
     let (from, to) = (source.url("shop", "little"), target.url("shop", "little"));
     target.sql("shop", "alter system set wal_receiver_status_interval = '1s'");
     target.sql("shop", "select pg_reload_conf()");
-    let gauge = Gauge::new(LinkKind::PostgresLogical, &from, &to);
+    let gauge = gauge(LinkKind::PostgresLogical, [&from, &to]);
     let mut seen = gauge.look().await;
     for _ in 0..100 {
         if seen.as_ref().is_ok_and(|measure| lag(measure).behind == 0) {
