@@ -12,6 +12,7 @@
 )]
 
 #[path = "servers/mariadb.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
 mod mariadb;
 
 use std::sync::Arc;

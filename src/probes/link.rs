@@ -81,7 +81,7 @@ pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Un
         known.gaps_at = Some(look.began.boot);
     }
     look.keep(&format!("source {}\ntarget {}\nbehind {} {}", lag.source, lag.target, lag.behind, lag.unit));
-    for gap in &known.gaps {
+    for gap in lag.stopped.iter().chain(&known.gaps) {
         look.keep(gap);
     }
     look.ctx.gauges.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, known.clone());

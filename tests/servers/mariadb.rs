@@ -96,6 +96,13 @@ impl MariaDb {
         }
     }
 
+    /// Stops or continues it: a server that hangs.
+    pub fn freeze(&self, frozen: bool) {
+        let pid = rustix::process::Pid::from_child(self.process.as_ref().expect("it runs"));
+        let signal = if frozen { rustix::process::Signal::STOP } else { rustix::process::Signal::CONT };
+        rustix::process::kill_process(pid, signal).expect("it runs");
+    }
+
     pub fn socket(&self) -> PathBuf {
         self.dir.path().join("s")
     }
@@ -186,10 +193,14 @@ impl MariaDb {
 
     /// Feeds this server from another by GTIDs.
     pub fn follow(&self, source: &MariaDb) {
+        self.follow_from(source.port, "master_use_gtid = slave_pos");
+    }
+
+    /// Feeds it from whoever answers at a port, from a place on.
+    pub fn follow_from(&self, port: u16, place: &str) {
         self.run(&format!(
-            "change master to master_host = '127.0.0.1', master_port = {}, master_user = 'repl',
-               master_password = 'secret', master_use_gtid = slave_pos, master_connect_retry = 1; start slave",
-            source.port
+            "change master to master_host = '127.0.0.1', master_port = {port}, master_user = 'repl',
+               master_password = 'secret', master_connect_retry = 1, {place}; start slave"
         ));
     }
 }

@@ -29,6 +29,8 @@ use crate::databases::{Change, Error, Op, Position, Writes};
 
 /// What is asked, in words.
 const DOING: &str = "reading what was written";
+/// What a server says of a log that it cannot send from a place.
+pub(super) const NOT_FROM_THERE: u16 = 1236;
 /// MariaDB's own events.
 const MARIADB_GTID: u8 = 162;
 /// Compressed ones, which are not read here.
@@ -105,10 +107,9 @@ pub(super) async fn since(server: &Server, limit: Duration, position: &Position)
     answer.map_err(|problem| problem.explained(&name, DOING, limit))
 }
 
-/// Source: 1236 is what a server says of a log that it cannot send from there.
 fn cut(why: mysql_async::Error, position: &Position) -> Problem {
     match &why {
-        mysql_async::Error::Server(said) if said.code == 1236 => Problem::broken(
+        mysql_async::Error::Server(said) if said.code == NOT_FROM_THERE => Problem::broken(
             format!("its log does not go back to {position}: {}", said.message),
             "it is another server than the one that this position is of, or its log was cut",
         ),
@@ -137,7 +138,7 @@ async fn before(session: &mut Session, database: Option<&str>) -> Result<Before,
 
 /// The log from a place on. We ask under number 0, as `mysqlbinlog` does: any other would end the stream of a replica that
 /// has it.
-async fn open(mut session: Session, from: &Place) -> Result<BinlogStream, Problem> {
+pub(super) async fn open(mut session: Session, from: &Place) -> Result<BinlogStream, Problem> {
     let request = BinlogStreamRequest::new(0).with_non_blocking();
     let request = match from {
         Place::State(state) => {
@@ -326,6 +327,11 @@ fn unreadable() -> Problem {
         "its log has something that cannot be read here",
         "check its version, and that it is whole",
     )
+}
+
+/// Number and domain of the transaction that begins with an event of MariaDB's.
+pub(super) fn transaction(event: &Event) -> Option<(u64, u32)> {
+    (event.header().event_type_raw() == MARIADB_GTID).then(|| mariadb_gtid(event.data()))?
 }
 
 /// Number and domain of MariaDB's event; the server is in the header.

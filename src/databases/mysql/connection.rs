@@ -25,6 +25,8 @@ pub(super) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + 
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) address: Address,
+    /// What its streams passed over, where it is a replica.
+    pub(super) passed: super::passed::Memory,
     kept: tokio::sync::Mutex<Kept>,
     ours: Arc<Mutex<Ours>>,
 }
@@ -76,7 +78,12 @@ impl Drop for Leash {
 
 impl Server {
     pub(super) fn new(address: Address) -> Server {
-        Server { address, kept: tokio::sync::Mutex::default(), ours: Arc::default() }
+        Server {
+            address,
+            passed: super::passed::Memory::default(),
+            kept: tokio::sync::Mutex::default(),
+            ours: Arc::default(),
+        }
     }
 
     /// Asks something over the kept connection, all in all within a time limit, waiting for it and connecting included.

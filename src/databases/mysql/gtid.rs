@@ -47,24 +47,28 @@ impl State {
         self.0.iter().filter_map(|(domain, of)| Some((*domain, *of.get(&server)?))).collect()
     }
 
-    /// How many transactions of this log a target has not applied, which itself is `server`. What it has logged first it has
-    /// not to apply: in a ring, its own come back to it.
+    /// How many transactions of this log, which server `source` keeps, a target has not applied, which itself is `server`. What
+    /// that one has logged first it has not to apply: in a ring, its own come back to it.
     ///
     /// # Errors
     /// The one that was applied and that is not in this log: then the two are not the ends of one link, or a log was reset.
-    pub(super) fn behind(&self, applied: &State, server: u32) -> Result<u64, String> {
+    /// Of a domain that is not in it at all only what `source` itself has written must be.
+    pub(super) fn behind(&self, applied: &State, source: u32, server: u32) -> Result<u64, String> {
+        for domain in applied.0.keys() {
+            let Some((whose, done)) = applied.last(*domain) else { continue };
+            let known = match self.0.get(domain) {
+                Some(servers) => servers.get(&whose).is_some_and(|known| *known >= done),
+                None => whose != source,
+            };
+            if !known {
+                return Err(format!("{domain}-{whose}-{done}"));
+            }
+        }
         let mut behind = 0_u64;
         for (domain, servers) in &self.0 {
             let foreign = servers.iter().filter(|(s, _)| **s != server).map(|(_, n)| *n).max();
-            let Some(last) = foreign else { continue };
-            let Some((whose, done)) = applied.last(*domain) else {
-                behind = behind.saturating_add(last);
-                continue;
-            };
-            if whose != server && servers.get(&whose).is_none_or(|known| *known < done) {
-                return Err(format!("{domain}-{whose}-{done}"));
-            }
-            behind = behind.saturating_add(last.saturating_sub(done));
+            let done = applied.last(*domain).map_or(0, |(_, done)| done);
+            behind = behind.saturating_add(foreign.unwrap_or(0).saturating_sub(done));
         }
         Ok(behind)
     }
@@ -208,25 +212,27 @@ mod tests {
     #[test]
     fn transactions_are_counted_by_domain() {
         let source = state("0-1-100,5-1-7");
-        assert_eq!(source.behind(&state("0-1-97,5-1-7"), 2), Ok(3));
-        assert_eq!(source.behind(&state("0-1-100"), 2), Ok(7), "a domain of which nothing has come");
-        assert_eq!(source.behind(&state("0-1-100,5-1-7,9-3-4"), 2), Ok(0), "another source's domain");
+        assert_eq!(source.behind(&state("0-1-97,5-1-7"), 1, 2), Ok(3));
+        assert_eq!(source.behind(&state("0-1-100"), 1, 2), Ok(7), "a domain of which nothing has come");
+        assert_eq!(source.behind(&state("0-1-100,5-1-7,9-3-4"), 1, 2), Ok(0), "another source's domain");
     }
 
     #[test]
     fn what_was_applied_and_is_not_in_the_log_is_no_zero() {
-        assert_eq!(state("0-1-100").behind(&state("0-1-101"), 2), Err("0-1-101".into()));
-        assert_eq!(state("0-1-100").behind(&state("0-7-100"), 2), Err("0-7-100".into()));
-        assert_eq!(state("").behind(&state("0-1-1"), 2), Ok(0), "a log of nothing");
+        assert_eq!(state("0-1-100").behind(&state("0-1-101"), 1, 2), Err("0-1-101".into()));
+        assert_eq!(state("0-1-100").behind(&state("0-7-100"), 1, 2), Err("0-7-100".into()));
+        assert_eq!(state("").behind(&state("0-1-1"), 1, 2), Err("0-1-1".into()), "its log was reset");
+        assert_eq!(state("").behind(&state("0-7-1"), 1, 2), Ok(0), "of another source, in a log of nothing");
+        assert_eq!(state("0-1-100").behind(&state("0-2-150"), 1, 2), Err("0-2-150".into()), "set by hand");
     }
 
     #[test]
     fn in_a_ring_the_targets_own_need_not_be_applied() {
         // Server 1 wrote 100, server 2 took over and wrote on.
         let log = state("0-1-100,0-2-105");
-        assert_eq!(log.behind(&state("0-2-105"), 1), Ok(0));
-        assert_eq!(log.behind(&state(""), 1), Ok(105), "errs upwards");
-        assert_eq!(state("0-1-100").behind(&state(""), 1), Ok(0), "all of it is the target's own");
+        assert_eq!(log.behind(&state("0-2-105"), 1, 1), Ok(0));
+        assert_eq!(log.behind(&state(""), 1, 1), Ok(105), "errs upwards");
+        assert_eq!(state("0-1-100").behind(&state(""), 1, 1), Ok(0), "all of it is the target's own");
     }
 
     #[test]

@@ -86,6 +86,11 @@ pub(super) async fn position(session: &mut Session) -> Result<Position, Problem>
     if gtids(session).await? {
         return sets(session).await;
     }
+    place_of_log(session).await
+}
+
+/// The end of the log as a file and an offset.
+pub(super) async fn place_of_log(session: &mut Session) -> Result<Position, Problem> {
     let row = session.row(log_status(session)).await?;
     Ok(Position(format!("{}:{}", row.text("file"), row.text("position"))))
 }

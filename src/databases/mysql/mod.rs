@@ -22,6 +22,7 @@ mod grants;
 mod gtid;
 mod look;
 mod options;
+mod passed;
 mod privileges;
 mod replication;
 mod schema;

@@ -1,7 +1,9 @@
 //! Links between two servers: MariaDB's by its GTIDs, MySQL's by its sets of GTIDs, or by file and offset.
 //!
 //! A zero is true: what the target has applied is read before the end of the source's log, a transaction enters that log
-//! before it is acknowledged, and a position counts as applied only when what lies before it in its domain is.
+//! before it is acknowledged, and a position counts as applied only when what lies before it in its domain is. A stream of
+//! MariaDB's that goes by file and offset has to have come to the log's end in both ways: its GTIDs may be those of an earlier
+//! life until it applies something.
 //! `Ends.name` is the name of a MariaDB connection or a MySQL channel; without one it is the stream without a name, or the only one.
 //! Seconds behind decide nothing.
 
@@ -10,7 +12,8 @@ use std::sync::Arc;
 
 use super::connection::Problem;
 use super::filters::Filters;
-use super::gtid::{File, Place};
+use super::gtid::{File, Place, State};
+use super::passed::{self, Moment};
 use super::status::{self, Stream};
 use super::{Mysql, look, traps};
 use crate::databases::link::{Ends, LinkKind};
@@ -38,6 +41,16 @@ struct Arrival {
     stream: Result<Stream, String>,
     applied: Position,
     server: u32,
+    /// MariaDB's, where it logs what it applies.
+    moment: Option<Moment>,
+}
+
+/// What the source says of the link.
+struct Source {
+    end: Position,
+    /// The same as a file and an offset, where that counts, too.
+    place: Option<Position>,
+    server: u32,
 }
 
 impl Replication {
@@ -55,6 +68,7 @@ impl Replication {
                     kind(s.hello.mariadb, mariadb)?;
                     let streams = status::read(s).await?;
                     let stream = pick(streams, wanted.as_deref());
+                    let threads = if mariadb { passed::threads(s).await? } else { Vec::new() };
                     let by_file = !s.hello.mariadb && !look::gtids(s).await?;
                     let applied = if by_file {
                         let applied = stream.as_ref().ok().and_then(|one| one.applied.clone());
@@ -67,18 +81,34 @@ impl Replication {
                     } else {
                         look::applied(s).await?
                     };
-                    Ok(Arrival { stream, applied, server: s.hello.server })
+                    let moment = match State::read(&applied.0).filter(|_| mariadb) {
+                        Some(applied) => Moment::read(s, threads, applied).await?,
+                        None => None,
+                    };
+                    Ok(Arrival { stream, applied, server: s.hello.server, moment })
+                })
+            })
+            .await
+    }
+
+    async fn source(&self, by_place: bool) -> Result<Source, Error> {
+        self.from
+            .ask("reading the end of the log", |s| {
+                Box::pin(async move {
+                    let end = look::position(s).await?;
+                    let place = if by_place { Some(look::place_of_log(s).await?) } else { None };
+                    Ok(Source { end, place, server: s.hello.server })
                 })
             })
             .await
     }
 
     /// How far a place of the source's log is past what has arrived, in a unit.
-    async fn between(&self, source: &Place, arrival: &Arrival) -> Result<(u64, Unit), Error> {
+    async fn between(&self, source: &Place, from: u32, arrival: &Arrival) -> Result<(u64, Unit), Error> {
         let target = Place::read(self.to.name(), self.mariadb, &arrival.applied)?;
         match (source, &target) {
             (Place::State(log), Place::State(applied)) => {
-                let behind = log.behind(applied, arrival.server).map_err(|stranger| {
+                let behind = log.behind(applied, from, arrival.server).map_err(|stranger| {
                     Error::broken(
                         self.to.name(),
                         format!(
@@ -99,6 +129,22 @@ impl Replication {
                 "one end has GTIDs and the other has not",
                 "set gtid_mode alike on both",
             )),
+        }
+    }
+
+    /// Of another server's log nothing can be said, whatever it is that has arrived.
+    fn fed_by(&self, source: &Source, stream: &Stream) -> Result<(), Error> {
+        match &stream.fed_by {
+            Some((other, at)) if *other != source.server => Err(Error::broken(
+                self.to.name(),
+                format!(
+                    "it is fed by server {other} at {at}, and {} is server {}",
+                    self.from.name(),
+                    source.server
+                ),
+                "look where `change master` there points to, and what the link's `from` is",
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -174,14 +220,28 @@ impl Link for Replication {
         Box::pin(async {
             // The target first: what happens between the two looks may only make the lag look larger.
             let arrival = self.arrival().await?;
-            let source = self.from.position().await?;
-            let place = Place::read(self.from.name(), self.mariadb, &source)?;
-            let (behind, unit) = self.between(&place, &arrival).await?;
+            let stream = arrival.stream.as_ref().ok();
+            let source = self.source(stream.is_some_and(|stream| stream.by_place)).await?;
+            if let Some(stream) = stream {
+                self.fed_by(&source, stream)?;
+            }
+            let place = Place::read(self.from.name(), self.mariadb, &source.end)?;
+            let (mut behind, unit) = self.between(&place, source.server, &arrival).await?;
+            let arrived =
+                source.place.is_none() || stream.is_some_and(|stream| stream.applied == source.place);
+            behind = behind.max(u64::from(!arrived));
+            let passed = match (stream, &arrival.moment) {
+                (Some(stream), Some(now)) => {
+                    passed::over((&self.from, &self.to), stream, arrival.server, now, arrived).await?
+                }
+                _ => Vec::new(),
+            };
+            behind = behind.max(u64::try_from(passed.len()).unwrap_or(u64::MAX));
             let (stopped, late_ms) = match arrival.stream {
-                Ok(stream) => (stream.stopped, stream.late_ms),
+                Ok(stream) => (stream.stopped.or_else(|| passed::said(&passed)), stream.late_ms),
                 Err(none) => (Some(none), None),
             };
-            Ok(Lag { behind, unit, source, target: arrival.applied, stopped, late_ms })
+            Ok(Lag { behind, unit, source: source.end, target: arrival.applied, stopped, late_ms })
         })
     }
 
@@ -200,7 +260,7 @@ impl Link for Replication {
                 });
                 return Ok(all);
             }
-            Ok(self.between(&place, &arrival).await?.0 == 0)
+            Ok(self.between(&place, 0, &arrival).await?.0 == 0)
         })
     }
 

@@ -21,6 +21,10 @@ pub(super) struct Stream {
     pub(super) late_ms: Option<u64>,
     /// The file and offset of the source's log up to which it is applied.
     pub(super) applied: Option<Position>,
+    /// It goes by that, and not by GTIDs, although it has them (MariaDB).
+    pub(super) by_place: bool,
+    /// The number and the address of the server that it was last connected to.
+    pub(super) fed_by: Option<(u32, String)>,
     /// What it leaves out.
     pub(super) filters: Filters,
     /// How many events it is to skip.
@@ -44,42 +48,58 @@ impl Stream {
     pub(super) fn of(row: &Named) -> Stream {
         let file = row.any(&["relay_source_log_file", "relay_master_log_file"]).unwrap_or_default();
         let at = row.any(&["exec_source_log_pos", "exec_master_log_pos"]);
+        let feeder = row.any(&["source_server_id", "master_server_id"]).and_then(|id| id.parse().ok());
+        let host = row.any(&["source_host", "master_host"]).unwrap_or_default();
+        let port = row.any(&["source_port", "master_port"]).unwrap_or_default();
         let late = row.any(&["seconds_behind_source", "seconds_behind_master"]);
         Stream {
             name: row.any(&["connection_name", "channel_name"]).unwrap_or_default().to_owned(),
             stopped: stopped(row),
             late_ms: late.and_then(|s| s.parse::<u64>().ok()).map(|s| s.saturating_mul(1_000)),
             applied: at.filter(|_| !file.is_empty()).map(|at| Position(format!("{file}:{at}"))),
+            by_place: row.get("using_gtid") == Some("No"),
+            // Zero until it has been connected.
+            fed_by: feeder.filter(|&id| id != 0).map(|id| (id, format!("{host}:{port}"))),
             filters: Filters::of(row, "replicate_"),
             skips: row.number("skip_counter"),
         }
     }
 }
 
-/// What the one thread or the other says.
+/// What the one thread or the other says. The error's number comes first: its words are long.
 fn stopped(row: &Named) -> Option<String> {
     let io = row.any(&["replica_io_running", "slave_io_running"]).unwrap_or("No");
     let sql = row.any(&["replica_sql_running", "slave_sql_running"]).unwrap_or("No");
     let said = |number: &str, text: &str| {
         let number = row.get(number).filter(|n| *n != "0")?;
-        Some(format!(": {} ({number})", row.get(text).unwrap_or_default().trim()))
+        Some(format!("error {number}: {}", short(row.get(text).unwrap_or_default().trim())))
     };
     // What cannot be applied is why nothing gets better, whatever is fetched meanwhile.
     if sql != "Yes" {
-        let why = said("last_sql_errno", "last_sql_error").unwrap_or_default();
-        return Some(format!("the SQL thread, which applies, is stopped{why}"));
+        return Some(match said("last_sql_errno", "last_sql_error") {
+            Some(why) => format!("the SQL thread, which applies, stopped at {why}"),
+            None => "the SQL thread, which applies, is stopped: start it at the target".to_owned(),
+        });
     }
-    match io {
-        "Yes" | "Preparing" => None,
-        "Connecting" => {
-            // Without an error it is on its way; with one it tries again and again.
-            said("last_io_errno", "last_io_error").map(|why| format!("the IO thread cannot connect{why}"))
-        }
-        _ => {
-            let why = said("last_io_errno", "last_io_error").unwrap_or_default();
-            Some(format!("the IO thread, which fetches, is stopped{why}"))
-        }
+    let why = said("last_io_errno", "last_io_error");
+    match (io, why) {
+        ("Yes" | "Preparing", _) => None,
+        // Without an error it is on its way; with one it tries again and again.
+        ("Connecting", why) => why.map(|why| format!("the IO thread cannot connect, {why}")),
+        (_, Some(why)) => Some(format!("the IO thread, which fetches, stopped at {why}")),
+        (_, None) => Some("the IO thread, which fetches, is stopped: start it at the target".to_owned()),
     }
+}
+
+/// Without what stands before the cause and says less: how often it tries again, and the number once more.
+fn short(said: &str) -> String {
+    if let Some((_, why)) = said.split_once("when reading data from binary log: ") {
+        return why.trim_matches('\'').to_owned();
+    }
+    let parts = said
+        .split_once(" - retry-time:")
+        .and_then(|(who, rest)| Some((who, rest.split_once("message: ")?.1)));
+    parts.map_or_else(|| said.to_owned(), |(who, why)| format!("{who}: {why}"))
 }
 
 #[cfg(test)]
@@ -147,6 +167,9 @@ mod tests {
         Last_IO_Errno: 2003
         Last_IO_Error: error connecting to master 'repl@db1:3306' - retry-time: 60
         Last_SQL_Errno: 0
+        Master_Host: db1
+        Master_Port: 3306
+        Master_Server_Id: 7
         Using_Gtid: Slave_Pos
         Gtid_IO_Pos: 0-1-7
         Replicate_Ignore_Table: shop.log";
@@ -176,15 +199,25 @@ mod tests {
     #[test]
     fn a_replica_that_cannot_connect_says_so() {
         let stream = Stream::of(&row(MARIADB));
-        assert_eq!(stream.name, "east");
+        assert_eq!((stream.name.as_str(), stream.by_place), ("east", false));
+        assert_eq!(stream.fed_by, Some((7, "db1:3306".to_owned())));
         assert_eq!(
             stream.stopped.unwrap(),
-            "the IO thread cannot connect: error connecting to master 'repl@db1:3306' - retry-time: 60 (2003)"
+            "the IO thread cannot connect, error 2003: error connecting to master 'repl@db1:3306' - retry-time: 60"
         );
         let first = row(&MARIADB.replace("Last_IO_Errno: 2003", "Last_IO_Errno: 0"));
         assert_eq!(Stream::of(&first).stopped, None, "it is about to");
         let stopped = row(&MARIADB.replace("Running: Connecting", "Running: No"));
-        assert!(Stream::of(&stopped).stopped.unwrap().contains("is stopped: error connecting"));
+        assert!(Stream::of(&stopped).stopped.unwrap().contains("stopped at error 2003: error connecting"));
+    }
+
+    #[test]
+    fn the_cause_is_not_behind_what_says_less() {
+        let said = "error connecting to master 'repl@db1:3306' - retry-time: 1  maximum-retries: 9  message: Access denied";
+        assert_eq!(short(said), "error connecting to master 'repl@db1:3306': Access denied");
+        let said = "Got fatal error 1236 from master when reading data from binary log: 'Could not find it'";
+        assert_eq!(short(said), "Could not find it");
+        assert_eq!(short("Fatal error: x"), "Fatal error: x");
     }
 
     #[test]
