@@ -98,6 +98,7 @@ pub const LINKS: &[LinkKind] = &[
     super::postgres::STREAMING,
     super::mysql::MARIADB,
     super::mysql::MYSQL,
+    super::redis::LINK,
 ];
 
 /// Joins two databases by a kind of link.

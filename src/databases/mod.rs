@@ -22,6 +22,7 @@ mod percent;
 mod position;
 pub mod postgres;
 mod readiness;
+pub mod redis;
 mod schema;
 pub mod snapshot;
 pub mod sqlite;
@@ -72,7 +73,8 @@ pub trait Database: Any + fmt::Debug + Send + Sync {
     fn applied(&self) -> Answer<'_, Position>;
 
     /// Writes a marker, which then travels through replication; returns the time that it carries.
-    /// The same id again moves the one marker on. Works behind a fence.
+    /// The same id again moves the one marker on. Works behind a fence, unless that one shuts out everybody:
+    /// [`Error::Refused`] then, and [`Fence::Sealed`].
     fn write_marker(&self, id: &str) -> Answer<'_, Timestamp>;
 
     /// The time that a marker carries here, `None` when it has not arrived.
@@ -114,6 +116,12 @@ pub trait Database: Any + fmt::Debug + Send + Sync {
 
     /// What was written since a position, replication and markers left out.
     fn writes_since(&self, position: &Position) -> Answer<'_, Writes>;
+
+    /// Whether its log names what was written. Where it does not, nobody asks, and its fence has to hold every session from the
+    /// moment that it is set.
+    fn names_writes(&self) -> bool {
+        true
+    }
 
     /// Every object with a digest of its definition.
     fn schema(&self) -> Answer<'_, Schema>;
@@ -256,7 +264,7 @@ pub struct Engine {
 }
 
 /// Every engine: one line each.
-pub const ENGINES: &[Engine] = &[sqlite::ENGINE, postgres::ENGINE, mysql::ENGINE];
+pub const ENGINES: &[Engine] = &[sqlite::ENGINE, postgres::ENGINE, mysql::ENGINE, redis::ENGINE];
 
 /// A database of a kind. Connects to nothing yet: that it is reachable is a question of its own.
 ///

@@ -40,24 +40,32 @@ pub(super) async fn look(look: &mut Look<'_>, target: &FenceTarget) -> Result<Me
     let (stands, older) = census(database.as_ref(), target, stands).await?;
     let unwanted = older.iter().any(|s| s.spared.is_none());
     let end = database.position().await.map_err(unmeasured)?;
-    let base = look.ctx.moved.from(&target.endpoint, &stands, unwanted, end);
+    let base = look.ctx.moved.from(&target.endpoint, &stands, unwanted, end.clone());
     let tried = match &target.probe_write {
         None => None,
         Some(write) => tried(look, &database, write).await?,
     };
-    let Some(base) = base else {
-        return super::look::failed("the fence stands and has no position: it was not set by cutover");
-    };
-    let writes = database.writes_since(&base).await.map_err(unmeasured)?;
-    // Nobody can write any more: then it is told how much there was, all of it.
-    let all = match &stands.at {
-        Some(at) if stands.fence == Fence::Sealed => {
-            database.writes_since(at).await.map_err(unmeasured)?.total
-        }
-        Some(_) | None => writes.total,
+    let (writes, all) = if database.names_writes() {
+        let Some(base) = base else {
+            return super::look::failed("the fence stands and has no position: it was not set by cutover");
+        };
+        moved(database.as_ref(), &stands, &base).await.map_err(unmeasured)?
+    } else {
+        (Writes { total: 0, tables: Vec::new(), first: Vec::new(), last_at: None, until: end }, 0)
     };
     keep(look, &stands, &older, tried.as_ref(), &writes);
     Ok(judge(&stands, older, tried.as_ref(), &writes, all))
+}
+
+/// What was written since nobody unwanted was left; and since the fence, where nobody can write any more: then it is told how
+/// much there was, all of it.
+async fn moved(database: &dyn Database, stands: &Stands, base: &Position) -> Result<(Writes, u64), Error> {
+    let writes = database.writes_since(base).await?;
+    let all = match &stands.at {
+        Some(at) if stands.fence == Fence::Sealed => database.writes_since(at).await?.total,
+        Some(_) | None => writes.total,
+    };
+    Ok((writes, all))
 }
 
 /// Tries the write by the application's way; directly where that leads to another system by now, as it does after the

@@ -12,7 +12,7 @@ use super::endpoint::{stream, unit, unmeasured};
 use super::look::Look;
 use super::words::{count, counted, line, plural, size, span};
 use crate::clock::{Boot, Timestamp};
-use crate::databases::{self, Database, Error, Unit};
+use crate::databases::{self, Database, Error, Fence, Unit};
 use crate::engine::reading::{Facts, Lag, LagUnit, MarkerSeen, Measure, Unmeasured};
 use crate::plan::EndpointId;
 use crate::plan::model::Link;
@@ -119,16 +119,30 @@ async fn follow(
     match known.under_way {
         None => {
             let since = look.ctx.clock.now().boot;
-            let sent = source.write_marker(&id).await.map_err(silent)?;
-            known.under_way = Some(UnderWay { sent, since });
-            known.markers += 1;
+            if let Some(sent) = send(source, &id).await? {
+                known.under_way = Some(UnderWay { sent, since });
+                known.markers += 1;
+            }
         }
         Some(UnderWay { since, .. }) if look.ctx.clock.now().boot.since(since) > LATE => {
-            source.write_marker(&id).await.map_err(silent)?;
+            send(source, &id).await?;
         }
         Some(_) => {}
     }
     Ok(())
+}
+
+/// Writes a marker. `None` behind a fence that shuts out everybody, ourselves too: there the position alone proves.
+async fn send(source: &dyn Database, id: &str) -> Result<Option<Timestamp>, Unmeasured> {
+    let why = match source.write_marker(id).await {
+        Ok(sent) => return Ok(Some(sent)),
+        Err(why) => why,
+    };
+    let refused = matches!(why, Error::Refused { .. });
+    if refused && source.fence_state().await.map_err(silent)?.fence == Fence::Sealed {
+        return Ok(None);
+    }
+    Err(silent(why))
 }
 
 fn judge(link: &Link, lag: &databases::Lag, known: &Remembered, now: Boot) -> Measure {

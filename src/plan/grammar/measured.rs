@@ -49,7 +49,7 @@ pub(super) static PROOF: Spec = Spec {
 
 pub(super) static REPLICATION: Spec = Spec {
     name: "a replication link",
-    one_of: &["sqlite", "postgres_logical", "postgres_streaming", "mysql", "mariadb"],
+    one_of: &["sqlite", "postgres_logical", "postgres_streaming", "mysql", "mariadb", "redis"],
     keys: &[
         ID,
         TITLE,
@@ -69,21 +69,22 @@ pub(super) static REPLICATION: Spec = Spec {
             "A MySQL server and its replica, in transactions; in bytes without GTIDs.",
         ),
         may("mariadb", Kind::Table(&CHANNEL), "A MariaDB server and its replica, in transactions."),
+        may("redis", Kind::Table(&DIRECTION), "A Redis or Valkey server and its replica, in bytes."),
         may("marker", Kind::Flag, "A row of ours travels it end to end; true unless said otherwise."),
         may("warn", Kind::Count, "Alarm above so many changes, or so much log where the link counts bytes."),
         may("zero_for", Kind::Duration, "Caught up means zero for this long."),
-        may("except", Kind::Texts, "Tables that need not travel it, by name."),
+        may(
+            "except",
+            Kind::Texts,
+            "Tables that need not travel it, by name; with `redis` accounts that need not be at its end, or \"*\".",
+        ),
         may(
             "reverse",
             Kind::Flag,
             "It carries rows back after the switch: what keeps the way back lossless.",
         ),
-        needs("redis", "Redis replication", WITHOUT_THE_LINK),
     ],
 };
-
-const WITHOUT_THE_LINK: &str =
-    "take this [[replication]] out with what names it: measure it by a [[probe]] with `command`";
 
 pub(super) static VALIDATION: Spec = Spec {
     name: "a validation",

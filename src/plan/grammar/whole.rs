@@ -96,16 +96,16 @@ static PERSON: Spec = Spec {
 
 static ENDPOINT: Spec = Spec {
     name: "an endpoint",
-    one_of: &["sqlite", "postgres", "mysql"],
+    one_of: &["sqlite", "postgres", "mysql", "redis"],
     keys: &[
         may("sqlite", Kind::Table(&SQLITE), "A SQLite file."),
         may("postgres", Kind::Table(&POSTGRES), "A database of a PostgreSQL server."),
         may("mysql", Kind::Table(&MYSQL), "A database of a MySQL or MariaDB server."),
+        may("redis", Kind::Table(&REDIS), "A Redis or Valkey server."),
         may("identity", Kind::Table(&IDENTITY), "What it must prove to be before the first effect."),
         needs("sqlserver", "SQL Server", MEASURE_BY_COMMAND),
         needs("oracle", "Oracle", MEASURE_BY_COMMAND),
         needs("mongodb", "MongoDB", MEASURE_BY_COMMAND),
-        needs("redis", "Redis", MEASURE_BY_COMMAND),
     ],
 };
 
@@ -140,6 +140,17 @@ static MYSQL: Spec = Spec {
     )],
 };
 
+static REDIS: Spec = Spec {
+    name: "a Redis endpoint",
+    one_of: &[],
+    keys: &[must(
+        "url",
+        Kind::Secret,
+        "Where it is: redis://user:password@host:port/0, rediss://host?cacert=…&cert=…&key=… or \
+         unix:///path?db=0&user=…&pass=….",
+    )],
+};
+
 static IDENTITY: Spec = Spec {
     name: "an identity",
     one_of: &[],
@@ -155,7 +166,8 @@ static IDENTITY: Spec = Spec {
             "row",
             Kind::Table(&IDENTITY_ROW),
             "A query and the one value that it must give, such as the name of the environment. Clones share \
-             identifiers; keep its table out of replication and comparisons with `except`.",
+             identifiers; keep its table out of replication and comparisons with `except`. Redis: one command that \
+             reads, such as `ACL WHOAMI`; keys travel, accounts do not.",
         ),
     ],
 };
@@ -163,7 +175,10 @@ static IDENTITY: Spec = Spec {
 static IDENTITY_ROW: Spec = Spec {
     name: "an identity row",
     one_of: &[],
-    keys: &[must("sql", Kind::Text, "One query of one value."), must("is", Kind::Text, "The value.")],
+    keys: &[
+        must("sql", Kind::Text, "One query of one value; of Redis, one command that only reads."),
+        must("is", Kind::Text, "The value."),
+    ],
 };
 
 static ALARMS: Spec = Spec {

@@ -7,6 +7,7 @@
 mod engines;
 mod evidence;
 mod identity;
+mod keys;
 mod people;
 mod secrets;
 mod switch;
@@ -52,6 +53,7 @@ pub(super) fn check(
     lint.switch();
     lint.evidence();
     lint.engines();
+    lint.keys();
     lint.identity();
     lint.times();
     lint.people();

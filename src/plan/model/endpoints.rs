@@ -37,11 +37,14 @@ pub enum DatabaseKind {
     Postgres,
     /// A `MySQL` or `MariaDB` server.
     Mysql,
+    /// A Redis or Valkey server: keys, and no tables.
+    Redis,
 }
 
 impl DatabaseKind {
     /// Every one of them.
-    pub const ALL: [DatabaseKind; 3] = [DatabaseKind::Sqlite, DatabaseKind::Postgres, DatabaseKind::Mysql];
+    pub const ALL: [DatabaseKind; 4] =
+        [DatabaseKind::Sqlite, DatabaseKind::Postgres, DatabaseKind::Mysql, DatabaseKind::Redis];
 
     /// The plan's key, and the engine's name in `databases::ENGINES`.
     pub fn key(self) -> &'static str {
@@ -49,6 +52,15 @@ impl DatabaseKind {
             DatabaseKind::Sqlite => "sqlite",
             DatabaseKind::Postgres => "postgres",
             DatabaseKind::Mysql => "mysql",
+            DatabaseKind::Redis => "redis",
+        }
+    }
+
+    /// Whether it has tables, and with them a schema, statements and sequences.
+    pub fn has_tables(self) -> bool {
+        match self {
+            DatabaseKind::Sqlite | DatabaseKind::Postgres | DatabaseKind::Mysql => true,
+            DatabaseKind::Redis => false,
         }
     }
 
@@ -56,7 +68,7 @@ impl DatabaseKind {
     pub fn address_key(self) -> &'static str {
         match self {
             DatabaseKind::Sqlite => "path",
-            DatabaseKind::Postgres | DatabaseKind::Mysql => "url",
+            DatabaseKind::Postgres | DatabaseKind::Mysql | DatabaseKind::Redis => "url",
         }
     }
 }

@@ -21,16 +21,19 @@ pub enum LinkKind {
     Mysql,
     /// A replica of `MariaDB`.
     Mariadb,
+    /// A replica of Redis or Valkey.
+    Redis,
 }
 
 impl LinkKind {
     /// Every one of them.
-    pub const ALL: [LinkKind; 5] = [
+    pub const ALL: [LinkKind; 6] = [
         LinkKind::Sqlite,
         LinkKind::PostgresLogical,
         LinkKind::PostgresStreaming,
         LinkKind::Mysql,
         LinkKind::Mariadb,
+        LinkKind::Redis,
     ];
 
     /// The plan's key, and the name in `databases::link::LINKS`.
@@ -41,6 +44,7 @@ impl LinkKind {
             LinkKind::PostgresStreaming => "postgres_streaming",
             LinkKind::Mysql => "mysql",
             LinkKind::Mariadb => "mariadb",
+            LinkKind::Redis => "redis",
         }
     }
 
@@ -50,6 +54,7 @@ impl LinkKind {
             LinkKind::Sqlite => DatabaseKind::Sqlite,
             LinkKind::PostgresLogical | LinkKind::PostgresStreaming => DatabaseKind::Postgres,
             LinkKind::Mysql | LinkKind::Mariadb => DatabaseKind::Mysql,
+            LinkKind::Redis => DatabaseKind::Redis,
         }
     }
 
@@ -57,7 +62,7 @@ impl LinkKind {
     pub fn in_bytes(self) -> bool {
         match self {
             LinkKind::Sqlite | LinkKind::Mysql | LinkKind::Mariadb => false,
-            LinkKind::PostgresLogical | LinkKind::PostgresStreaming => true,
+            LinkKind::PostgresLogical | LinkKind::PostgresStreaming | LinkKind::Redis => true,
         }
     }
 }
@@ -79,7 +84,7 @@ pub struct Link {
     pub warn: u64,
     /// *Zero* means zero for this long.
     pub zero_for: Duration,
-    /// Tables that need not travel it.
+    /// Tables that need not travel it; of Redis, accounts that need not be at its end.
     pub except: Vec<String>,
     /// This link carries rows back after the switch: what keeps the way back lossless.
     pub reverse: bool,

@@ -153,7 +153,7 @@ impl LinkKind {
     /// The traps that a link of this kind is looked at for.
     pub fn traps(self) -> &'static [Trap] {
         match self {
-            LinkKind::Sqlite => &[],
+            LinkKind::Sqlite | LinkKind::Redis => &[],
             LinkKind::Mysql | LinkKind::Mariadb => REPLICA,
             LinkKind::PostgresLogical => LOGICAL,
             LinkKind::PostgresStreaming => STREAMING,
