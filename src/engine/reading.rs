@@ -122,6 +122,9 @@ pub struct Lag {
     /// The server's own figure of how late the last arrival was, in milliseconds; decides nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_ms: Option<u64>,
+    /// The source's fence refuses everybody, our markers too: from then on the position alone proves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub takes_no_marker: bool,
 }
 
 /// What lag is counted in.

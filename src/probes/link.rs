@@ -37,6 +37,8 @@ struct Remembered {
     markers: u64,
     under_way: Option<UnderWay>,
     arrived: Option<MarkerSeen>,
+    /// The last one was refused, by a fence that shuts out everybody.
+    refused: bool,
 }
 
 /// A marker that was sent. How long ago that was, our own clock says: the one that it carries is another machine's.
@@ -119,7 +121,9 @@ async fn follow(
     match known.under_way {
         None => {
             let since = look.ctx.clock.now().boot;
-            if let Some(sent) = send(source, &id).await? {
+            let sent = send(source, &id).await?;
+            known.refused = sent.is_none();
+            if let Some(sent) = sent {
                 known.under_way = Some(UnderWay { sent, since });
                 known.markers += 1;
             }
@@ -174,6 +178,7 @@ fn judge(link: &Link, lag: &databases::Lag, known: &Remembered, now: Boot) -> Me
         marker,
         stopped: lag.stopped.clone(),
         late_ms: lag.late_ms,
+        takes_no_marker: known.refused,
     });
     Measure { pass, text, facts }
 }

@@ -319,7 +319,16 @@ impl Room {
                 let (unit, source) = (LagUnit::Changes, "c:10000".to_owned());
                 (
                     "counted",
-                    Facts::Lag(Lag { behind, unit, source, target, marker, stopped: None, late_ms: None }),
+                    Facts::Lag(Lag {
+                        behind,
+                        unit,
+                        source,
+                        target,
+                        marker,
+                        stopped: None,
+                        late_ms: None,
+                        takes_no_marker: false,
+                    }),
                 )
             }
             ProbeKind::Fence(fence) => return self.fence(fence.endpoint.as_str(), pass, wall),

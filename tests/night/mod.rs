@@ -354,6 +354,7 @@ impl Night {
             facts: Facts::Lag(Lag {
                 stopped: None,
                 late_ms: None,
+                takes_no_marker: false,
                 behind,
                 unit: LagUnit::Changes,
                 source: "3/9F21C040".into(),

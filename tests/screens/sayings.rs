@@ -373,6 +373,7 @@ fn a_gauge_that_is_not_well_says_why_and_not_what_is_well_in_spite_of_it() {
         marker: Some(marker),
         stopped: None,
         late_ms: None,
+        takes_no_marker: false,
     });
     let text = "0 rows behind, yet marker 12 is under way for 8s".to_owned();
     night.sees("orders", night::World::Says { pass: false, text, facts });
@@ -400,6 +401,7 @@ fn a_link_that_is_stopped_says_why_however_it_grows() {
             marker: None,
             stopped: Some(why.clone()),
             late_ms: Some(9_000),
+            takes_no_marker: false,
         });
         night.sees("orders", night::World::Says { pass: false, text: format!("behind, {why}"), facts });
         night.pass(1);

@@ -1,5 +1,5 @@
 //! Caught up: at zero for the whole window, with no gap in the looking, all of it after the fence was proved,
-//! and with a marker of ours come through since.
+//! and with a marker of ours come through since, where its source takes one behind the fence.
 
 use std::fmt;
 use std::time::Duration;
@@ -89,7 +89,7 @@ pub fn caught_up(
     if track.zero_held(probe, now.boot).is_none() {
         return Err(Missing::Looks(held));
     }
-    if link.marker {
+    if link.marker && !lag.takes_no_marker {
         marker_came(lag.marker.as_ref(), side.map(|s| s.since))?;
     }
     Ok(held)

@@ -397,6 +397,7 @@ pub(super) fn lag(behind: u64, marker_sent: Timestamp) -> Result<Measure, Unmeas
     let facts = Facts::Lag(Lag {
         stopped: None,
         late_ms: None,
+        takes_no_marker: false,
         behind,
         unit: LagUnit::Changes,
         source: "c:100".into(),

@@ -81,6 +81,33 @@ fn a_zero_that_passes_over_something_ends_the_window_at_once_and_counts_for_noth
     assert_eq!(d.status("caught-up"), Status::Done);
 }
 
+#[test]
+fn behind_a_fence_that_takes_no_marker_the_position_proves_and_behind_others_it_does_not() {
+    let mut d = at_switch_gate();
+    for behind in 1..4 {
+        d.pass(1);
+        let now = d.clock.now().wall;
+        d.read("orders", lag(behind, now));
+    }
+    assert_eq!(d.status("caught-up"), Status::Proving);
+    let zeros = |d: &mut Driver, takes_no_marker: bool| {
+        for _ in 0..6 {
+            d.pass(1);
+            // Its marker is older than the fence.
+            let mut zero = lag(0, crate::clock::Timestamp(0)).unwrap();
+            if let Facts::Lag(lag) = &mut zero.facts {
+                lag.takes_no_marker = takes_no_marker;
+            }
+            d.read("orders", Ok(zero));
+            d.read("fence:source", fenced(&[], 0));
+        }
+    };
+    zeros(&mut d, false);
+    assert_eq!(d.status("caught-up"), Status::Proving);
+    zeros(&mut d, true);
+    assert_eq!(d.status("caught-up"), Status::Done);
+}
+
 /// Seconds in which the link is at zero and the fence says this.
 fn seconds(d: &mut Driver, count: u64, older: &[&str], moved: u64) {
     for _ in 0..count {

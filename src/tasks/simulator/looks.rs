@@ -134,6 +134,7 @@ fn lag(link: &Link, probe: &Probe, now: Now, looked_for: Duration) -> Measure {
     let facts = Lag {
         stopped: None,
         late_ms: None,
+        takes_no_marker: false,
         behind,
         unit: LagUnit::Changes,
         source: format!("s:{end}"),
