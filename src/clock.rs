@@ -49,6 +49,11 @@ impl Timestamp {
         self.at(offset_seconds).map_or_else(|| "--:--".to_owned(), |t| t.format("%H:%M").to_string())
     }
 
+    /// `YYYY-MM-DD` at an offset from UTC given in seconds.
+    pub fn day(self, offset_seconds: i32) -> String {
+        self.at(offset_seconds).map_or_else(|| "----------".to_owned(), |t| t.format("%Y-%m-%d").to_string())
+    }
+
     /// RFC 3339 in UTC with milliseconds.
     pub fn rfc3339(self) -> String {
         self.at(0).map_or_else(

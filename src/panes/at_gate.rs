@@ -16,6 +16,19 @@ use super::scene::Scene;
 use super::usable::is_for_the_driver;
 use super::views::Page;
 
+/// What changes nothing but what is on the screen.
+const LOOKS: [Action; 9] = [
+    Action::Help,
+    Action::Open,
+    Action::Back,
+    Action::Up,
+    Action::Down,
+    Action::PageUp,
+    Action::PageDown,
+    Action::Top,
+    Action::Bottom,
+];
+
 impl Cockpit {
     pub(super) fn at_gate(&mut self, press: KeyPress, action: Option<Action>) -> Vec<Request> {
         let Some(action) = action else { return Vec::new() };
@@ -23,7 +36,7 @@ impl Cockpit {
             self.watching();
             return Vec::new();
         }
-        if self.desk.goes_on_unseen(press) {
+        if self.desk.goes_on_unseen(press, LOOKS.contains(&action)) {
             self.desk.notice = Some("keys that came before this could be read were dropped".to_owned());
             return Vec::new();
         }
@@ -170,7 +183,9 @@ impl Cockpit {
         let Some(scene) = scene!(self) else { return Vec::new() };
         let wrong = |e: &&Evidence| !e.passes() && e.finding.is_some();
         let evidence = &scene.figures.evidence;
-        let selected = self.desk.selected(&scene, evidence).into_iter().find(wrong);
+        // A waiver is of one finding: of a row with several the person chooses.
+        let mut selected = self.desk.selected(&scene, evidence).into_iter().filter(wrong);
+        let selected = selected.next().filter(|_| selected.next().is_none());
         let only = || {
             let mut all = evidence.iter().filter(wrong);
             all.next().filter(|_| all.next().is_none())

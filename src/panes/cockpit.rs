@@ -20,6 +20,7 @@ use super::detail::Detail;
 use super::ending::Ended;
 use super::feed::{Feed, Pulse};
 use super::figures::Figures;
+use super::freeze;
 use super::gate::Desk;
 use super::help::Help;
 use super::prompt::Prompt;
@@ -207,6 +208,11 @@ impl Cockpit {
         let was_gone = self.feed.as_ref().is_some_and(|old| old.contact.gone.is_some());
         if was_gone && feed.contact.gone.is_none() {
             (self.notice, self.line) = (None, None);
+        }
+        // Whoever ended a session looks at the census, where nothing tells why it is still there.
+        let known = self.feed.as_ref().map(|old| old.journal.last().map_or(0, |record| record.seq));
+        if let Some(text) = known.and_then(|seq| freeze::goes_on(&feed.journal, seq)) {
+            self.notice = Some((Call::Caution, text));
         }
         self.feed = Some(feed);
         self.figures = None;

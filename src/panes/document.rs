@@ -235,8 +235,8 @@ fn session(scene: &Scene<'_>, endpoint: &EndpointId, id: &str) -> Doc {
     if let Some(why) = &session.passes {
         doc.fact("passes", words(Role::Caution, why.clone()));
     }
-    doc.plain("since", scene.time(session.since));
-    doc.plain("last write", session.last_write.map_or_else(|| "not known".to_owned(), |at| scene.time(at)));
+    doc.plain("since", scene.moment(session.since));
+    doc.plain("last write", session.last_write.map_or_else(|| "not known".to_owned(), |at| scene.moment(at)));
     doc.plain("ran last", session.statement.clone().unwrap_or_default());
     doc.plain("spared", session.spared.clone().unwrap_or_else(|| "no".to_owned()));
     doc

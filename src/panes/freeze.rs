@@ -1,10 +1,14 @@
 //! Freeze: the fences, the controls and the monitors; what is locked, what stands still, what does not.
 
+use std::sync::Arc;
+
+use crate::engine::event::Event;
 use crate::engine::reading::{Facts, FenceState, SessionSeen};
 use crate::plan::EndpointId;
 use crate::plan::model::{ProbeKind, Section};
 use crate::ui::theme::Role;
 
+use super::feed::Recorded;
 use super::item::Item;
 use super::row::{Row, Words, words};
 use super::scene::{Columns, Scene};
@@ -51,6 +55,24 @@ pub(super) fn text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
         (_, Standing::Waived) => section::waived_text(scene, seen),
         _ => section::text_of(seen, role),
     }
+}
+
+/// That a session was told to end and has not, by the records after one.
+pub(super) fn goes_on(journal: &[Arc<Recorded>], after: u64) -> Option<String> {
+    let new = journal.iter().filter(|record| record.seq > after).flat_map(|record| &record.events);
+    new.rev().find_map(|event| match event {
+        Event::SessionEnded { session, failed: Some(why), .. } => {
+            let asked =
+                journal.iter().flat_map(|record| &record.events).rev().find_map(|event| match event {
+                    Event::SessionEndAsked { session: of, application, .. } if of == session => {
+                        Some(application)
+                    }
+                    _ => None,
+                });
+            Some(format!("{} goes on: {why}", asked.unwrap_or(session)))
+        }
+        _ => None,
+    })
 }
 
 /// The census: sessions older than a fence that are still there, with their side.

@@ -129,7 +129,7 @@ pub(super) fn facts(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
                 );
             }
             for finding in &still.findings {
-                let when = finding.when.map_or_else(String::new, |at| format!(" at {}", scene.time(at)));
+                let when = finding.when.map_or_else(String::new, |at| format!(" at {}", scene.moment(at)));
                 let who = finding.who.as_ref().map_or_else(String::new, |who| format!(" by {who}"));
                 doc.fact(
                     "breach",
@@ -180,7 +180,7 @@ fn session_line(scene: &Scene<'_>, session: &SessionSeen) -> String {
     let from = session.client.as_ref().map_or_else(String::new, |host| format!(" from {host}"));
     let passes = session.passes.as_ref().map_or_else(String::new, |why| format!("; {why}"));
     let (application, account, id) = (&session.application, &session.account, &session.id);
-    format!("{application} ({account}{from}), {id} since {}{passes}", scene.time(session.since))
+    format!("{application} ({account}{from}), {id} since {}{passes}", scene.moment(session.since))
 }
 
 fn compared_facts(compared: &Compared, doc: &mut Doc) {

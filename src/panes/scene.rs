@@ -95,6 +95,20 @@ impl<'a> Scene<'a> {
         at.clock_time(self.plan.offset)
     }
 
+    /// The same of what may have been on another day: with that day.
+    pub(crate) fn moment(&self, at: Timestamp) -> String {
+        match self.other_day(at) {
+            Some(day) => format!("{day} {}", self.time(at)),
+            None => self.time(at),
+        }
+    }
+
+    /// The day of what was not today.
+    pub(crate) fn other_day(&self, at: Timestamp) -> Option<String> {
+        let day = at.day(self.plan.offset);
+        (day != self.now.wall.day(self.plan.offset)).then_some(day)
+    }
+
     /// A probe as the screen shows it.
     pub(crate) fn seen(&self, probe: &ProbeId) -> Option<Seen<'a>> {
         self.kept(self.figures.probes.get(self.plan.probe_position(probe)?)?)

@@ -151,27 +151,31 @@ fn census<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
     })];
     for (endpoint, session) in sessions {
         rows.push(Box::new(move |place| {
-            let [sign, name, account, since, wrote, spared] = layout::columns(
+            let [sign, name, account, since, wrote, why] = layout::columns(
                 place.x,
                 place.width,
                 [
                     Column::fixed(1).gap(0),
                     Column::fixed(16),
                     Column::fixed(18).optional(),
-                    Column::fixed(14),
-                    Column::fixed(20),
+                    Column::fixed(16),
+                    Column::fixed(15),
                     Column::rest(12).optional(),
                 ],
             );
             let last = session.last_write.map_or_else(|| "not known".to_owned(), |at| scene.time(at));
-            let why = session.spared.as_ref().map_or_else(String::new, |why| format!("spared: {why}"));
+            let began = scene.other_day(session.since).unwrap_or_else(|| scene.time(session.since));
+            // From where, and what is known of why it may write.
+            let from = session.client.as_ref().map(|host| format!("from {host}"));
+            let spared = session.spared.as_ref().map(|why| format!("spared: {why}"));
+            let known: Vec<String> = from.into_iter().chain(session.passes.clone()).chain(spared).collect();
             Row::new()
                 .left(sign, words(Role::Caution, scene.glyphs.alarm))
                 .left(name, words(Role::Caution, session.application.as_str()))
                 .left(account, words(Role::Normal, format!("{} on {endpoint}", session.account)))
-                .left(since, words(Role::Dim, "since ").and(Role::Figure, scene.time(session.since)))
+                .left(since, words(Role::Dim, "since ").and(Role::Figure, began))
                 .left(wrote, words(Role::Dim, "wrote ").and(Role::Figure, last))
-                .left(spared, words(Role::Dim, why))
+                .left(why, words(Role::Dim, known.join(", ")))
                 .of(Item::Session(endpoint.clone(), session.id.clone()))
         }));
     }

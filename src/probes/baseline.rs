@@ -173,14 +173,10 @@ pub(crate) fn still(baseline: &Baseline, first: bool, noun: &str, mut findings: 
     Measure { pass, text, facts: Facts::Still(Still { baseline: baseline.digest(), objects, findings }) }
 }
 
-/// One finding in a line: who it was before what may be long.
+/// A finding in a line: what it was, and who, where that is known.
 pub(crate) fn told(finding: &Finding) -> String {
-    let Finding { what, change, who, .. } = finding;
-    let said = match who {
-        Some(who) => format!("{what} by {who}: {change}"),
-        None => format!("{what} {change}"),
-    };
-    line(&said, 120)
+    let who = finding.who.as_ref().map_or_else(String::new, |who| format!(" by {}", line(who, 60)));
+    format!("{}{who}", line(&format!("{} {}", finding.what, finding.change), 120))
 }
 
 /// A finding of which nobody knows who and when.

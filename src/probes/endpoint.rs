@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::look::{Context, Look, reveal};
 use super::scrub::Scrub;
+use super::words::span;
 use crate::databases::{self, Database, Ends, Error, FenceSpec, Link, SessionInfo, Settings};
 use crate::engine::reading::{LagUnit, SessionSeen, Unmeasured};
 use crate::plan::EndpointId;
@@ -43,6 +44,12 @@ impl Look<'_> {
     pub(super) fn database(&mut self, id: &EndpointId) -> Result<Arc<dyn Database>, Unmeasured> {
         let timeout = self.timeout;
         connect(self.ctx, &mut self.scrub, id, timeout).map_err(Unmeasured::Failed)
+    }
+
+    /// The sides of a link. Each has less time than the whole look, so that it can still be said which gave no answer.
+    pub(super) fn sides(&mut self, link: &model::Link) -> Result<[Arc<dyn Database>; 2], Unmeasured> {
+        let patience = self.timeout * 4 / 5;
+        Ok([self.database(&link.from)?.within(patience), self.database(&link.to)?.within(patience)])
     }
 
     /// Waits for the turn of this look at an endpoint; keep what it returns until the look is over.
@@ -87,6 +94,16 @@ pub(super) fn stream(
 ) -> Result<Arc<dyn Link>, Unmeasured> {
     let ends = Ends { from: Arc::clone(from), to: Arc::clone(to), name: link.name.clone() };
     databases::link(link.kind.key(), ends).map_err(unmeasured)
+}
+
+/// What an error means for a look at two sides: it says which of them it waited for.
+pub(super) fn silent(why: Error) -> Unmeasured {
+    match why {
+        Error::TimedOut { what, doing, after } => {
+            Unmeasured::NotReachable(format!("{what}: no answer to {doing} in {}", span(after)))
+        }
+        other => unmeasured(other),
+    }
 }
 
 /// What an error of a database means for a look. A look may ask two sides: it is said which one it was.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::endpoint::{stream, unit, unmeasured};
+use super::endpoint::{silent, stream, unit};
 use super::look::Look;
 use super::words::{count, counted, line, plural, size, span};
 use crate::clock::{Boot, Timestamp};
@@ -51,10 +51,7 @@ struct UnderWay {
 /// Reads both positions, and moves the marker on.
 pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Unmeasured> {
     look.ask(format!("how far {} is behind {}", link.to, link.from));
-    // Less than the whole look may take, so that it can still be said which of the two gave no answer.
-    let patience = look.timeout * 4 / 5;
-    let (source, target) =
-        (look.database(&link.from)?.within(patience), look.database(&link.to)?.within(patience));
+    let [source, target] = look.sides(link)?;
     let stream = stream(link, &source, &target)?;
     let key = (link.from.clone(), link.to.clone());
     let mut known = look
@@ -88,16 +85,6 @@ pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Un
     }
     look.ctx.gauges.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, known.clone());
     Ok(judge(link, &lag, &known, look.ctx.clock.now().boot))
-}
-
-/// A look at two sides says which of them it waited for.
-fn silent(why: Error) -> Unmeasured {
-    match why {
-        Error::TimedOut { what, doing, after } => {
-            Unmeasured::NotReachable(format!("{what}: no answer to {doing} in {}", span(after)))
-        }
-        other => unmeasured(other),
-    }
 }
 
 /// One marker is under way at a time: the next is sent when it has arrived. One that is late is written anew, since the

@@ -3,7 +3,7 @@
 //! What is found is said in full, each with its harm and its mend; what a waiver covers are the objects, so that figures
 //! which go on moving (the age of a transaction, the log that a slot holds) make no new finding of it.
 
-use super::endpoint::{stream, unmeasured};
+use super::endpoint::{silent, stream};
 use super::look::{Look, pass};
 use super::words::{count, line};
 use crate::databases::{Asked, Found};
@@ -21,10 +21,10 @@ const NAMED: usize = 100;
 pub(super) async fn look(look: &mut Look<'_>, probe: &ReadyProbe) -> Result<Measure, Unmeasured> {
     let ReadyProbe { trap, link, carried, back } = probe;
     look.ask(format!("{} at {} and {}", trap.title(), link.from, link.to));
-    let (source, target) = (look.database(&link.from)?, look.database(&link.to)?);
+    let [source, target] = look.sides(link)?;
     let asked =
         Asked { except: link.except.clone(), carried: *carried, back: back.clone(), ..Asked::default() };
-    let found = stream(link, &source, &target)?.trap(*trap, &asked).await.map_err(unmeasured)?;
+    let found = stream(link, &source, &target)?.trap(*trap, &asked).await.map_err(silent)?;
     for found in &found {
         look.keep(&told(found));
     }

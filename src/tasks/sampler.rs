@@ -42,6 +42,8 @@ struct Bell {
     rebase: AtomicBool,
     /// Nobody needs it now: it is looked at only when asked for.
     idle: AtomicBool,
+    /// Its last look told nothing.
+    blind: AtomicBool,
 }
 
 impl Sampler {
@@ -65,6 +67,7 @@ impl Sampler {
                 out: out.clone(),
                 bell: Arc::clone(bell),
                 identities: sampler.identities(&setup.plan, probe),
+                neighbours: sampler.neighbours(&setup.plan, probe),
                 answered: None,
                 patience: waited.get(&probe.id).copied(),
                 counts: setup.known.counts(probe),
@@ -87,6 +90,17 @@ impl Sampler {
                 && other.id != probe.id
         };
         plan.probes.iter().filter(of_asked).filter_map(|it| self.probes.get(&it.id)).cloned().collect()
+    }
+
+    /// The bells of what else asks one of a probe's systems on a schedule.
+    fn neighbours(&self, plan: &Plan, probe: &Probe) -> Vec<Arc<Bell>> {
+        let asked = probe.asks();
+        let shares = |other: &&Probe| {
+            other.schedule != Schedule::OnDemand
+                && other.id != probe.id
+                && other.asks().iter().any(|endpoint| asked.contains(endpoint))
+        };
+        plan.probes.iter().filter(shares).filter_map(|it| self.probes.get(&it.id)).cloned().collect()
     }
 
     /// Looks at a probe now. A look that is under way does not count: another follows it.
@@ -161,6 +175,8 @@ struct Watch {
     bell: Arc<Bell>,
     /// Who its systems are is looked at anew when one of them is gone, or is back: it may be another then.
     identities: Vec<Arc<Bell>>,
+    /// What could not look at one of its systems looks again when it could: nobody is to wait a minute for it at a gate.
+    neighbours: Vec<Arc<Bell>>,
     /// Whether its systems answered at the last look.
     answered: Option<bool>,
     probe: Probe,
@@ -223,6 +239,12 @@ impl Watch {
         let answered = !matches!(&result, Err(Unmeasured::NotReachable(_) | Unmeasured::TimedOut(_)));
         if self.answered.replace(answered).unwrap_or(true) != answered {
             self.identities.iter().for_each(|bell| bell.look.notify_one());
+        }
+        let blind = result.is_err();
+        if self.bell.blind.swap(blind, Ordering::AcqRel) && !blind {
+            let waits =
+                |bell: &&Arc<Bell>| bell.blind.load(Ordering::Acquire) && !bell.idle.load(Ordering::Acquire);
+            self.neighbours.iter().filter(waits).for_each(|bell| bell.look.notify_one());
         }
         let reading = Reading {
             probe: self.probe.id.clone(),

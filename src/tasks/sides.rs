@@ -148,7 +148,8 @@ async fn end_older(
     loop {
         let left = unwanted(database.census(spec).await?);
         if left.is_empty() || hand.setup.clock.now().boot.since(asked) >= ENDING {
-            return Ok(((found.len() - left.len().min(found.len())) as u64, left, refused));
+            let ended = found.iter().filter(|was| left.iter().all(|session| session.id != was.id)).count();
+            return Ok((ended as u64, left, refused));
         }
         tokio::time::sleep(LOOK).await;
     }

@@ -2,10 +2,11 @@
 
 use mysql_async::Conn;
 
-use super::gauge::faults::{Fault, Proxy, deed, each_is_named};
+use super::gauge::faults::each_is_named;
 use super::gauge::truth::Line as _;
 use super::mariadb::MariaDb;
 use super::servers::wait;
+use super::trouble::{Fault, Proxy, deed};
 use super::{By, following, gauge};
 
 struct World {

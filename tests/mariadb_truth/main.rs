@@ -18,6 +18,8 @@ mod mariadb;
 mod odd;
 #[path = "../servers/mod.rs"]
 mod servers;
+#[path = "../trouble/mod.rs"]
+mod trouble;
 mod truth;
 
 use cutover::plan::model::{DatabaseKind, LinkKind};

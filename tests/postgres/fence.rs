@@ -1,53 +1,14 @@
 //! The fence: who is shut out, who is not, and what shows of it.
 
-use cutover::databases::{Fence, FenceSpec, ProbeWrite, Seal};
-use std::process::{Command, Stdio};
+use cutover::databases::postgres::{Postgres as Database, convention};
+use cutover::databases::{Fence, FenceSpec, ProbeWrite, Seal, Settings};
 
 use super::servers::postgres::Postgres;
+use super::servers::session::Session;
 use super::servers::wait;
 use super::{LIMIT, at, furnish, shop};
 
 const WRITE: &str = "insert into customers values (-1, 'probe')";
-
-/// A session of an application that stays, and does what it is told.
-struct Session {
-    child: std::process::Child,
-}
-
-impl Session {
-    fn of(server: &Postgres, account: &str, name: &str) -> Session {
-        let mut session = Session {
-            child: Command::new("psql")
-                .args(["-XAtq", &server.url("shop", account)])
-                .env("PGAPPNAME", name)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap(),
-        };
-        session.run("select 1");
-        wait("the session is there", || {
-            let sql = format!(
-                "select count(*) from pg_stat_activity where application_name = '{name}' and query = 'select 1;'"
-            );
-            (server.sql("shop", &sql) == "1").then_some(())
-        });
-        session
-    }
-
-    fn run(&mut self, sql: &str) {
-        use std::io::Write as _;
-        let _gone = writeln!(self.child.stdin.as_mut().unwrap(), "{sql};");
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _gone = self.child.wait();
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fence_shuts_out_the_new_ends_the_old_and_refuses_everybody() {
@@ -174,6 +135,43 @@ async fn an_open_transaction_a_prepared_one_and_a_setting_of_ones_own_are_named(
     );
 }
 
+/// Whoever moves a shop owns its database, and may not say how other accounts begin.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_may_not_set_for_others_fences_all_the_same_and_names_who_passes() {
+    let server = Postgres::start();
+    furnish(&server, false).await;
+    server.sql(
+        "shop",
+        "create role mover login; grant pg_monitor, pg_signal_backend to mover; alter database shop owner to mover;
+         alter table customers owner to mover; alter table orders owner to mover;
+         create role reports login; grant insert on customers to reports;
+         alter role reports set default_transaction_read_only = off",
+    );
+    let address = server.url("shop", "mover");
+    let settings =
+        Settings { name: "shop".to_owned(), address: address.clone(), root: "/".into(), timeout: LIMIT };
+    convention::install(&Database::new(&settings).unwrap()).await.unwrap();
+    let db = at("source", address, LIMIT);
+    let everybody = FenceSpec::default();
+    assert_eq!(db.fence(&everybody).await.unwrap().fence, Fence::Fenced);
+
+    let _new = Session::of(&server, "reports", "reporting");
+    let Seal::NotYet(left) = db.seal_if_quiet(&everybody).await.unwrap() else { panic!("sealed too early") };
+    assert_eq!((left.len(), left[0].application.as_str()), (1, "reporting"), "{left:?}");
+    assert!(left[0].passes.as_deref().unwrap().contains("setting of its own"), "{left:?}");
+    assert!(db.end_session(&left[0].id).await.unwrap());
+    let sealed = wait("it is sealed", || match futures(db.seal_if_quiet(&everybody)).unwrap() {
+        Seal::Sealed(stands) => Some(stands),
+        Seal::NotYet(_) => None,
+    });
+    assert_eq!(sealed.fence, Fence::Sealed);
+    let reports = at("reports", server.url("shop", "reports"), LIMIT);
+    let refused = reports.probe_write(WRITE, "", None).await.unwrap();
+    assert!(matches!(refused, ProbeWrite::Refused { by_fence: true, .. }), "{refused:?}");
+    assert_eq!(db.lift().await.unwrap().fence, Fence::Open);
+    assert_eq!(reports.probe_write(WRITE, "", None).await.unwrap(), ProbeWrite::Succeeded);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_without_the_convention_says_what_to_do() {
     let server = Postgres::start();
@@ -207,7 +205,7 @@ async fn a_row_that_nobody_should_have_written_is_named_with_who_did() {
     let writes = db.writes_since(&from).await.unwrap();
     assert_eq!(writes.total, 3);
     assert_eq!(writes.tables, [("public.customers".to_owned(), 2), ("public.orders".to_owned(), 1)]);
-    assert_eq!(writes.first[0].by.as_deref(), Some("app cutover from 127.0.0.1/32"));
+    assert_eq!(writes.first[0].by.as_deref(), Some("app cutover from 127.0.0.1"));
     db.lift().await.unwrap();
     assert_eq!(server.sql("shop", "select count(*) from pg_trigger where tgname like 'cutover%'"), "0");
 }

@@ -8,7 +8,8 @@ use cutover::plan::model::{LinkKind, ProbeKind};
 use super::gauge::{lag, said};
 use super::servers::postgres::Postgres;
 use super::servers::wait;
-use super::{furnish, gauge, gauge_of, standby, subscribe, subscribed};
+use super::subscription::{furnish, subscribe, subscribed};
+use super::{gauge, gauge_of, standby};
 
 /// The worker that commits what was prepared moves the position on before anybody sees the rows; where it waits for a
 /// standby of its own, that moment is as long as one likes.

@@ -9,7 +9,8 @@ use tokio_postgres::{Client, NoTls};
 use super::gauge::Gauge;
 use super::gauge::truth::{Dice, Line, Pair, no_zero_is_false};
 use super::servers::postgres::Postgres;
-use super::{gauge_of, standby, subscribed};
+use super::subscription::subscribed;
+use super::{gauge_of, standby};
 
 impl Line for Client {
     async fn connect(address: &str) -> Option<Client> {

@@ -6,34 +6,11 @@ use cutover::engine::reading::{Facts, Unmeasured};
 use cutover::plan::model::{Expect, HttpProbe, ProbeKind};
 use cutover::plan::secret::{Part, Template};
 use cutover::probes::measure;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::common::{World, failed, probe};
-
-/// Serves every connection with `answer(request)`; the address.
-pub(crate) async fn serve<F, A>(answer: F) -> String
-where
-    F: Fn(String, TcpStream) -> A + Send + Sync + 'static,
-    A: Future<Output = ()> + Send + 'static,
-{
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = Vec::new();
-            let mut buffer = [0; 4096];
-            while !request.windows(4).any(|w| w == b"\r\n\r\n") {
-                match stream.read(&mut buffer).await {
-                    Ok(n) if n > 0 => request.extend_from_slice(&buffer[..n]),
-                    _ => break,
-                }
-            }
-            tokio::spawn(answer(String::from_utf8_lossy(&request).into_owned(), stream));
-        }
-    });
-    address
-}
+use crate::watched::serve;
 
 async fn fixed(response: &'static str) -> String {
     serve(move |_, mut stream| async move { stream.write_all(response.as_bytes()).await.unwrap() }).await

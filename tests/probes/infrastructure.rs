@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cutover::engine::reading::Unmeasured;
@@ -11,6 +10,7 @@ use cutover::plan::secret::{Part, Template};
 use cutover::probes::measure;
 
 use crate::common::{World, failed, findings, probe};
+use crate::watched::terraform;
 
 const CONFIGURATION: &str = r#"
 variable "size" { default = "small" }
@@ -36,17 +36,6 @@ resource "terraform_data" "queue" {
   input = "standard"
 }
 "#;
-
-fn terraform(folder: &Path, args: &[&str]) {
-    let done = Command::new("terraform")
-        .args(args)
-        .current_dir(folder)
-        .env_remove("TF_CLI_CONFIG_FILE")
-        .env("CHECKPOINT_DISABLE", "1")
-        .output()
-        .expect("the tests of terraform's monitor need terraform on the PATH");
-    assert!(done.status.success(), "terraform {args:?}: {}", String::from_utf8_lossy(&done.stderr));
-}
 
 /// A configuration that is applied.
 fn world() -> World {

@@ -15,3 +15,5 @@ mod settings;
 mod ssh;
 mod tls;
 mod versions;
+#[path = "../watched/mod.rs"]
+mod watched;

@@ -1,7 +1,7 @@
 //! Real repositories: refs that are held still, and who moved them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use cutover::clock::Timestamp;
@@ -9,24 +9,7 @@ use cutover::engine::reading::{Finding, Measure};
 use cutover::plan::model::ProbeKind;
 
 use crate::common::{World, failed, findings};
-
-const TOMORROW: &str = "2026-12-05T22:04:05+01:00";
-
-fn git(dir: &Path, args: &[&str]) -> String {
-    let done = Command::new("git")
-        .args(args)
-        .current_dir(dir)
-        .env("GIT_AUTHOR_NAME", "Jun")
-        .env("GIT_AUTHOR_EMAIL", "jun@example.net")
-        .env("GIT_COMMITTER_NAME", "Jun")
-        .env("GIT_COMMITTER_EMAIL", "jun@example.net")
-        .env("GIT_COMMITTER_DATE", TOMORROW)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .output()
-        .unwrap();
-    assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8_lossy(&done.stdout).trim().to_owned()
-}
+use crate::watched::git;
 
 /// A repository with one commit on main, a work tree to push from, and whether it gives commits without their files.
 struct Repository {

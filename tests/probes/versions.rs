@@ -1,33 +1,12 @@
 //! Releases that say their version, on a real server: the monitor that holds it still.
 
-use std::sync::{Arc, Mutex};
-
 use cutover::clock::Timestamp;
 use cutover::engine::reading::Unmeasured;
 use cutover::plan::model::{Expect, HttpProbe, ProbeKind, VersionProbe};
 use cutover::plan::secret::{Part, Template};
-use tokio::io::AsyncWriteExt as _;
 
 use crate::common::{World, failed, findings};
-use crate::http::serve;
-
-/// A server that answers with whatever is put there, headers and all.
-async fn says(first: &str) -> (String, Arc<Mutex<String>>) {
-    let answer = Arc::new(Mutex::new(first.to_owned()));
-    let now = Arc::clone(&answer);
-    let address = serve(move |_, mut stream| {
-        let answer = now.lock().unwrap().clone();
-        async move {
-            let _ = stream.write_all(answer.as_bytes()).await;
-        }
-    })
-    .await;
-    (format!("http://{address}/version"), answer)
-}
-
-fn ok(headers: &str, body: &str) -> String {
-    format!("HTTP/1.1 200 OK\r\nconnection: close\r\n{headers}\r\n{body}")
-}
+use crate::watched::{ok, says};
 
 fn at(url: &str, pointer: Option<&str>) -> ProbeKind {
     let http = HttpProbe {

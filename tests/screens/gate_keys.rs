@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use cutover::engine::event::{Decision, Event as Happened};
+use cutover::engine::event::{Decision, Event as Happened, Mode};
 use cutover::engine::input::Intent;
+use cutover::engine::reading::Unmeasured;
 use cutover::engine::rules::evidence;
 use cutover::panes::Request;
 use cutover::ui::input::Event;
@@ -201,6 +202,60 @@ fn who_types_on_past_a_sheet_that_worsens_asks_for_nothing() {
     assert!(decisions(&hands).is_empty() && hands.night.state.hold.is_none(), "{}", hands.reads());
 }
 
+/// While a server is gone a sheet follows another, and whoever reads them is not to lose every fourth key.
+#[test]
+fn a_new_sheet_drops_what_decides_and_not_what_only_looks() {
+    for (key, looks) in [("?", true), ("enter", true), ("h", false), ("n", false)] {
+        let mut hands = hands();
+        hands.night.sees("backup", World::Fails(Unmeasured::TimedOut(5_000)));
+        hands.night.pass(11);
+        hands.feed();
+        let before = hands.reads();
+        assert!(before.contains("sheet 1 is void"), "{before}");
+        hands.at += Duration::from_millis(20);
+        hands.key(key, false, false);
+        let after = hands.reads();
+        assert_eq!(after.contains("were dropped"), !looks, "{key}: {after}");
+        assert!(hands.night.state.hold.is_none(), "{after}");
+    }
+}
+
+/// One server that is gone keeps every trap from being looked for: that is one row and one thing that is missing. Why
+/// stands there in full, since in its row it is cut.
+#[test]
+fn traps_that_nobody_could_look_for_stand_in_one_row_and_why_in_full() {
+    for size in [(80, 24), LARGE] {
+        let mut night = Night::of(night::plan("../../sample-plans/postgres-logical.toml"), Mode::Live);
+        let ids = |begin: &str| {
+            let ids = night.plan.probes.iter().map(|probe| probe.id.to_string());
+            ids.filter(|id| id.starts_with(begin)).collect::<Vec<_>>()
+        };
+        let traps = ids("ready:");
+        for id in traps.iter().chain(&ids("orders")) {
+            let why =
+                "target: connecting was refused: password authentication failed for user \"cutover\" (28P01)";
+            night.sees(id, World::Fails(Unmeasured::Failed(why.to_owned())));
+        }
+        night.begin();
+        night.pass(70);
+        let mut hands = Hands::on(night, size);
+        let screen = hands.reads();
+        let count = traps.len();
+        assert!(count > 15 && screen.contains(&format!("? {count} traps")), "{screen}");
+        let gate: String = screen.lines().filter_map(|line| line.split('┃').nth(1)).collect();
+        let gate = gate.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(gate.contains(&format!("Not yet: orders is unknown, {count} traps are unknown")), "{screen}");
+        let why = "orders: target: connecting was refused: password authentication failed for user \"cutover\" (28P01)";
+        assert!(gate.contains(why), "{screen}");
+        // One finding is waived at a time: of a row with several a person chooses.
+        hands.press("down");
+        hands.press("w");
+        assert!(hands.reads().contains("choose which finding"), "{}", hands.reads());
+        hands.press("enter");
+        assert!(hands.reads().contains("? keyless tab"), "{}", hands.reads());
+    }
+}
+
 #[test]
 fn of_words_whose_beginning_was_dropped_the_rest_is_dropped_too() {
     let mut hands = hands();
@@ -221,7 +276,7 @@ fn of_words_whose_beginning_was_dropped_the_rest_is_dropped_too() {
 #[test]
 fn a_sheet_that_only_improves_keeps_what_was_typed() {
     let mut night = night::at_the_gate(Night::live());
-    night.sees("backup", World::Fails(cutover::engine::reading::Unmeasured::TimedOut(5_000)));
+    night.sees("backup", World::Fails(Unmeasured::TimedOut(5_000)));
     night.pass(12);
     let mut hands = Hands::on(night, LARGE);
     hands.press("g");

@@ -5,6 +5,7 @@
 pub(crate) mod haproxy;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
+pub(crate) mod session;
 
 use std::net::TcpListener;
 use std::path::Path;

@@ -105,6 +105,37 @@ async fn a_probe_that_hangs_is_a_timeout_each_time() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_looked_at_is_looked_at_again_when_its_system_answers() {
+    let folder = Folder::with(
+        r#"
+[endpoints.shop]
+sqlite = { path = "$DIR/shop.db" }
+
+[[probe]]
+id = "often"
+sql = { on = "shop", query = "select 1", expect = { is = "1" } }
+every = "50ms"
+
+[[probe]]
+id = "seldom"
+sql = { on = "shop", query = "select 2", expect = { is = "2" } }
+every = "1h"
+
+[[phase.step]]
+id = "point"
+title = "Point"
+timeout = "30s"
+command = ["true"]
+"#,
+    );
+    let mut run = folder.begin();
+    assert!(run.reading("seldom").await.result.is_err());
+    rusqlite::Connection::open(folder.path("shop.db")).unwrap().execute_batch("create table t (x)").unwrap();
+    let seen = tokio::time::timeout(std::time::Duration::from_secs(10), run.reading("seldom")).await;
+    assert!(seen.expect("long before its time").result.unwrap().pass);
+}
+
+#[tokio::test]
 async fn what_is_on_demand_is_looked_at_when_asked_and_after_the_ask() {
     let mut run = folder().begin();
     let before = cutover::clock::Clock::system().now().boot;

@@ -33,18 +33,22 @@ pub(super) async fn take(client: &Client, spec: &FenceSpec) -> Result<Census, Pr
            coalesce(a.application_name, ''), coalesce(a.usename, '')::text,
            coalesce(host(a.client_addr), a.client_hostname),
            (extract(epoch from a.backend_start) * 1000)::bigint,
-           case when a.backend_xid is not null then (extract(epoch from clock_timestamp()) * 1000)::bigint end,
+           case when a.backend_xid is not null then (extract(epoch from clock_timestamp()) * 1000)::bigint
+                else (select (extract(epoch from max(c.at)) * 1000)::bigint from cutover.change c
+                      where c.system = {SYSTEM} and c.pid = a.pid and c.at >= a.backend_start) end,
            nullif(concat_ws(': ', case when a.state <> 'active' then a.state end, a.query), ''),
            f.state is not null and (a.backend_start <= f.since or coalesce(own.writes, false)
              or a.backend_xid is not null),
-           coalesce(own.writes, false)
+           coalesce(own.writes, false),
+           coalesce((select rolsuper from pg_roles where oid = a.usesysid), false)
+             and not (select rolsuper from pg_roles where rolname = current_user)
          from pg_stat_activity a left join f on true left join own on own.oid = a.usesysid
          where a.datname = current_database() and a.backend_type = 'client backend'
            and not (a.application_name = '{APPLICATION}' and a.usename = current_user)
          union all
          select '{PREPARED}' || p.gid, 'prepared transaction', p.owner::text, null,
            (extract(epoch from p.prepared) * 1000)::bigint, (extract(epoch from p.prepared) * 1000)::bigint,
-           p.gid, f.state is not null, false
+           p.gid, f.state is not null, false, false
          from pg_prepared_xacts p left join f on true where p.database = current_database()
          order by 5, 1"
     );
@@ -52,7 +56,11 @@ pub(super) async fn take(client: &Client, spec: &FenceSpec) -> Result<Census, Pr
     let mut sessions = Vec::new();
     for row in rows {
         let (application, account): (String, String) = (row.try_get(1)?, row.try_get(2)?);
-        let own_setting: bool = row.try_get(8)?;
+        let passes = match (row.try_get(8)?, row.try_get(9)?) {
+            (true, _) => Some("account has a setting of its own"),
+            (false, true) => Some("superuser: only one can end it"),
+            (false, false) => None,
+        };
         let last_statement: Option<String> = row.try_get(6)?;
         sessions.push(SessionInfo {
             id: SessionId(row.try_get(0)?),
@@ -66,7 +74,7 @@ pub(super) async fn take(client: &Client, spec: &FenceSpec) -> Result<Census, Pr
             writes: 0,
             older: row.try_get(7)?,
             ending: false,
-            passes: own_setting.then(|| "its account has a setting of its own".to_owned()),
+            passes: passes.map(str::to_owned),
             account,
         });
     }

@@ -76,7 +76,7 @@ begin
     from unnest(tg_argv[1:]) with ordinality key_columns (name, at);
   insert into cutover.change (system, at, lsn, tbl, op, key, account, application, client, pid)
     values (cutover.system(), clock_timestamp(), pg_current_wal_insert_lsn(), tg_argv[0], lower(tg_op),
-            key, session_user, current_setting('application_name'), inet_client_addr()::text, pg_backend_pid());
+            key, session_user, current_setting('application_name'), host(inet_client_addr()), pg_backend_pid());
   return null;
 end $$;
 create table if not exists cutover.definition (
@@ -105,7 +105,7 @@ begin
   end if;
   insert into cutover.definition (system, at, lsn, object, command, account, application, client, pid)
     select cutover.system(), clock_timestamp(), pg_current_wal_insert_lsn(), name, tg_tag,
-           session_user, current_setting('application_name'), inet_client_addr()::text, pg_backend_pid()
+           session_user, current_setting('application_name'), host(inet_client_addr()), pg_backend_pid()
     from unnest(objects) name where name <> 'cutover' and not starts_with(name, '{PREFIX}');
 exception when others then
   -- Nobody's command may fail because it could not be noted.

@@ -6,6 +6,7 @@
 //! holds.
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use super::connection::{Problem, known, writing};
 use super::convention::{PREFIX, SYSTEM};
@@ -62,7 +63,7 @@ pub(super) async fn set(client: &mut Client) -> Result<FenceState, Problem> {
     if stands.fence != Fence::Open && stands.since.is_some() {
         return Ok(stands);
     }
-    let tx = writing(client).await?;
+    let mut tx = writing(client).await?;
     // Until the setting is there for everybody, every session counts as older than the fence.
     let sql = format!(
         "insert into cutover.fence as f (system, state, since, at, before, counters)
@@ -81,6 +82,7 @@ pub(super) async fn set(client: &mut Client) -> Result<FenceState, Problem> {
     let database = quoted(&current(&tx).await?);
     tx.batch_execute(&format!("alter database {database} set {READ_ONLY} = on")).await?;
     // An account's own setting is stronger than the database's; the account's in this database is stronger than both.
+    // Of whom we may not set it, the sessions pass the fence until it is sealed: the census names them.
     let own = format!(
         "select distinct r.rolname::text from pg_db_role_setting s join pg_roles r on r.oid = s.setrole
            cross join unnest(s.setconfig) c left join pg_database d on d.oid = s.setdatabase
@@ -88,11 +90,13 @@ pub(super) async fn set(client: &mut Client) -> Result<FenceState, Problem> {
     );
     for row in tx.query(&own, &[]).await? {
         let role: String = row.try_get(0)?;
-        tx.batch_execute(&format!(
-            "alter role {} in database {database} set {READ_ONLY} = on",
-            quoted(&role)
-        ))
-        .await?;
+        let one = tx.savepoint("role").await?;
+        let set = format!("alter role {} in database {database} set {READ_ONLY} = on", quoted(&role));
+        match one.batch_execute(&set).await {
+            Ok(()) => one.commit().await?,
+            Err(why) if why.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => one.rollback().await?,
+            Err(why) => return Err(why.into()),
+        }
     }
     tx.commit().await?;
     let end = wal::end(client).await?.position();
@@ -165,17 +169,23 @@ pub(super) async fn lift(client: &mut Client) -> Result<FenceState, Problem> {
     }
     let database = quoted(&current(&tx).await?);
     let sql = format!(
-        "select coalesce(r.rolname::text, '') from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase
+        "select coalesce(r.rolname::text, ''), split_part(c, '=', 2)
+         from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase
            cross join unnest(s.setconfig) c left join pg_roles r on r.oid = s.setrole
          where d.datname = current_database() and c like '{READ_ONLY}=%'"
     );
     for row in tx.query(&sql, &[]).await? {
-        let role: String = row.try_get(0)?;
+        let (role, value): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        // What stands otherwise at an account by now, somebody else has set, and we may not be allowed to.
+        let stood = before.get(&role).and_then(|value| value.as_str());
+        if !role.is_empty() && (value != "on" || stood == Some("on")) {
+            continue;
+        }
         let whose = match role.as_str() {
             "" => format!("alter database {database}"),
             role => format!("alter role {} in database {database}", quoted(role)),
         };
-        let back = match before.get(&role).and_then(|value| value.as_str()) {
+        let back = match stood {
             Some(value) => format!("set {READ_ONLY} = {}", literal(value)),
             None => format!("reset {READ_ONLY}"),
         };

@@ -8,11 +8,15 @@ use crate::ui::actions::Action;
 use crate::ui::format;
 use crate::ui::theme::Role;
 
+use super::sheet;
 use crate::panes::differing;
 use crate::panes::feed::Pulse;
 use crate::panes::row::{Words, words, wrap};
 use crate::panes::scene::Scene;
 use crate::panes::standing::never_mends;
+
+/// So many columns of a row of the sheet are sign, name, what it was before, and age.
+const BESIDE: u16 = 34;
 
 /// Whether a GO could be said now: all of it holds, the run is not held, and the engine is there to hear it.
 pub(super) fn is_ready(scene: &Scene<'_>, gate: &StepId, evidence: &[Evidence]) -> bool {
@@ -50,6 +54,8 @@ pub(super) fn lines<'a>(
             words(Role::Proved, "All the rest holds.").and(Role::Caution, format!(" {waived} waived."))
         }];
     }
+    let why = worst_in_full(evidence, width).filter(|why| why.len() < most).unwrap_or_default();
+    let most = most - why.len();
     let open = scene.key_at_gate(Action::Open).plain();
     let some = |n: usize| {
         let mut text = what.iter().take(n).cloned().collect::<Vec<_>>().join(", ");
@@ -59,20 +65,36 @@ pub(super) fn lines<'a>(
         words(Role::Caution, format!("Not yet: {text}"))
     };
     let fits = (1..=what.len()).rev().map(some).find(|text| wrap(&text.0, width, usize::MAX).len() <= most);
-    wrap(&fits.unwrap_or_else(|| some(1)).0, width, most)
+    let mut lines = wrap(&fits.unwrap_or_else(|| some(1)).0, width, most);
+    lines.extend(why);
+    lines
+}
+
+/// What is worst, where its row has no room for all of it.
+fn worst_in_full(evidence: &[Evidence], width: u16) -> Option<Vec<Words<'static>>> {
+    let says_more =
+        |e: &&Evidence| !e.id.starts_with("step:") && !e.id.starts_with("alarm:") && e.id != WINDOW;
+    let worst = evidence.iter().filter(|e| !e.passes()).find(says_more)?;
+    let row = words(Role::Caution, worst.text.as_str());
+    let is_cut = row.width() > width.saturating_sub(BESIDE);
+    is_cut
+        .then(|| wrap(&words(Role::Normal, format!("{}: {}", worst.title, worst.text)).0, width, usize::MAX))
 }
 
 /// What is missing, one after the other.
 pub(in crate::panes) fn missing(scene: &Scene<'_>, gate: &StepId, evidence: &[Evidence]) -> Vec<String> {
     let (alarms, rest): (Vec<&Evidence>, Vec<&Evidence>) =
         evidence.iter().filter(|e| !e.passes()).partition(|e| e.id.starts_with("alarm:"));
+    // Those that stand in one row are one thing here too.
+    let unseen = rest.iter().filter(|e| sheet::group_of(scene, e) == Some(sheet::Group::Unseen)).count();
+    let mut told = false;
     let mut what: Vec<String> = rest
         .iter()
-        .map(|e| {
-            if e.id.starts_with("step:") || e.id == WINDOW {
-                return format!("{} is {}{}", e.title, e.text, way_on(scene, e));
+        .filter_map(|e| {
+            if unseen > 1 && sheet::group_of(scene, e) == Some(sheet::Group::Unseen) {
+                return (!std::mem::replace(&mut told, true)).then(|| format!("{unseen} traps are unknown"));
             }
-            format!("{} is {}{}", e.title, state_of(e.verdict), way_on(scene, e))
+            Some(missing_one(scene, e))
         })
         .collect();
     let by_key = |action: Action, does: &str| {
@@ -94,6 +116,12 @@ pub(in crate::panes) fn missing(scene: &Scene<'_>, gate: &StepId, evidence: &[Ev
         what.push(format!("the run is held{by}{}", by_key(Action::Resume, "go on")));
     }
     what
+}
+
+fn missing_one(scene: &Scene<'_>, line: &Evidence) -> String {
+    let is =
+        if line.id.starts_with("step:") || line.id == WINDOW { &line.text } else { state_of(line.verdict) };
+    format!("{} is {is}{}", line.title, way_on(scene, line))
 }
 
 /// The key that leads on, where waiting does not.

@@ -51,6 +51,8 @@ pub(super) struct Desk {
     pub(super) aside: bool,
     /// The field in which GO is said, while it is open.
     pub(super) entry: Option<Entry>,
+    /// When the gate was first on the screen, whatever sheet it had then.
+    seen: Option<Instant>,
     /// When a key was dropped last that came before the gate could be read.
     dropped: Option<Instant>,
     /// What the gate has to say to the person: why an entry was cleared, why a GO was refused.
@@ -226,6 +228,7 @@ impl Desk {
     pub(super) fn shown(&mut self, at: Instant) -> Option<Request> {
         let up = !self.aside;
         let asked = self.asked.as_mut().filter(|_| up)?;
+        self.seen.get_or_insert(at);
         asked.shown.get_or_insert(at);
         if !asked.last_row_drawn || !asked.ready || asked.requested {
             return None;
@@ -243,6 +246,7 @@ impl Desk {
     /// more, and what was typed is gone.
     pub(super) fn disarm(&mut self) {
         self.entry = None;
+        self.seen = None;
         if let Some(asked) = &mut self.asked {
             asked.shown = None;
             asked.last_row_drawn = false;
@@ -258,9 +262,11 @@ impl Desk {
     }
 
     /// Whether a key goes on with what was begun before the gate could be read: of `:answer` without its colon only
-    /// commands are left. It ends with a pause in the typing, or with a key that is no letter.
-    pub(super) fn goes_on_unseen(&mut self, press: KeyPress) -> bool {
-        let late = !self.could_see(press.at) || press.burst;
+    /// commands are left. It ends with a pause in the typing, or with a key that is no letter. One that only `looks` needs
+    /// no more than the gate: while a server is gone a sheet follows another, and whoever reads them must be able to.
+    pub(super) fn goes_on_unseen(&mut self, press: KeyPress, looks: bool) -> bool {
+        let reads = self.seen.filter(|_| looks).is_some_and(|seen| press.at >= seen + REACTION);
+        let late = !reads && !self.could_see(press.at) || press.burst;
         let on = |dropped: Instant| press.at < dropped + PAUSE && press.key.text().is_some();
         let unseen = late || self.dropped.is_some_and(on);
         self.dropped = unseen.then_some(press.at);

@@ -1,4 +1,5 @@
-//! The evidence sheet as rows: what is wrong each by itself, what is well folded into few lines.
+//! The evidence sheet as rows: what is wrong each by itself, what is well folded into few lines, and so are the traps that
+//! nobody could look for.
 
 use std::time::Duration;
 
@@ -15,13 +16,15 @@ use crate::panes::row::{Row, Words, words};
 use crate::panes::scene::Scene;
 use ratatui::layout::Rect;
 
-/// Well evidence that stands in one line until somebody opens it.
+/// Evidence that stands in one line until somebody opens it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
     Links,
     Freeze,
     Environment,
     Traps,
+    /// Not well: one server that is gone keeps all of them from being looked for, and would fill the sheet.
+    Unseen,
 }
 
 /// One row of the sheet: one evidence, or several that are well.
@@ -47,11 +50,14 @@ pub(super) fn rows<'e>(scene: &Scene<'_>, evidence: &'e [Evidence], unfolded: &[
     rows
 }
 
-fn group_of(scene: &Scene<'_>, line: &Evidence) -> Option<Group> {
-    if line.verdict != Verdict::Pass {
-        return None;
-    }
+pub(super) fn group_of(scene: &Scene<'_>, line: &Evidence) -> Option<Group> {
     let probe = scene.plan.probe(&ProbeId::from(line.id.as_str()))?;
+    if line.verdict != Verdict::Pass {
+        let unseen = matches!(probe.kind, ProbeKind::Ready(_))
+            && line.verdict != Verdict::Fail
+            && line.waived.is_none();
+        return unseen.then_some(Group::Unseen);
+    }
     if matches!(probe.kind, ProbeKind::Ready(_)) {
         return Some(Group::Traps);
     }
@@ -140,10 +146,19 @@ fn single<'e>(scene: &Scene<'_>, line: &'e Evidence, columns: Columns, was: Opti
 fn folded<'e>(scene: &Scene<'_>, group: Group, members: &[&'e Evidence], columns: Columns) -> Row<'e> {
     let names = members.iter().map(|m| m.title.as_str()).collect::<Vec<_>>().join(", ");
     let oldest = members.iter().filter_map(|m| m.age).max().unwrap_or(Duration::ZERO);
+    let (sign, sign_role) = match group {
+        Group::Unseen => (scene.glyphs.unknown, Role::Caution),
+        Group::Links | Group::Freeze | Group::Environment | Group::Traps => {
+            (scene.glyphs.proved, Role::Proved)
+        }
+    };
     let row = Row::new()
-        .left(columns.sign, words(Role::Proved, scene.glyphs.proved))
+        .left(columns.sign, words(sign_role, sign))
         .right(columns.age, words(Role::Dim, format::age(oldest)));
     match group {
+        Group::Unseen => row
+            .left(columns.name, words(Role::Caution, format!("{} traps", members.len())))
+            .left(columns.text, words(Role::Caution, members.first().map_or("", |m| m.text.as_str()))),
         Group::Links => {
             let bound = members.first().map_or("", |m| m.bound.as_str());
             let all_same = members.iter().all(|m| m.bound == bound);

@@ -43,7 +43,8 @@ with ours as (
   where r.rulename <> '_RETURN'
   union all
   select 'event trigger', evtname::text, '', true from pg_event_trigger t
-  where evtname !~ '^cutover_' and not exists (select from extended e where e.classid = 'pg_event_trigger'::regclass and e.objid = t.oid))
+  where evtname !~ '^cutover_'
+    and not exists (select from extended e where e.classid = 'pg_event_trigger'::regclass and e.objid = t.oid))
 select kind || ' ' || name, kind, name, made, usable::text from objects order by 1";
 
 pub(super) async fn look(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
