@@ -14,7 +14,8 @@ use serde_json::{Map, Value as Json, json};
 use super::exit::{Exit, Failure};
 use super::print;
 use crate::compare::tables::{
-    Difference, DifferenceKind, Outcome, Progress, Request, Sides, Stage, TableOutcome, Verdict, compare,
+    Difference, DifferenceKind, Load, Outcome, Progress, Request, Sides, Stage, TableOutcome, Verdict,
+    compare_with,
 };
 use crate::counts::counted;
 use crate::databases::snapshot::Stamp;
@@ -60,6 +61,9 @@ pub(super) struct Args {
     /// Counts rows that differ and names none.
     #[arg(long, conflicts_with = "full")]
     quick: bool,
+    /// How many connections a side work at a time, where the databases can share one moment.
+    #[arg(long, value_name = "N", default_value_t = Load::CONNECTIONS)]
+    connections: usize,
     /// Prints a document for scripts.
     #[arg(long)]
     json: bool,
@@ -79,7 +83,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let runtime =
         runtime.map_err(|error| Failure::new(Exit::NotProved, format!("nothing can be asked: {error}")))?;
     let mut teller = Teller::new();
-    let outcome = runtime.block_on(compare(&sides, &request, &mut |progress| {
+    let load = Load::new(args.connections);
+    let outcome = runtime.block_on(compare_with(&sides, &request, &load, None, &mut |progress| {
         teller.tell(progress);
         ControlFlow::Continue(())
     }));
@@ -152,7 +157,6 @@ impl Teller {
         let table = progress.table.as_deref().unwrap_or_default();
         let doing = match progress.stage {
             Stage::Schema => return format!("connecting, {}", format::span(self.begun.elapsed())),
-            Stage::Counting => return format!("counting {table}"),
             Stage::LookingAgain => {
                 let rows = counted(progress.suspects, "row", "rows");
                 return format!("looking at {rows} again that may be on their way");

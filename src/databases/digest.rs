@@ -53,6 +53,13 @@ impl SetDigest {
         SetDigest { rows, sum, xor }
     }
 
+    /// Takes another set's rows in.
+    pub fn merge(&mut self, other: SetDigest) {
+        self.rows += other.rows;
+        self.sum = self.sum.wrapping_add(other.sum);
+        self.xor ^= other.xor;
+    }
+
     /// Takes one more row in.
     pub fn add(&mut self, row: RowHash) {
         self.rows += 1;

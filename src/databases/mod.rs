@@ -26,6 +26,7 @@ pub mod redis;
 mod schema;
 pub mod snapshot;
 pub mod sqlite;
+pub mod trail;
 pub mod value;
 
 use std::any::Any;
@@ -47,6 +48,7 @@ pub use position::{Lag, Position, Unit};
 pub use readiness::{Asked, Found};
 pub use schema::{Column, ObjectName, Redefined, Redefinition, Schema, SchemaChange, Table};
 pub use snapshot::Snapshot;
+pub use trail::Trail;
 pub use value::Value;
 
 /// What an engine is asked for: boxed, so that engines can stand behind one trait.
@@ -138,6 +140,11 @@ pub trait Database: Any + fmt::Debug + Send + Sync {
     /// How many rows a table has.
     fn count(&self, table: &str) -> Answer<'_, u64>;
 
+    /// How many statements are at work on the server, ours and the replication's left out; `None` where nobody can say.
+    fn running(&self) -> Answer<'_, Option<u64>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// Runs one query that can change nothing, whatever its text says.
     fn query(&self, sql: &str) -> Answer<'_, Rows>;
 
@@ -160,6 +167,22 @@ pub trait Database: Any + fmt::Debug + Send + Sync {
 
     /// Begins one consistent look.
     fn snapshot(&self) -> Answer<'_, Box<dyn Snapshot>>;
+
+    /// Takes up the trail of this name where it stood at `since`, or begins one here and now.
+    ///
+    /// # Errors
+    /// Also [`Error::Broken`] where no trail can be kept, and what that would take; and when the one that stood at `since`
+    /// is broken: then nobody knows what was written after it.
+    fn trail<'a>(&'a self, _name: &'a str, _since: Option<&'a trail::Mark>) -> Answer<'a, Box<dyn Trail>> {
+        let why = "nothing tells which rows are written to it";
+        let none = Error::broken(self.name(), why, "let the window pay for a whole comparison");
+        Box::pin(std::future::ready(Err(none)))
+    }
+
+    /// Lets a trail go: the server keeps nothing for it any longer. Nothing happens where there is none.
+    fn let_trail_go<'a>(&'a self, _name: &'a str) -> Answer<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// What tells one system from another.

@@ -155,6 +155,8 @@ pub struct Table {
     pub key: Vec<String>,
     /// The key is one column in which the engine lets nothing but whole numbers be.
     pub integer_key: bool,
+    /// What tells it from one that is made anew under the same name, in the engine's own words; empty where nothing does.
+    pub made: String,
 }
 
 #[cfg(test)]

@@ -54,10 +54,13 @@ pub enum Buckets {
 }
 
 /// Which rows are looked at one by one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Within {
     /// Those with a whole-number key in one of these ranges.
     Keys(Vec<RangeInclusive<i64>>),
+    /// Those with one of these keys: the values of [`Selection::key`], as [`trail`](super::trail) tells them.
+    Rows(Vec<Vec<Value>>),
     /// Those whose key's hash falls into one of these buckets of `2^bits`.
     Hashes {
         /// As in [`Buckets::Hashes`].
@@ -73,10 +76,10 @@ impl Within {
         Within::Hashes { bits: 0, buckets: BTreeSet::from([0]) }
     }
 
-    /// Whether a row with this key can be among them. A range of keys does not show in a hash.
+    /// Whether a row with this key can be among them. A key does not show in its hash.
     pub fn may_have(&self, key: RowHash) -> bool {
         match self {
-            Within::Keys(_) => true,
+            Within::Keys(_) | Within::Rows(_) => true,
             Within::Hashes { bits, buckets } => buckets.contains(&bucket_of(key, *bits)),
         }
     }
@@ -87,6 +90,32 @@ pub fn bucket_of(key: RowHash, bits: u32) -> i64 {
     let mask = (1_u128 << bits.min(32)) - 1;
     // At most 32 bits are left.
     i64::try_from(key.0 & mask).unwrap_or(0)
+}
+
+/// Which stretch of a table one question reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// What lies in these blocks of its storage (see [`Outline::blocks`]); the last part has no end, so that nothing
+    /// is left out.
+    Blocks {
+        /// The first block.
+        from: u64,
+        /// The first block of the next part.
+        to: Option<u64>,
+    },
+}
+
+/// What a database knows of a table without reading it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// About how many rows.
+    pub rows: u64,
+    /// A range of its whole-number key is read without the rest of the table, at no more cost than in the order of storage.
+    pub by_key: bool,
+    /// How many blocks its storage has, where parts of it can be read by themselves.
+    pub blocks: Option<u64>,
 }
 
 /// A row by its hashes.
@@ -120,15 +149,29 @@ pub trait Snapshot: fmt::Debug + Send {
     /// The tables with people's data, and the names of those of ours that are left out.
     fn tables(&mut self) -> Answer<'_, Tables>;
 
+    /// Another connection that sees the same moment, so that two questions can be answered at a time; `None` where the
+    /// engine has no such thing.
+    fn sibling(&mut self) -> Answer<'_, Option<Box<dyn Snapshot>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// How many rows a table has.
     fn count(&mut self, table: &str) -> Answer<'_, u64>;
+
+    /// What is known of a table before it is read. Reads it only where there are no statistics.
+    fn outline(&mut self, of: &Selection) -> Answer<'_, Outline>;
 
     /// The smallest and largest key of a table with [`Table::integer_key`]; `None` when it is empty.
     fn key_span(&mut self, of: &Selection) -> Answer<'_, Option<RangeInclusive<i64>>>;
 
-    /// The digest of every bucket that has rows.
-    fn digests(&mut self, of: &Selection, by: Buckets, meter: &Meter)
-    -> Answer<'_, BTreeMap<i64, SetDigest>>;
+    /// The digest of every bucket that has rows in a part of the table.
+    fn digests(
+        &mut self,
+        of: &Selection,
+        by: Buckets,
+        part: &Part,
+        meter: &Meter,
+    ) -> Answer<'_, BTreeMap<i64, SetDigest>>;
 
     /// The hashes of single rows.
     fn hashes(&mut self, of: &Selection, within: &Within, meter: &Meter) -> Answer<'_, Vec<HashedRow>>;

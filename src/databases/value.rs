@@ -7,8 +7,11 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A value as a database holds it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(into = "Written", try_from = "Written")]
 pub enum Value {
     /// No value.
     Null,
@@ -20,6 +23,50 @@ pub enum Value {
     Text(Vec<u8>),
     /// Bytes.
     Blob(Vec<u8>),
+}
+
+/// A value as a file has it, whole to the last bit.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Written {
+    Null,
+    Integer(i64),
+    /// The bits: `-0.0` is not `0.0`, and not every number is one.
+    Real(u64),
+    Text(String),
+    /// Text that is no UTF-8, in hex.
+    Bytes(String),
+    /// In hex.
+    Blob(String),
+}
+
+impl From<Value> for Written {
+    fn from(value: Value) -> Written {
+        match value {
+            Value::Null => Written::Null,
+            Value::Integer(n) => Written::Integer(n),
+            Value::Real(r) => Written::Real(r.to_bits()),
+            Value::Text(bytes) => {
+                String::from_utf8(bytes).map_or_else(|why| Written::Bytes(hex(why.as_bytes())), Written::Text)
+            }
+            Value::Blob(bytes) => Written::Blob(hex(&bytes)),
+        }
+    }
+}
+
+impl TryFrom<Written> for Value {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Value, &'static str> {
+        Ok(match written {
+            Written::Null => Value::Null,
+            Written::Integer(n) => Value::Integer(n),
+            Written::Real(bits) => Value::Real(f64::from_bits(bits)),
+            Written::Text(text) => Value::Text(text.into_bytes()),
+            Written::Bytes(digits) => Value::Text(unhex(&digits).ok_or("these are no bytes in hex")?),
+            Written::Blob(digits) => Value::Blob(unhex(&digits).ok_or("these are no bytes in hex")?),
+        })
+    }
 }
 
 impl Value {
@@ -105,6 +152,16 @@ pub fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{b:02x}");
         text
     })
+}
+
+/// The bytes of such digits; `None` when they are none.
+fn unhex(digits: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    pairs.iter().map(byte).collect()
 }
 
 impl PartialEq for Value {

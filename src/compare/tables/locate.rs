@@ -2,13 +2,13 @@
 //! the buckets that differ. No value leaves a database here.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use super::Look;
+use super::look::{Both, Look};
 use crate::databases::Error;
 use crate::databases::digest::{RowHash, SetDigest};
-use crate::databases::snapshot::{Buckets, HashedRow, Meter, Selection, Within};
+use crate::databases::snapshot::{Buckets, HashedRow, Meter, Part, Within};
 
 /// How many rows share a bucket, about: few enough to read one by one for a single difference.
 const ROWS_A_BUCKET: u64 = 128;
@@ -73,6 +73,8 @@ pub(super) struct Found {
     /// Of all suspects, kept or not.
     pub(super) total: Total,
     kept: usize,
+    /// The keys of the kept ones: a row can lie in a stretch that is looked at again, and have been written besides.
+    seen: BTreeSet<RowHash>,
 }
 
 impl Found {
@@ -81,81 +83,115 @@ impl Found {
         self.kept < KEPT
     }
 
-    fn add(&mut self, within: Within, mut suspects: Vec<Suspect>) {
+    /// Takes in what differs in another stretch of the table.
+    pub(super) fn merge(&mut self, other: Found) {
+        let kept: u64 = other.groups.iter().flat_map(|group| &group.suspects).map(rows).sum();
+        let missed = other.total.rows() - kept;
+        for group in other.groups {
+            self.add(group.within, group.suspects);
+        }
+        // What it did not keep is known by its number only.
+        self.total.changed += missed;
+    }
+
+    /// Takes in the rows that differ of those that were looked at one by one.
+    pub(super) fn add(&mut self, within: Within, mut suspects: Vec<Suspect>) {
+        suspects.retain(|suspect| !self.seen.contains(&suspect.key));
         for suspect in &suspects {
             self.total.add(suspect);
         }
         suspects.truncate(KEPT - self.kept);
         self.kept += suspects.len();
+        self.seen.extend(suspects.iter().map(|suspect| suspect.key));
         if !suspects.is_empty() {
             self.groups.push(Group { within, suspects });
         }
     }
 }
 
-/// Finds every key under which the two sides differ. `rows` is how many the larger side has.
-pub(super) async fn locate(
+/// How many rows differ under a suspect's key.
+fn rows(suspect: &Suspect) -> u64 {
+    let mut total = Total::default();
+    total.add(suspect);
+    total.rows()
+}
+
+/// Finds every key in a range under which the two sides differ; with how many rows either has there.
+///
+/// `expected` is about how many rows there may be.
+pub(super) async fn in_keys(
     look: &mut Look,
-    of: &Selection,
-    integer_key: bool,
-    rows: u64,
+    of: &Both,
+    keys: RangeInclusive<i64>,
+    expected: u64,
     meter: &Meter,
+) -> Result<(Found, (u64, u64)), Error> {
+    let by = by_keys(keys, expected);
+    let whole = (Some(&Part::Whole), Some(&Part::Whole));
+    let digests = look.digests(of, &by, whole, meter).await?;
+    let sum = |map: &BTreeMap<i64, SetDigest>| map.values().map(|digest| digest.rows).sum();
+    let rows = (sum(&digests.0), sum(&digests.1));
+    Ok((in_buckets(look, of, &by, digests).await?, rows))
+}
+
+/// Finds every key under which the two sides differ, by the digests of all their buckets.
+pub(super) async fn in_buckets(
+    look: &mut Look,
+    of: &Both,
+    by: &Buckets,
+    digests: (BTreeMap<i64, SetDigest>, BTreeMap<i64, SetDigest>),
 ) -> Result<Found, Error> {
     let mut found = Found::default();
-    if rows == 0 {
-        return Ok(found);
-    }
-    let mut passes = vec![if integer_key {
-        let (a, b) = tokio::try_join!(look.source.key_span(of), look.target.key_span(of))?;
-        match union(a, b) {
-            None => return Ok(found),
-            Some(keys) => by_keys(keys, rows / ROWS_A_BUCKET),
-        }
-    } else {
-        Buckets::Hashes { bits: (rows / ROWS_A_BUCKET).clamp(1, MOST_BUCKETS).ilog2() }
-    }];
-    let mut meter = meter.clone();
-    while let Some(by) = passes.pop() {
-        let (a, b) = tokio::try_join!(
-            look.source.digests(of, by.clone(), &meter),
-            look.target.digests(of, by.clone(), &meter)
-        )?;
-        // The first pass alone reads rows that nobody has read: only that is progress.
-        meter = Meter::default();
-        let mut group = Gathered::new(&by);
-        for bucket in a.keys().chain(b.keys()).copied().collect::<BTreeSet<i64>>() {
-            let (x, y) = (a.get(&bucket), b.get(&bucket));
-            if x == y {
-                continue;
-            }
-            let rows = x.map_or(0, |d| d.rows).max(y.map_or(0, |d| d.rows));
-            if let Some(finer) = divided(&by, bucket, rows) {
-                passes.push(finer);
-                continue;
-            }
-            group.add(bucket, rows);
-            if group.rows >= ROWS_A_GROUP {
-                inspect(look, of, group.take(), &mut found).await?;
-            }
-        }
-        if group.rows > 0 {
-            inspect(look, of, group.take(), &mut found).await?;
-        }
+    let mut finer = differ(look, of, by, digests, &mut found).await?;
+    while let Some(by) = finer.pop() {
+        let whole = (Some(&Part::Whole), Some(&Part::Whole));
+        // These rows were read before: this is no progress.
+        let digests = look.digests(of, &by, whole, &Meter::default()).await?;
+        finer.extend(differ(look, of, &by, digests, &mut found).await?);
     }
     Ok(found)
 }
 
-fn union(a: Option<RangeInclusive<i64>>, b: Option<RangeInclusive<i64>>) -> Option<RangeInclusive<i64>> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(*a.start().min(b.start())..=*a.end().max(b.end())),
-        (one, None) | (None, one) => one,
+/// Looks into the buckets that differ; gives back finer divisions of those that have too many rows for that.
+async fn differ(
+    look: &mut Look,
+    of: &Both,
+    by: &Buckets,
+    (a, b): (BTreeMap<i64, SetDigest>, BTreeMap<i64, SetDigest>),
+    found: &mut Found,
+) -> Result<Vec<Buckets>, Error> {
+    let mut finer = Vec::new();
+    let mut group = Gathered::new(by);
+    for bucket in a.keys().chain(b.keys()).copied().collect::<BTreeSet<i64>>() {
+        let (x, y) = (a.get(&bucket), b.get(&bucket));
+        if x == y {
+            continue;
+        }
+        let rows = x.map_or(0, |d| d.rows).max(y.map_or(0, |d| d.rows));
+        if let Some(division) = divided(by, bucket, rows) {
+            finer.push(division);
+            continue;
+        }
+        group.add(bucket, rows);
+        if group.rows >= ROWS_A_GROUP {
+            inspect(look, of, group.take(), found).await?;
+        }
     }
+    if group.rows > 0 {
+        inspect(look, of, group.take(), found).await?;
+    }
+    Ok(finer)
 }
 
-/// Ranges of keys, about as many as wanted: the smallest shift with which there are no more.
-fn by_keys(keys: RangeInclusive<i64>, wanted: u64) -> Buckets {
+/// Buckets of a table whose rows are found by the hash of their key.
+pub(super) fn by_hashes(rows: u64) -> Buckets {
+    Buckets::Hashes { bits: (rows / ROWS_A_BUCKET).clamp(1, MOST_BUCKETS).ilog2() }
+}
+
+/// Buckets of a range of keys with about so many rows: the smallest shift with which there are not too many.
+pub(super) fn by_keys(keys: RangeInclusive<i64>, rows: u64) -> Buckets {
     let span = keys.start().abs_diff(*keys.end());
-    let wanted = wanted.clamp(1, MOST_BUCKETS);
+    let wanted = (rows / ROWS_A_BUCKET).clamp(1, MOST_BUCKETS);
     let shift = (0..64).find(|shift| span >> shift < wanted).unwrap_or(63);
     Buckets::Keys { keys, shift: shift.min(63) }
 }
@@ -219,21 +255,15 @@ impl Gathered<'_> {
     }
 }
 
-async fn inspect(look: &mut Look, of: &Selection, within: Within, found: &mut Found) -> Result<(), Error> {
+async fn inspect(look: &mut Look, of: &Both, within: Within, found: &mut Found) -> Result<(), Error> {
     let suspects = suspects(look, of, &within).await?;
     found.add(within, suspects);
     Ok(())
 }
 
 /// Every key within under which the two sides have different rows, in the order of their hashes.
-pub(super) async fn suspects(
-    look: &mut Look,
-    of: &Selection,
-    within: &Within,
-) -> Result<Vec<Suspect>, Error> {
-    let unseen = Meter::default();
-    let (mut a, mut b) =
-        tokio::try_join!(look.source.hashes(of, within, &unseen), look.target.hashes(of, within, &unseen))?;
+pub(super) async fn suspects(look: &mut Look, of: &Both, within: &Within) -> Result<Vec<Suspect>, Error> {
+    let (mut a, mut b) = look.hashes(of, within).await?;
     a.sort_unstable();
     b.sort_unstable();
     Ok(differing(&a, &b))
@@ -309,8 +339,8 @@ mod tests {
     #[test]
     fn buckets_of_keys_cover_the_whole_type_without_overlap() {
         for keys in [i64::MIN..=i64::MAX, -5..=5, 0..=0, i64::MAX - 1..=i64::MAX, i64::MIN..=i64::MIN + 9] {
-            for wanted in [0, 1, 2, 3, 1_000, u64::MAX] {
-                let Buckets::Keys { shift, .. } = by_keys(keys.clone(), wanted) else {
+            for wanted in [0, 1, 2, 3, 1_000, u64::MAX / ROWS_A_BUCKET] {
+                let Buckets::Keys { shift, .. } = by_keys(keys.clone(), wanted * ROWS_A_BUCKET) else {
                     panic!("keys were asked for");
                 };
                 let (first, last) = (*keys.start() >> shift, *keys.end() >> shift);

@@ -1,32 +1,39 @@
 //! Comparing the tables of two databases, every row of them.
 //!
-//! In this order, so that what is cheap is known first: which tables and columns there are
-//! (`pairing`), how many rows, digests by bucket inside each database, the hashes of single rows in
-//! the buckets that differ (`locate`), and the differing rows themselves, compared value by value
-//! (`naming`). A row that differs while replication runs is looked at again before it counts
-//! (`settle`).
+//! In this order, so that what is cheap is known first: which tables and columns there are (`pairing`), how many rows they
+//! have about, digests by bucket inside each database, piece by piece (`pass`), the hashes of single rows in the buckets that
+//! differ (`locate`), and the differing rows themselves, compared value by value (`naming`). A row that differs while
+//! replication runs is looked at again before it counts (`settle`). With a [`Book`] what was proved before is not read again:
+//! only what was written since (`rounds`).
 //!
-//! Reads one consistent snapshot of each side and writes nothing. Never says *same* of what it did not
-//! look at: no table, a lost connection, a row still in flight are *not proved*, with the reason.
+//! Reads consistent snapshots of each side and writes nothing. Never says *same* of what it did not look at: no table, a lost
+//! connection, a row still in flight are *not proved*, with the reason.
 
+mod ledger;
+mod load;
 mod locate;
+mod look;
 mod naming;
 mod outcome;
 mod pairing;
+mod pass;
+mod rounds;
 mod settle;
+mod work;
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::databases::snapshot::{Meter, Stamp};
-use crate::databases::{Database, Error, Link, Snapshot};
+use crate::databases::snapshot::Meter;
+use crate::databases::{Database, Link};
 
-use self::settle::OpenTable;
 pub(crate) use pairing::matches;
 
+pub use ledger::{Book, Entry, Ledger, Marks};
+pub use load::Load;
 pub use outcome::{
-    Difference, DifferenceKind, DifferenceRecord, Equality, Outcome, OutcomeRecord, SchemaDifference,
+    Again, Difference, DifferenceKind, DifferenceRecord, Equality, Outcome, OutcomeRecord, SchemaDifference,
     TableOutcome, TableRecord, Verdict,
 };
 
@@ -71,8 +78,6 @@ pub enum Stage {
     /// Connecting, and comparing what the databases are made of.
     #[default]
     Schema,
-    /// Counting rows.
-    Counting,
     /// Digesting every row inside the databases.
     Digesting,
     /// Looking at rows again that differ and may be in flight.
@@ -92,29 +97,42 @@ pub struct Progress {
     pub tables: Option<usize>,
     /// Rows digested so far, of both sides together.
     pub rows: u64,
-    /// Rows that there are on both sides, `None` until they have been counted.
+    /// About how many rows are to be digested on both sides, `None` while nobody knows; true of tables that are done.
     pub rows_expected: Option<u64>,
     /// Rows that were found to differ and may still be in flight.
     pub suspects: u64,
+    /// Why it waits, if it does.
+    pub waits: Option<String>,
 }
 
-/// Compares; always comes to an outcome, whatever goes wrong on the way.
-///
-/// `tell` is called about ten times a second. When it breaks, or the future is dropped, the work in the
-/// databases stops; what was proved until then stands in the outcome.
+/// Compares once, with the usual load and nothing to go by; see [`compare_with`].
 pub async fn compare(
     sides: &Sides,
     request: &Request,
     tell: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
 ) -> Outcome {
+    compare_with(sides, request, &Load::default(), None, tell).await
+}
+
+/// Compares; always comes to an outcome, whatever goes wrong on the way.
+///
+/// `tell` is called about ten times a second. When it breaks, or the future is dropped, the work in the
+/// databases stops; what was proved until then stands in the outcome, and in the book if there is one.
+pub async fn compare_with(
+    sides: &Sides,
+    request: &Request,
+    load: &Load,
+    book: Option<&mut Book<'_>>,
+    tell: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+) -> Outcome {
     let begun = Instant::now();
     let board = Board::default();
     let stopped = {
-        let mut work = std::pin::pin!(run(sides, request, &board));
+        let mut work = std::pin::pin!(rounds::run(sides, request, load, &board, book));
         loop {
             tokio::select! {
                 done = &mut work => break done.err().map(|e| e.to_string()),
-                () = tokio::time::sleep(TELL_EVERY) => if tell(&board.progress()).is_break() {
+                () = tokio::time::sleep(TELL_EVERY) => if tell(&board.progress(load)).is_break() {
                     break Some("it was stopped before it was done".to_owned());
                 },
             }
@@ -141,130 +159,14 @@ impl Board {
         change(progress, outcome)
     }
 
-    fn progress(&self) -> Progress {
-        let rows = self.meter.rows();
-        self.update(|progress, _| Progress { rows, ..progress.clone() })
+    fn progress(&self, load: &Load) -> Progress {
+        let (rows, waits) = (self.meter.rows(), load.waits());
+        self.update(|progress, _| Progress { rows, waits, ..progress.clone() })
     }
 
     fn outcome(&self) -> Outcome {
         self.update(|_, outcome| std::mem::take(outcome))
     }
-}
-
-/// One look at both sides.
-struct Look {
-    source: Box<dyn Snapshot>,
-    target: Box<dyn Snapshot>,
-    source_stamp: Stamp,
-    target_stamp: Stamp,
-}
-
-impl Look {
-    async fn begin(sides: &Sides) -> Result<Look, Error> {
-        // The target first: what replication carries meanwhile then looks missing and is looked at
-        // again; the other way round the source would seem to lack rows that it never lacked.
-        let mut target = sides.target.snapshot().await?;
-        let mut source = sides.source.snapshot().await?;
-        let (source_stamp, target_stamp) = tokio::try_join!(source.stamp(), target.stamp())?;
-        Ok(Look { source, target, source_stamp, target_stamp })
-    }
-
-    /// Each side had applied all that the other had: what differs in this look differs.
-    fn at_rest(&self) -> bool {
-        let (source, target) = (&self.source_stamp, &self.target_stamp);
-        source.position.is_some()
-            && source.position == target.applied
-            && target.position.is_some()
-            && target.position == source.applied
-    }
-}
-
-async fn run(sides: &Sides, request: &Request, board: &Board) -> Result<(), Error> {
-    let (source, target) = tokio::try_join!(sides.source.identity(None), sides.target.identity(None))?;
-    if source.same_system(&target) {
-        let why = format!("{} is one and the same database", sides.source.name());
-        return Err(Error::broken(sides.target.name(), why, "a comparison with itself proves nothing"));
-    }
-    let mut look = Look::begin(sides).await?;
-    let hashing = look.source.hashing();
-    if hashing != look.target.hashing() {
-        let why = format!("its hashes ({}) cannot be compared with {hashing}", look.target.hashing());
-        return Err(Error::broken(sides.target.name(), why, "compare databases of one kind"));
-    }
-    let (on_source, on_target) = tokio::try_join!(look.source.tables(), look.target.tables())?;
-    let paired = pairing::pair(&on_source, &on_target, request)?;
-    board.update(|progress, outcome| {
-        progress.tables = Some(paired.pairs.len());
-        progress.stage = Stage::Counting;
-        outcome.source = look.source_stamp.clone();
-        outcome.target = look.target_stamp.clone();
-        outcome.hashing = hashing;
-        outcome.left_out = paired.left_out;
-        outcome.looks = 1;
-        outcome.tables = paired.pairs.iter().map(pairing::Pair::outcome).collect();
-    });
-
-    count(&mut look, &paired.pairs, board).await?;
-    let mut open = Vec::new();
-    for (at, pair) in paired.pairs.iter().enumerate() {
-        let begun = Instant::now();
-        board.update(|progress, _| {
-            progress.stage = Stage::Digesting;
-            progress.table = Some(pair.name.clone());
-        });
-        let Some(selection) = &pair.selection else {
-            board.update(|progress, _| progress.tables_done += 1);
-            continue;
-        };
-        let rows = board.update(|_, outcome| outcome.tables.get(at).map_or(0, TableOutcome::most_rows));
-        let found = locate::locate(&mut look, selection, pair.integer_key, rows, &board.meter).await?;
-        board.update(|progress, outcome| {
-            progress.tables_done += 1;
-            progress.suspects += found.total.rows();
-            if let Some(table) = outcome.tables.get_mut(at) {
-                table.looked_at = true;
-                table.in_flight = found.total.rows();
-                table.took = begun.elapsed();
-            }
-        });
-        if found.total.rows() > 0 {
-            open.push(OpenTable { at, selection: selection.clone(), keyed: pair.keyed, found });
-        }
-    }
-    settle::settle(sides, request, look, open, board).await
-}
-
-async fn count(look: &mut Look, pairs: &[pairing::Pair], board: &Board) -> Result<(), Error> {
-    let mut expected = 0;
-    for (at, pair) in pairs.iter().enumerate() {
-        board.update(|progress, _| progress.table = Some(pair.name.clone()));
-        let Look { source, target, .. } = look;
-        let (of_source, of_target) = tokio::try_join!(
-            async {
-                if !pair.on_source {
-                    return Ok(None);
-                }
-                source.count(&pair.name).await.map(Some)
-            },
-            async {
-                if !pair.on_target {
-                    return Ok(None);
-                }
-                target.count(&pair.name).await.map(Some)
-            },
-        )?;
-        if pair.selection.is_some() {
-            expected += of_source.unwrap_or(0) + of_target.unwrap_or(0);
-        }
-        board.update(|_, outcome| {
-            if let Some(table) = outcome.tables.get_mut(at) {
-                table.rows_source = of_source;
-                table.rows_target = of_target;
-            }
-        });
-    }
-    board.update(|progress, _| progress.rows_expected = Some(expected));
-    Ok(())
 }
 
 #[cfg(test)]

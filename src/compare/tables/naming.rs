@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Difference, DifferenceKind, Look};
+use super::look::{Both, Look};
+use super::{Difference, DifferenceKind};
 use crate::databases::digest::RowHash;
 use crate::databases::snapshot::{Row, Selection, Within};
 use crate::databases::{Error, Value};
@@ -10,13 +11,17 @@ use crate::databases::{Error, Value};
 /// Names the differences under these keys.
 pub(super) async fn name(
     look: &mut Look,
-    of: &Selection,
+    of: &Both,
     keyed: bool,
     within: &Within,
     keys: &BTreeSet<RowHash>,
 ) -> Result<Vec<Difference>, Error> {
-    let (source, target) =
-        tokio::try_join!(look.source.rows(of, within, keys), look.target.rows(of, within, keys))?;
+    let (source, target) = tokio::try_join!(
+        look.source.rows(&of.source, within, keys),
+        look.target.rows(&of.target, within, keys)
+    )?;
+    // People know the columns by the source's names.
+    let of = &of.source;
     let mut by_key: BTreeMap<RowHash, (Vec<Row>, Vec<Row>)> = BTreeMap::new();
     for row in source {
         by_key.entry(row.hashes.key).or_default().0.push(row);

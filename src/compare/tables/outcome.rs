@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::clock::Timestamp;
 use crate::databases::Value;
 use crate::databases::snapshot::Stamp;
 use crate::databases::value::hex;
@@ -154,10 +155,21 @@ pub struct TableOutcome {
     pub in_flight: u64,
     /// The first of the rows that differ, by key; the three counts count all of them.
     pub differences: Vec<Difference>,
-    /// Every row was read.
+    /// Every row was read, now or before; then what was written since was looked at again.
     pub looked_at: bool,
+    /// It was read whole before, and only what was written since was looked at now.
+    pub again: Option<Again>,
     /// How long that took.
     pub took: Duration,
+}
+
+/// What stands for a table that was read whole before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Again {
+    /// When the last of it was read.
+    pub read_at: Timestamp,
+    /// How many rows were looked at again since then, all in all.
+    pub rows: u64,
 }
 
 impl TableOutcome {
@@ -180,10 +192,6 @@ impl TableOutcome {
             Verdict::Same
         }
     }
-
-    pub(super) fn most_rows(&self) -> u64 {
-        self.rows_source.unwrap_or(0).max(self.rows_target.unwrap_or(0))
-    }
 }
 
 /// What a comparison proved.
@@ -199,6 +207,8 @@ pub struct Outcome {
     pub tables: Vec<TableOutcome>,
     /// Tables that were not, each with the reason.
     pub left_out: Vec<(String, String)>,
+    /// Why nothing tells what was written since tables were read, where that was asked for.
+    pub without: Option<String>,
     /// How many times rows were looked at: one, and one more each time some were in flight.
     pub looks: u32,
     /// Why it ended before it was done.
@@ -299,6 +309,8 @@ pub struct TableRecord {
     pub in_flight: u64,
     /// The first of the rows that differ.
     pub differences: Vec<DifferenceRecord>,
+    /// See [`TableOutcome::again`].
+    pub again: Option<Again>,
     /// Milliseconds.
     pub took_ms: u64,
 }
@@ -317,6 +329,7 @@ impl TableRecord {
             changed: table.changed,
             in_flight: table.in_flight,
             differences: table.differences.iter().map(Difference::for_record).collect(),
+            again: table.again,
             took_ms: millis(table.took),
         }
     }

@@ -3,8 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
+use super::look::Both;
 use super::{Equality, Request, SchemaDifference, TableOutcome};
 use crate::databases::snapshot::{Selection, Tables};
+use crate::databases::value::hex;
 use crate::databases::{Error, Table};
 
 /// What is to be compared.
@@ -20,7 +24,9 @@ pub(super) struct Pair {
     pub(super) on_target: bool,
     pub(super) schema: Vec<SchemaDifference>,
     /// What to read of it on either side; `None` when its rows cannot be compared.
-    pub(super) selection: Option<Selection>,
+    pub(super) both: Option<Both>,
+    /// Digest of all that is to be the same while what was proved of it holds.
+    pub(super) shape: String,
     /// It has a primary key.
     pub(super) keyed: bool,
     /// Its key is one whole number on both sides.
@@ -30,7 +36,7 @@ pub(super) struct Pair {
 impl Pair {
     /// What is known of it before a row is read.
     pub(super) fn outcome(&self) -> TableOutcome {
-        let equality = match (&self.selection, self.keyed) {
+        let equality = match (&self.both, self.keyed) {
             (None, _) => {
                 let why = "the two sides do not have the same table with the same columns and key";
                 Equality::NotCompared { why: why.to_owned() }
@@ -50,6 +56,7 @@ impl Pair {
             in_flight: 0,
             differences: Vec::new(),
             looked_at: false,
+            again: None,
             took: Duration::ZERO,
         }
     }
@@ -95,7 +102,8 @@ fn pair_of(name: &str, source: Option<&Table>, target: Option<&Table>) -> Pair {
         on_source: source.is_some(),
         on_target: target.is_some(),
         schema: Vec::new(),
-        selection: None,
+        both: None,
+        shape: shape(source, target),
         keyed: false,
         integer_key: false,
     };
@@ -141,8 +149,22 @@ fn pair_of(name: &str, source: Option<&Table>, target: Option<&Table>) -> Pair {
     pair.integer_key = source.integer_key && target.integer_key;
     let columns: Vec<String> = source.columns.iter().map(|c| c.name.clone()).collect();
     let key = if pair.keyed { source.key.clone() } else { columns.clone() };
-    pair.selection = comparable.then(|| Selection { table: name.to_owned(), columns, key });
+    let selection = Selection { table: name.to_owned(), columns, key };
+    pair.both = comparable.then(|| Both { source: selection.clone(), target: selection });
     pair
+}
+
+/// Digest of what both tables are.
+fn shape(source: Option<&Table>, target: Option<&Table>) -> String {
+    let mut digest = Sha256::new();
+    for table in [source, target] {
+        let Some(table) = table else { continue };
+        for column in &table.columns {
+            digest.update(format!("{:?} {:?}\n", column.name, column.type_name));
+        }
+        digest.update(format!("{:?} {}\n\n", table.key, table.made));
+    }
+    hex(&digest.finalize())
 }
 
 /// A declared type without what never means anything: case and spaces.

@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::locate::{Found, Group, Suspect, Total, suspects};
-use super::{Board, Difference, Look, Request, Sides, Stage, naming};
+use super::look::{Both, Look};
+use super::{Board, Difference, Request, Sides, Stage, naming};
 use crate::databases::digest::RowHash;
-use crate::databases::snapshot::Selection;
+use crate::databases::snapshot::Within;
 use crate::databases::{Error, Position};
 
 /// How long to wait until replication is asked again how far it is.
@@ -24,9 +25,20 @@ const STILL: Duration = Duration::from_secs(2);
 pub(super) struct OpenTable {
     /// Its place in the outcome.
     pub(super) at: usize,
-    pub(super) selection: Selection,
+    pub(super) both: Both,
     pub(super) keyed: bool,
+    /// What differs and is not settled.
     pub(super) found: Found,
+    /// Where rows are that differ for certain.
+    pub(super) stood: Vec<Within>,
+}
+
+impl OpenTable {
+    /// Where to look again another time.
+    pub(super) fn again(&self) -> Vec<Within> {
+        let moving = self.found.groups.iter().map(|group| group.within.clone());
+        self.stood.iter().cloned().chain(moving).collect()
+    }
 }
 
 /// Settles every suspect that can be settled, and enters what is different into the outcome.
@@ -34,30 +46,33 @@ pub(super) async fn settle(
     sides: &Sides,
     request: &Request,
     mut look: Look,
-    mut open: Vec<OpenTable>,
+    open: &mut [OpenTable],
     board: &Board,
 ) -> Result<(), Error> {
     if look.at_rest() {
-        for table in &open {
+        for table in open {
             let total = table.found.total;
-            enter(&mut look, request, table, &table.found.groups, total, 0, board).await?;
+            let certain = std::mem::take(&mut table.found.groups);
+            enter(&mut look, request, table, &certain, total, 0, board).await?;
+            table.stood.extend(certain.into_iter().map(|group| group.within));
         }
         return Ok(());
     }
     board.update(|progress, _| progress.stage = Stage::LookingAgain);
-    // Too many to follow one by one: they stay in flight in the outcome.
-    open.retain(|table| table.found.complete());
     let deadline = Instant::now() + request.patience;
-    while !open.is_empty() && reached(sides, look.source_stamp.position.as_ref(), deadline).await? {
+    // Too many to follow one by one stay in flight in the outcome.
+    let unsettled = |table: &&mut OpenTable| table.found.complete() && !table.found.groups.is_empty();
+    while open.iter_mut().any(|table| unsettled(&table))
+        && reached(sides, look.source_stamp.position.as_ref(), deadline).await?
+    {
         // Two read transactions less while the next two begin.
         drop(look);
         look = Look::begin(sides).await?;
         board.update(|_, outcome| outcome.looks += 1);
-        for table in &mut open {
-            board.update(|progress, _| progress.table = Some(table.selection.table.clone()));
+        for table in open.iter_mut().filter(unsettled) {
+            board.update(|progress, _| progress.table = Some(table.both.source.table.clone()));
             look_again(&mut look, request, table, board).await?;
         }
-        open.retain(|table| !table.found.groups.is_empty());
     }
     Ok(())
 }
@@ -88,7 +103,7 @@ async fn look_again(
     let (mut certain, mut moving) = (Vec::new(), Vec::new());
     let (mut total, mut left) = (Total::default(), 0);
     for group in std::mem::take(&mut table.found.groups) {
-        let now: BTreeMap<RowHash, Suspect> = suspects(look, &table.selection, &group.within)
+        let now: BTreeMap<RowHash, Suspect> = suspects(look, &table.both, &group.within)
             .await?
             .into_iter()
             .map(|suspect| (suspect.key, suspect))
@@ -110,7 +125,10 @@ async fn look_again(
                 }
             }
         }
-        certain.push(Group { within: group.within.clone(), suspects: stood });
+        if !stood.is_empty() {
+            table.stood.push(group.within.clone());
+            certain.push(Group { within: group.within.clone(), suspects: stood });
+        }
         if !moved.is_empty() {
             moving.push(Group { within: group.within, suspects: moved });
         }
@@ -137,7 +155,7 @@ async fn enter(
         let keys: BTreeSet<RowHash> = group.suspects.iter().take(room).map(|s| s.key).collect();
         if !keys.is_empty() {
             room -= keys.len();
-            named.extend(naming::name(look, &table.selection, table.keyed, &group.within, &keys).await?);
+            named.extend(naming::name(look, &table.both, table.keyed, &group.within, &keys).await?);
         }
     }
     board.update(|_, outcome| {

@@ -193,7 +193,7 @@ pub(super) async fn tables(session: &mut Session, database: Option<&str>) -> Res
     let of = scope("table_schema", database);
     let names = session
         .rows(&format!(
-            "select table_schema as d, table_name as t from information_schema.tables
+            "select table_schema as d, table_name as t, create_time as made from information_schema.tables
              where table_type in ('BASE TABLE', 'SYSTEM VERSIONED') and {of} order by 1, 2"
         ))
         .await?;
@@ -214,7 +214,13 @@ pub(super) async fn tables(session: &mut Session, database: Option<&str>) -> Res
     for row in &names {
         at.insert((row.text("d"), row.text("t")), tables.len());
         let name = shown(&row.text("d"), &row.text("t"), database);
-        tables.push(Table { name, columns: Vec::new(), key: Vec::new(), integer_key: false });
+        tables.push(Table {
+            name,
+            columns: Vec::new(),
+            key: Vec::new(),
+            integer_key: false,
+            made: row.text("made"),
+        });
     }
     for row in &columns {
         let table = at.get(&(row.text("d"), row.text("t"))).and_then(|i| tables.get_mut(*i));

@@ -18,8 +18,11 @@ use super::look::{self, quoted_table, scope, shown};
 use super::session::Session;
 use super::sql::{literal, quoted};
 use crate::databases::digest::{RowHash, SetDigest};
-use crate::databases::snapshot::{Buckets, HashedRow, Meter, Row, Selection, Stamp, Tables, Within};
-use crate::databases::{Answer, Error, Snapshot};
+use crate::databases::snapshot::{
+    Buckets, HashedRow, Meter, Outline, Part, Row, Selection, Stamp, Tables, Within,
+};
+use crate::databases::value::hex;
+use crate::databases::{Answer, Error, Snapshot, Value};
 
 /// So many keys are looked for in the server; more are picked out here.
 const KEYS_IN_SQL: usize = 2_000;
@@ -101,11 +104,7 @@ impl Look {
 
     async fn reader(&mut self, of: &Selection) -> Result<Reader, Error> {
         if !self.types.contains_key(&of.table) {
-            let (database, table) = match (self.database(), of.table.split_once('.')) {
-                (Some(database), _) => (database.to_owned(), of.table.clone()),
-                (None, Some((database, table))) => (database.to_owned(), table.to_owned()),
-                (None, None) => (String::new(), of.table.clone()),
-            };
+            let (database, table) = place(&of.table, self.database());
             let sql = format!(
                 "select column_name as c, data_type as ty from information_schema.columns
                  where table_schema = {} and table_name = {}",
@@ -132,7 +131,9 @@ impl Look {
         let keys = of.key.iter().map(form).collect::<Result<Vec<_>, _>>()?;
         Ok(Reader {
             table: quoted_table(&of.table, self.database()),
+            place: place(&of.table, self.database()),
             first_key: of.key.first().map(|key| quoted(key)).unwrap_or_default(),
+            key: of.key.iter().map(|key| quoted(key)).collect(),
             key_hash: hash(keys.iter()),
             row_hash: hash(forms.iter()),
             forms,
@@ -143,7 +144,10 @@ impl Look {
 /// The SQL for the rows of a selection.
 struct Reader {
     table: String,
+    /// Database and name.
+    place: (String, String),
     first_key: String,
+    key: Vec<String>,
     key_hash: String,
     row_hash: String,
     forms: Vec<Form>,
@@ -158,6 +162,22 @@ impl Reader {
                 };
                 let all: Vec<String> = ranges.iter().map(between).collect();
                 if all.is_empty() { "false".to_owned() } else { format!("({})", all.join(" or ")) }
+            }
+            Within::Rows(keys) => {
+                let one = |key: &Vec<Value>| {
+                    let each = self.key.iter().zip(key);
+                    each.map(|(column, value)| format!("{column} <=> {}", written(value)))
+                        .collect::<Vec<_>>()
+                        .join(" and ")
+                };
+                match (self.key.as_slice(), keys.as_slice()) {
+                    (_, []) => "false".to_owned(),
+                    ([column], _) => {
+                        let list: Vec<String> = keys.iter().flatten().map(written).collect();
+                        format!("{column} in ({})", list.join(", "))
+                    }
+                    _ => keys.iter().map(|key| format!("({})", one(key))).collect::<Vec<_>>().join(" or "),
+                }
             }
             Within::Hashes { bits: 0, .. } => "true".to_owned(),
             Within::Hashes { bits, buckets } => {
@@ -184,6 +204,26 @@ impl Reader {
             hash = self.row_hash,
             table = self.table,
         )
+    }
+}
+
+/// A table's database and its name there.
+fn place(table: &str, database: Option<&str>) -> (String, String) {
+    match (database, table.split_once('.')) {
+        (Some(database), _) => (database.to_owned(), table.to_owned()),
+        (None, Some((database, table))) => (database.to_owned(), table.to_owned()),
+        (None, None) => (String::new(), table.to_owned()),
+    }
+}
+
+/// A value as SQL has it.
+fn written(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Integer(n) => n.to_string(),
+        Value::Real(r) => format!("{r:e}"),
+        Value::Text(bytes) => format!("convert(x'{}' using utf8mb4)", hex(bytes)),
+        Value::Blob(bytes) => format!("x'{}'", hex(bytes)),
     }
 }
 
@@ -272,6 +312,25 @@ impl Snapshot for Look {
         })
     }
 
+    fn outline(&mut self, of: &Selection) -> Answer<'_, Outline> {
+        let of = of.clone();
+        Box::pin(async move {
+            let reader = self.reader(&of).await?;
+            let sql = format!(
+                "select table_rows as n from information_schema.tables where table_schema = {} and table_name = {}",
+                literal(&reader.place.0),
+                literal(&reader.place.1)
+            );
+            // Rows lie in the order of the primary key.
+            self.ask("reading statistics", |s| {
+                Box::pin(async move {
+                    Ok(Outline { rows: s.row(&sql).await?.number("n"), by_key: true, blocks: None })
+                })
+            })
+            .await
+        })
+    }
+
     fn key_span(&mut self, of: &Selection) -> Answer<'_, Option<RangeInclusive<i64>>> {
         let of = of.clone();
         Box::pin(async move {
@@ -292,6 +351,7 @@ impl Snapshot for Look {
         &mut self,
         of: &Selection,
         by: Buckets,
+        _: &Part,
         meter: &Meter,
     ) -> Answer<'_, BTreeMap<i64, SetDigest>> {
         let (of, meter) = (of.clone(), meter.clone());

@@ -62,7 +62,8 @@ pub(super) async fn tables(client: &Client) -> Result<Vec<Table>, Problem> {
                    where i.indrelid = c.oid and a.attrelid = c.oid and i.indisprimary order by k.at),
            coalesce((select i.indnatts = 1 and a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
                    from pg_index i join pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[0]
-                   where i.indrelid = c.oid and i.indisprimary), false)
+                   where i.indrelid = c.oid and i.indisprimary), false),
+           concat_ws(',', c.oid, (select string_agg(relid::oid::text, ',' order by relid) from pg_partition_tree(c.oid)))
          from {USER_TABLES} order by 1"
     );
     let rows = client.query(&sql, &[]).await?;
@@ -71,7 +72,13 @@ pub(super) async fn tables(client: &Client) -> Result<Vec<Table>, Problem> {
             let (names, types): (Vec<String>, Vec<String>) = (row.try_get(1)?, row.try_get(2)?);
             let columns =
                 names.into_iter().zip(types).map(|(name, type_name)| Column { name, type_name }).collect();
-            Ok(Table { name: row.try_get(0)?, columns, key: row.try_get(3)?, integer_key: row.try_get(4)? })
+            Ok(Table {
+                name: row.try_get(0)?,
+                columns,
+                key: row.try_get(3)?,
+                integer_key: row.try_get(4)?,
+                made: row.try_get(5)?,
+            })
         })
         .collect()
 }

@@ -16,11 +16,13 @@ mod fence;
 mod files;
 mod logical;
 mod look;
+mod outline;
 mod patience;
 mod snapshot;
 mod sql;
 mod streaming;
 mod tls;
+mod trail;
 mod traps;
 mod wal;
 mod write;
@@ -34,9 +36,10 @@ use tokio_postgres::Client;
 use self::address::Address;
 use self::connection::{Manners, Problem, Server};
 use self::files::Home;
+use super::trail::Mark;
 use super::{
     Answer, Census, Database, Done, Engine, Error, FenceSpec, FenceState, Identity, Position, ProbeWrite,
-    Redefined, Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Writes,
+    Redefined, Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Trail, Writes,
 };
 use crate::clock::Timestamp;
 
@@ -277,8 +280,25 @@ impl Database for Postgres {
         )
     }
 
+    fn running(&self) -> Answer<'_, Option<u64>> {
+        Box::pin(self.server.aside("counting statements", self.timeout, async |client| {
+            let sql = "select count(*) from pg_stat_activity where state = 'active' and backend_type = 'client backend'
+                       and application_name <> $1";
+            let running: i64 = client.query_one(sql, &[&APPLICATION]).await?.try_get(0)?;
+            Ok(Some(running.unsigned_abs()))
+        }))
+    }
+
     fn snapshot(&self) -> Answer<'_, Box<dyn Snapshot>> {
         Box::pin(snapshot::begin(self))
+    }
+
+    fn trail<'a>(&'a self, name: &'a str, since: Option<&'a Mark>) -> Answer<'a, Box<dyn Trail>> {
+        Box::pin(trail::take_up(self, name, since))
+    }
+
+    fn let_trail_go<'a>(&'a self, name: &'a str) -> Answer<'a, ()> {
+        Box::pin(trail::let_go(self, name))
     }
 }
 

@@ -4,20 +4,26 @@
 //! equality is exact enough to be relied on, and by the type's text form everywhere else ([`expression`]). The digest of
 //! a bucket adds up one half, and half of the work.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::future::poll_fn;
 use std::ops::RangeInclusive;
+use std::pin::{Pin, pin};
 
+use futures_core::Stream as _;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row as Found};
+use tokio_postgres::{Client, Row as Found, RowStream};
 
 use super::Postgres;
 use super::connection::{Manners, Problem, Session};
-use super::look;
 use super::sql::{quoted, quoted_name};
 use super::wal;
+use super::{look, outline};
 use crate::databases::digest::{RowHash, SetDigest};
-use crate::databases::snapshot::{Buckets, HashedRow, Meter, Row, Selection, Stamp, Tables, Within};
+use crate::databases::snapshot::{
+    Buckets, HashedRow, Meter, Outline, Part, Row, Selection, Stamp, Tables, Within,
+};
 use crate::databases::{Answer, Error, Snapshot, Value};
 
 /// What makes hashes of two snapshots comparable.
@@ -52,19 +58,29 @@ const BY_VALUE: [&str; 22] = [
     "\"char\"",
 ];
 
+/// A comparison takes as long as it takes; its forms are the same on both sides; and its groups fit into memory, since
+/// sorting them on disk costs more than hashing the rows. Compiling a question costs more than these are worth.
+const SETTINGS: &str =
+    "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set work_mem = '64MB';
+    set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 3;
+    set bytea_output = 'hex'; set timezone = 'UTC'; set jit = off;
+    begin isolation level repeatable read read only;";
+
 /// Begins a transaction that sees one moment, for as long as the comparison takes.
 pub(super) async fn begin(of: &Postgres) -> Result<Box<dyn Snapshot>, Error> {
+    Ok(Box::new(transaction(of, "select 1").await?))
+}
+
+/// A transaction whose first statement takes the snapshot.
+async fn transaction(of: &Postgres, first: &str) -> Result<Look, Error> {
     let deadline = tokio::time::Instant::now() + of.timeout;
     let mut session = of.server.connect(Manners::Ours, deadline).await?;
-    let settings = "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0;
-                 set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 3;
-                 set bytea_output = 'hex'; set timezone = 'UTC';
-                 begin isolation level repeatable read read only; select 1";
+    let settings = format!("{SETTINGS} {first}");
     let begun =
-        tokio::time::timeout_at(deadline, session.run(async |client| client.batch_execute(settings).await));
+        tokio::time::timeout_at(deadline, session.run(async |client| client.batch_execute(&settings).await));
     let doing = "beginning a snapshot";
     match begun.await {
-        Ok(Ok(())) => Ok(Box::new(Look { of: of.clone(), session: Some(session), types: HashMap::new() })),
+        Ok(Ok(())) => Ok(Look { of: of.clone(), session: Some(session), types: HashMap::new() }),
         Ok(Err(why)) => Err(Problem::from(why).explained(&of.server.name, doing, of.timeout)),
         Err(_) => {
             Err(Error::TimedOut { what: of.server.name.clone(), doing: doing.to_owned(), after: of.timeout })
@@ -134,11 +150,33 @@ impl Snapshot for Look {
         }))
     }
 
+    fn sibling(&mut self) -> Answer<'_, Option<Box<dyn Snapshot>>> {
+        Box::pin(async move {
+            let doing = "sharing the snapshot";
+            let exported: String = self
+                .ask(doing, async |client| {
+                    Ok(client.query_one("select pg_export_snapshot()", &[]).await?.try_get(0)?)
+                })
+                .await?;
+            let mut sibling =
+                transaction(&self.of, &format!("set transaction snapshot '{exported}'; select 1")).await?;
+            sibling.types = self.types.clone();
+            Ok(Some(Box::new(sibling) as Box<dyn Snapshot>))
+        })
+    }
+
     fn count(&mut self, table: &str) -> Answer<'_, u64> {
         let table = table.to_owned();
         Box::pin(
             async move { self.ask("counting rows", async |client| look::count(client, &table).await).await },
         )
+    }
+
+    fn outline(&mut self, of: &Selection) -> Answer<'_, Outline> {
+        let of = of.clone();
+        Box::pin(async move {
+            self.ask("reading statistics", async |client| outline::read(client, &of).await).await
+        })
     }
 
     fn key_span(&mut self, of: &Selection) -> Answer<'_, Option<RangeInclusive<i64>>> {
@@ -160,12 +198,13 @@ impl Snapshot for Look {
         &mut self,
         of: &Selection,
         by: Buckets,
+        part: &Part,
         meter: &Meter,
     ) -> Answer<'_, BTreeMap<i64, SetDigest>> {
-        let (of, meter) = (of.clone(), meter.clone());
+        let (of, part, meter) = (of.clone(), part.clone(), meter.clone());
         Box::pin(async move {
             let reader = self.reader(&of).await?;
-            let (bucket, within) = reader.buckets(&by);
+            let (bucket, within) = reader.buckets(&by, &part);
             let [_, hash] = reader.row();
             // One half is enough where rows only have to add up to the same. Without the offset the server would put the hash
             // into each of its uses, and hash every row twice.
@@ -176,7 +215,10 @@ impl Snapshot for Look {
             );
             self.ask("digesting rows", async |client| {
                 let mut digests = BTreeMap::new();
-                for row in client.query(&sql, &[]).await? {
+                // One after another: an answer of a hundred thousand buckets held whole takes ten times what is kept of it.
+                let none: [&str; 0] = [];
+                let mut rows = pin!(client.query_raw(&sql, none).await?);
+                while let Some(row) = next(&mut rows).await? {
                     let digest = digest(&row)?;
                     meter.add(digest.rows);
                     digests.insert(row.try_get(0)?, digest);
@@ -195,9 +237,14 @@ impl Snapshot for Look {
             let (filter, values) = reader.within(&within);
             let sql = format!("select {hashes} from {} {filter}", reader.table);
             self.ask("hashing rows", async |client| {
-                let rows = client.query(&sql, &references(&values)).await?;
-                meter.add(rows.len() as u64);
-                rows.iter().map(hashed).collect()
+                lookups(client, &within).await?;
+                let mut found = Vec::new();
+                let mut rows = pin!(client.query_raw(&sql, references(&values)).await?);
+                while let Some(row) = next(&mut rows).await? {
+                    found.push(hashed(&row)?);
+                }
+                meter.add(found.len() as u64);
+                Ok(found)
             })
             .await
         })
@@ -220,8 +267,10 @@ impl Snapshot for Look {
                 reader.table
             );
             self.ask("fetching rows", async |client| {
+                lookups(client, &within).await?;
                 let mut rows = Vec::new();
-                for row in client.query(&sql, &references(&values)).await? {
+                let mut found = pin!(client.query_raw(&sql, references(&values)).await?);
+                while let Some(row) = next(&mut found).await? {
                     let hashes = hashed(&row)?;
                     // Half a hash was asked for.
                     if !keys.contains(&hashes.key) {
@@ -239,9 +288,23 @@ impl Snapshot for Look {
     }
 }
 
+/// The next row of an answer, as it comes.
+pub(super) async fn next(rows: &mut Pin<&mut RowStream>) -> Result<Option<Found>, tokio_postgres::Error> {
+    poll_fn(|cx| rows.as_mut().poll_next(cx)).await.transpose()
+}
+
+/// Rows that are named one by one are looked up one by one: by its reckoning the server would sooner read a whole table
+/// than ten thousand rows of it, and the time of a window would grow with the table.
+async fn lookups(client: &Client, within: &Within) -> Result<(), Problem> {
+    let on = if matches!(within, Within::Rows(_)) { "off" } else { "on" };
+    let set = format!("set enable_seqscan = {on}; set enable_hashjoin = {on}; set enable_mergejoin = {on}");
+    Ok(client.batch_execute(&set).await?)
+}
+
 /// A value of a query.
 enum Parameter {
     Many(Vec<i64>),
+    Texts(Vec<Option<String>>),
 }
 
 fn references(values: &[Parameter]) -> Vec<&(dyn ToSql + Sync)> {
@@ -249,6 +312,7 @@ fn references(values: &[Parameter]) -> Vec<&(dyn ToSql + Sync)> {
         .iter()
         .map(|value| match value {
             Parameter::Many(many) => many as &(dyn ToSql + Sync),
+            Parameter::Texts(texts) => texts as &(dyn ToSql + Sync),
         })
         .collect()
 }
@@ -260,6 +324,8 @@ struct Reader {
     key: Vec<String>,
     /// The name of the first column of the key.
     first: String,
+    /// The key's columns, each with its type.
+    named: Vec<(String, String)>,
 }
 
 impl Reader {
@@ -270,6 +336,11 @@ impl Reader {
             columns: all(&of.columns),
             key: all(&of.key),
             first: of.key.first().map(|name| quoted(name)).unwrap_or_default(),
+            named: of
+                .key
+                .iter()
+                .map(|name| (quoted(name), types.get(name).map_or("text", String::as_str).to_owned()))
+                .collect(),
         }
     }
 
@@ -284,14 +355,23 @@ impl Reader {
     }
 
     /// The bucket of a row, and which rows are looked at.
-    fn buckets(&self, by: &Buckets) -> (String, String) {
-        match by {
-            Buckets::Keys { keys, shift } => (
-                format!("({}::bigint >> {shift})", self.first),
-                format!("where {} between {} and {}", self.first, keys.start(), keys.end()),
-            ),
-            Buckets::Hashes { bits } => (self.bucket(*bits), String::new()),
+    fn buckets(&self, by: &Buckets, part: &Part) -> (String, String) {
+        let mut filter: Vec<String> = Vec::new();
+        if let Part::Blocks { from, to } = part {
+            // A range scan on tids, since PostgreSQL 14.
+            filter.push(format!("ctid >= '({from},0)'::tid"));
+            filter.extend(to.map(|to| format!("ctid < '({to},0)'::tid")));
         }
+        let bucket = match by {
+            Buckets::Keys { keys, shift } => {
+                filter.push(format!("{} between {} and {}", self.first, keys.start(), keys.end()));
+                format!("({}::bigint >> {shift})", self.first)
+            }
+            Buckets::Hashes { bits } => self.bucket(*bits),
+        };
+        let filter =
+            if filter.is_empty() { String::new() } else { format!("where {}", filter.join(" and ")) };
+        (bucket, filter)
     }
 
     fn bucket(&self, bits: u32) -> String {
@@ -309,6 +389,29 @@ impl Reader {
                 (
                     format!("where ({})", if any.is_empty() { "false".to_owned() } else { any.join(" or ") }),
                     Vec::new(),
+                )
+            }
+            Within::Rows(keys) => {
+                let column = |at: usize| {
+                    let text = |key: &Vec<Value>| key.get(at).and_then(Value::plain).map(Cow::into_owned);
+                    Parameter::Texts(keys.iter().map(text).collect())
+                };
+                let all = 1..=self.named.len();
+                let list =
+                    |one: &dyn Fn(usize) -> String| all.clone().map(one).collect::<Vec<_>>().join(", ");
+                let own: Vec<&str> = self.named.iter().map(|(name, _)| name.as_str()).collect();
+                let cast = |i: usize| {
+                    format!("k{i}::{}", self.named.get(i - 1).map_or("text", |(_, of)| of.as_str()))
+                };
+                (
+                    format!(
+                        "where ({}) in (select {} from unnest({}) wanted({}))",
+                        own.join(", "),
+                        list(&cast),
+                        list(&|i| format!("${i}::text[]")),
+                        list(&|i| format!("k{i}")),
+                    ),
+                    (0..self.named.len()).map(column).collect(),
                 )
             }
             Within::Hashes { bits: 0, .. } => (String::new(), Vec::new()),

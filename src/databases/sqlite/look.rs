@@ -154,7 +154,7 @@ fn table(conn: &Connection, name: String, without_rowid: bool) -> rusqlite::Resu
         && !conn
             .prepare_cached("select 1 from pragma_index_list(?1) where origin = 'pk'")?
             .exists([&name])?;
-    Ok(Table { name, columns, key, integer_key })
+    Ok(Table { name, columns, key, integer_key, made: String::new() })
 }
 
 /// The last key of each table that never gives one twice (`autoincrement`). Of other tables SQLite looks at the rows.

@@ -12,6 +12,7 @@ pub mod convention;
 mod look;
 mod replication;
 mod snapshot;
+mod trail;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -22,9 +23,10 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use self::connection::{explain, name_of, open};
+use super::trail::Mark;
 use super::{
     Answer, Census, Database, Done, Engine, Error, FenceSpec, FenceState, Identity, Position, ProbeWrite,
-    Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Writes,
+    Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Trail, Writes,
 };
 use crate::clock::Timestamp;
 
@@ -231,6 +233,10 @@ impl Database for Sqlite {
 
     fn snapshot(&self) -> Answer<'_, Box<dyn Snapshot>> {
         snapshot::begin(self)
+    }
+
+    fn trail<'a>(&'a self, _: &'a str, since: Option<&'a Mark>) -> Answer<'a, Box<dyn Trail>> {
+        trail::take_up(self, since)
     }
 }
 

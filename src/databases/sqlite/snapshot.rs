@@ -7,15 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row as SqlRow, params_from_iter};
 
 use super::connection::quoted;
 use super::{Problem, REPORT, Sqlite, Stop, convention, limit, look};
 use crate::databases::digest::{Hasher, RowHash, SHA256_TYPED, SetDigest};
 use crate::databases::snapshot::{
-    Buckets, HashedRow, Meter, Row, Selection, Stamp, Tables, Within, bucket_of,
+    Buckets, HashedRow, Meter, Outline, Part, Row, Selection, Stamp, Tables, Within, bucket_of,
 };
-use crate::databases::{Answer, Error, Snapshot};
+use crate::databases::{Answer, Error, Snapshot, Value};
 
 /// How many rows are read between two reports to the meter.
 const REPORT_EVERY: u64 = 1_024;
@@ -100,6 +101,14 @@ impl Snapshot for Look {
         self.ask("counting rows", move |conn| Ok(look::count(conn, &table)?))
     }
 
+    fn outline(&mut self, of: &Selection) -> Answer<'_, Outline> {
+        let table = of.table.clone();
+        // There are no statistics, and counting is little beside hashing.
+        self.ask("counting rows", move |conn| {
+            Ok(Outline { rows: look::count(conn, &table)?, by_key: true, blocks: None })
+        })
+    }
+
     fn key_span(&mut self, of: &Selection) -> Answer<'_, Option<RangeInclusive<i64>>> {
         let of = of.clone();
         self.ask("reading the span of keys", move |conn| {
@@ -116,6 +125,7 @@ impl Snapshot for Look {
         &mut self,
         of: &Selection,
         by: Buckets,
+        _: &Part,
         meter: &Meter,
     ) -> Answer<'_, BTreeMap<i64, SetDigest>> {
         let (reader, meter) = (Reader::new(of), meter.clone());
@@ -177,7 +187,7 @@ impl Snapshot for Look {
 /// Reads the rows of a selection.
 struct Reader {
     sql: String,
-    key_column: Option<String>,
+    key: Vec<String>,
     width: usize,
     /// Where the key's columns stand among the selected ones.
     key_at: Vec<usize>,
@@ -188,7 +198,7 @@ impl Reader {
         let at = |name: &String| of.columns.iter().position(|c| c == name);
         Reader {
             sql: format!("select {} from {}", names(&of.columns), quoted(&of.table)),
-            key_column: of.key.first().map(|name| quoted(name)),
+            key: of.key.iter().map(|name| quoted(name)).collect(),
             width: of.columns.len(),
             key_at: of.key.iter().filter_map(at).collect(),
         }
@@ -212,7 +222,7 @@ impl Reader {
         mut visit: impl FnMut(&SqlRow<'_>) -> rusqlite::Result<()>,
     ) -> rusqlite::Result<()> {
         let mut unreported = 0;
-        let mut read = |sql: &str, bounds: &[i64]| {
+        let mut read = |sql: &str, bounds: &[Bound<'_>]| {
             let mut statement = conn.prepare_cached(sql)?;
             let mut rows = statement.query(params_from_iter(bounds))?;
             while let Some(row) = rows.next()? {
@@ -227,16 +237,39 @@ impl Reader {
         };
         match within {
             Within::Keys(ranges) => {
-                let key = self.key_column.as_deref().unwrap_or("rowid");
+                let key = self.key.first().map_or("rowid", String::as_str);
                 let sql = format!("{} where {key} between ?1 and ?2", self.sql);
                 for range in ranges {
-                    read(&sql, &[*range.start(), *range.end()])?;
+                    let ends = [Value::Integer(*range.start()), Value::Integer(*range.end())];
+                    read(&sql, &ends.each_ref().map(Bound))?;
+                }
+            }
+            Within::Rows(keys) => {
+                let equal: Vec<String> = self.key.iter().map(|column| format!("{column} is ?")).collect();
+                let sql = format!("{} where {}", self.sql, equal.join(" and "));
+                for key in keys {
+                    read(&sql, &key.iter().map(Bound).collect::<Vec<_>>())?;
                 }
             }
             Within::Hashes { .. } => read(&self.sql, &[])?,
         }
         meter.add(unreported);
         Ok(())
+    }
+}
+
+/// A value that a statement is given.
+struct Bound<'a>(&'a Value);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Integer(n) => ValueRef::Integer(*n),
+            Value::Real(r) => ValueRef::Real(*r),
+            Value::Text(bytes) => ValueRef::Text(bytes),
+            Value::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The comparison on real files: every trap that a softer comparison falls into.
 
+mod before;
 mod flight;
 mod reference;
 

@@ -24,8 +24,8 @@ use super::connection::{BUSY, explain, literal, name_of, quoted};
 use crate::databases::{Error, Table};
 
 pub use super::connection::open;
-pub(super) use replicate::at;
 pub use replicate::{Applied, applied, apply_batch, changes, lag, position};
+pub(super) use replicate::{at, key_values};
 pub(super) use session::enter;
 pub use session::{Session, SessionId, forget_sessions, open_session};
 

@@ -201,7 +201,7 @@ fn columns_of(conn: &Connection, table: &str) -> rusqlite::Result<(Vec<String>, 
 }
 
 /// The values of a key in the log; `None` when it is not one of ours.
-fn key_values(text: &str) -> Option<Vec<Sql>> {
+pub(in crate::databases::sqlite) fn key_values(text: &str) -> Option<Vec<Sql>> {
     let Json::Array(values) = serde_json::from_str(text).ok()? else {
         return None;
     };

@@ -1,0 +1,108 @@
+//! One look at both sides, by as many connections as it takes.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use super::Sides;
+use crate::databases::digest::SetDigest;
+use crate::databases::snapshot::{Buckets, HashedRow, Meter, Outline, Part, Selection, Stamp, Within};
+use crate::databases::{Error, Snapshot};
+
+/// A table as either side has it: the same columns in the same order, whatever they are called there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Both {
+    pub(super) source: Selection,
+    pub(super) target: Selection,
+}
+
+/// One moment of each side.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) source: Box<dyn Snapshot>,
+    pub(super) target: Box<dyn Snapshot>,
+    pub(super) source_stamp: Stamp,
+    pub(super) target_stamp: Stamp,
+}
+
+impl Look {
+    pub(super) async fn begin(sides: &Sides) -> Result<Look, Error> {
+        // The target first: what replication carries meanwhile then looks missing and is looked at
+        // again; the other way round the source would seem to lack rows that it never lacked.
+        let mut target = sides.target.snapshot().await?;
+        let mut source = sides.source.snapshot().await?;
+        let (source_stamp, target_stamp) = tokio::try_join!(source.stamp(), target.stamp())?;
+        Ok(Look { source, target, source_stamp, target_stamp })
+    }
+
+    /// The same two moments over two more connections; `None` where an engine has no such thing.
+    pub(super) async fn sibling(&mut self) -> Result<Option<Look>, Error> {
+        let (source, target) = tokio::try_join!(self.source.sibling(), self.target.sibling())?;
+        let both = source.zip(target);
+        let (source_stamp, target_stamp) = (self.source_stamp.clone(), self.target_stamp.clone());
+        Ok(both.map(|(source, target)| Look { source, target, source_stamp, target_stamp }))
+    }
+
+    /// Each side had applied all that the other had: what differs in this look differs.
+    pub(super) fn at_rest(&self) -> bool {
+        let (source, target) = (&self.source_stamp, &self.target_stamp);
+        source.position.is_some()
+            && source.position == target.applied
+            && target.position.is_some()
+            && target.position == source.applied
+    }
+
+    /// How many rows a table has, on the sides that have it.
+    pub(super) async fn count(
+        &mut self,
+        table: &str,
+        (on_source, on_target): (bool, bool),
+    ) -> Result<(Option<u64>, Option<u64>), Error> {
+        let Look { source, target, .. } = self;
+        let one = async |side: &mut Box<dyn Snapshot>, there: bool| match there {
+            true => side.count(table).await.map(Some),
+            false => Ok(None),
+        };
+        tokio::try_join!(one(source, on_source), one(target, on_target))
+    }
+
+    pub(super) async fn outlines(&mut self, of: &Both) -> Result<(Outline, Outline), Error> {
+        tokio::try_join!(self.source.outline(&of.source), self.target.outline(&of.target))
+    }
+
+    /// From the smallest whole-number key of either side to the largest.
+    pub(super) async fn span(&mut self, of: &Both) -> Result<Option<RangeInclusive<i64>>, Error> {
+        let (a, b) = tokio::try_join!(self.source.key_span(&of.source), self.target.key_span(&of.target))?;
+        Ok(match (a, b) {
+            (Some(a), Some(b)) => Some(*a.start().min(b.start())..=*a.end().max(b.end())),
+            (one, None) | (None, one) => one,
+        })
+    }
+
+    /// Digests of a part of each side; no part is nothing.
+    pub(super) async fn digests(
+        &mut self,
+        of: &Both,
+        by: &Buckets,
+        parts: (Option<&Part>, Option<&Part>),
+        meter: &Meter,
+    ) -> Result<(BTreeMap<i64, SetDigest>, BTreeMap<i64, SetDigest>), Error> {
+        let Look { source, target, .. } = self;
+        let one = async |side: &mut Box<dyn Snapshot>, of: &Selection, part: Option<&Part>| match part {
+            Some(part) => side.digests(of, by.clone(), part, meter).await,
+            None => Ok(BTreeMap::new()),
+        };
+        tokio::try_join!(one(source, &of.source, parts.0), one(target, &of.target, parts.1))
+    }
+
+    pub(super) async fn hashes(
+        &mut self,
+        of: &Both,
+        within: &Within,
+    ) -> Result<(Vec<HashedRow>, Vec<HashedRow>), Error> {
+        let unseen = Meter::default();
+        tokio::try_join!(
+            self.source.hashes(&of.source, within, &unseen),
+            self.target.hashes(&of.target, within, &unseen)
+        )
+    }
+}

@@ -1,0 +1,236 @@
+//! What one round has to do, and what it has proved so far.
+
+use std::collections::BTreeMap;
+
+use super::ledger::{Book, Entry, Ledger};
+use super::locate::{Found, suspects};
+use super::look::Look;
+use super::pairing::Pair;
+use super::pass::{Piece, Wanted};
+use super::settle::OpenTable;
+use super::{Again, Board, Stage};
+use crate::clock::Timestamp;
+use crate::databases::snapshot::Within;
+use crate::databases::trail::{Stretch, Written};
+use crate::databases::{Error, Value};
+
+/// So many rows are asked for by their keys at a time.
+const ROWS_A_QUESTION: usize = 2_000;
+
+/// A round's work.
+pub(super) struct Work<'a> {
+    pairs: &'a [Pair],
+    /// What is proved: the book's, and then this round's.
+    pub(super) ledger: Ledger,
+    /// When the round began, for people.
+    now: Timestamp,
+    /// What has to be looked at again, by the table's place.
+    again: Vec<(usize, Vec<Within>)>,
+    /// Tables with rows that differ.
+    pub(super) open: Vec<OpenTable>,
+}
+
+impl<'a> Work<'a> {
+    /// Takes out of the ledger what holds no longer, and notes what is to be looked at again.
+    pub(super) fn of(
+        pairs: &'a [Pair],
+        mut ledger: Ledger,
+        told: Option<&(Stretch, Stretch)>,
+        now: Timestamp,
+    ) -> Work<'a> {
+        let mut again = Vec::new();
+        for (at, pair) in pairs.iter().enumerate() {
+            let Some(both) = &pair.both else { continue };
+            if ledger.tables.get(&pair.name).is_some_and(|entry| entry.shape != pair.shape) {
+                ledger.tables.remove(&pair.name);
+            }
+            let written = told.map(|(source, target)| {
+                [source.tables.get(&both.source.table), target.tables.get(&both.target.table)]
+            });
+            let written: Vec<&Written> = written.into_iter().flatten().flatten().collect();
+            if written.iter().any(|it| matches!(it, Written::All { .. })) {
+                ledger.tables.remove(&pair.name);
+            }
+            let Some(entry) = ledger.tables.get_mut(&pair.name) else { continue };
+            let mut withins = entry.open.clone();
+            let keys: Vec<&Vec<Value>> = written
+                .iter()
+                .filter_map(|it| match it {
+                    Written::Rows(keys) => Some(keys),
+                    Written::All { .. } => None,
+                })
+                .flatten()
+                .collect::<std::collections::BTreeSet<_>>()
+                .into_iter()
+                .collect();
+            entry.again += keys.len() as u64;
+            let questions = keys.chunks(ROWS_A_QUESTION);
+            withins
+                .extend(questions.map(|keys| Within::Rows(keys.iter().map(|key| (*key).clone()).collect())));
+            if !withins.is_empty() {
+                again.push((at, withins));
+            }
+        }
+        Work { pairs, ledger, now, again, open: Vec::new() }
+    }
+
+    /// Looks at what was written since, and at what differed when it was last looked at.
+    pub(super) async fn look_again(&mut self, look: &mut Look, board: &Board) -> Result<(), Error> {
+        for (at, withins) in std::mem::take(&mut self.again) {
+            let Some((pair, both)) = self.pairs.get(at).and_then(|pair| Some((pair, pair.both.as_ref()?)))
+            else {
+                continue;
+            };
+            board.update(|progress, _| {
+                progress.stage = Stage::LookingAgain;
+                progress.table = Some(pair.name.clone());
+            });
+            let mut found = Found::default();
+            for within in withins {
+                let suspects = suspects(look, both, &within).await?;
+                found.add(within, suspects);
+            }
+            self.found(at, found, board);
+        }
+        Ok(())
+    }
+
+    /// The tables that are not read yet, with what is known of them; says of the others what was known before.
+    pub(super) async fn wanted(&self, look: &mut Look, board: &Board) -> Result<Vec<Wanted>, Error> {
+        let (mut wanted, mut expected) = (Vec::new(), 0);
+        for (at, pair) in self.pairs.iter().enumerate() {
+            let Some(both) = &pair.both else {
+                // How much is missing, or too much.
+                let rows = look.count(&pair.name, (pair.on_source, pair.on_target)).await?;
+                board.update(|progress, outcome| {
+                    progress.tables_done += 1;
+                    if let Some(table) = outcome.tables.get_mut(at) {
+                        (table.rows_source, table.rows_target) = rows;
+                    }
+                });
+                continue;
+            };
+            let entry = self.ledger.tables.get(&pair.name);
+            if let Some(entry) = entry.filter(|entry| entry.complete) {
+                self.known(at, entry, board);
+                continue;
+            }
+            board.update(|progress, _| progress.table = Some(pair.name.clone()));
+            let outlines = look.outlines(both).await?;
+            let done = entry.map(|entry| entry.done.clone()).unwrap_or_default();
+            let read = entry.map_or(0, |entry| entry.rows.0 + entry.rows.1);
+            expected += (outlines.0.rows + outlines.1.rows).saturating_sub(read);
+            wanted.push(Wanted { at, both: both.clone(), integer_key: pair.integer_key, outlines, done });
+        }
+        board.update(|progress, _| {
+            progress.stage = Stage::Digesting;
+            progress.rows_expected = Some(board.meter.rows() + expected);
+        });
+        Ok(wanted)
+    }
+
+    /// A table that was read whole before.
+    fn known(&self, at: usize, entry: &Entry, board: &Board) {
+        let again = Again { read_at: entry.at, rows: entry.again };
+        board.update(|progress, outcome| {
+            progress.tables_done += 1;
+            if let Some(table) = outcome.tables.get_mut(at) {
+                table.rows_source = Some(entry.rows.0);
+                table.rows_target = Some(entry.rows.1);
+                table.looked_at = true;
+                table.again = Some(again);
+                table.in_flight += entry.too_many.unwrap_or(0);
+            }
+        });
+    }
+
+    /// Takes in a piece that was read.
+    pub(super) fn take(&mut self, piece: Piece, board: &Board) {
+        let Some(pair) = self.pairs.get(piece.at) else { return };
+        let entry = self.ledger.tables.entry(pair.name.clone());
+        let entry = entry.or_insert_with(|| Entry::new(&pair.shape, self.now));
+        entry.rows.0 += piece.rows.0;
+        entry.rows.1 += piece.rows.1;
+        entry.at = self.now;
+        if let Some(keys) = piece.keys {
+            entry.read(keys);
+        }
+        entry.open.extend(piece.found.groups.iter().map(|group| group.within.clone()));
+        if piece.last.is_some() {
+            entry.complete = true;
+            entry.done.clear();
+        }
+        let rows = entry.rows;
+        self.found(piece.at, piece.found, board);
+        board.update(|progress, outcome| {
+            if let (Some(table), Some(took)) = (outcome.tables.get_mut(piece.at), piece.last) {
+                progress.tables_done += 1;
+                table.rows_source = Some(rows.0);
+                table.rows_target = Some(rows.1);
+                table.looked_at = true;
+                table.took = took;
+            }
+        });
+    }
+
+    /// Enters what was found to differ in a table.
+    fn found(&mut self, at: usize, found: Found, board: &Board) {
+        let rows = found.total.rows();
+        if rows == 0 {
+            return;
+        }
+        let Some((pair, both)) = self.pairs.get(at).and_then(|pair| Some((pair, pair.both.as_ref()?))) else {
+            return;
+        };
+        match self.open.iter_mut().find(|table| table.at == at) {
+            Some(table) => table.found.merge(found),
+            None => self.open.push(OpenTable {
+                at,
+                both: both.clone(),
+                keyed: pair.keyed,
+                found,
+                stood: Vec::new(),
+            }),
+        }
+        board.update(|progress, outcome| {
+            progress.suspects += rows;
+            if let Some(table) = outcome.tables.get_mut(at) {
+                table.in_flight += rows;
+            }
+        });
+    }
+
+    /// Every table that can be read was.
+    pub(super) fn is_whole(&self) -> bool {
+        let read = |pair: &Pair| self.ledger.tables.get(&pair.name).is_some_and(|entry| entry.complete);
+        self.pairs.iter().filter(|pair| pair.both.is_some()).all(read)
+    }
+
+    /// Enters into the ledger where to look again another time: what differs still, and nothing else.
+    pub(super) fn close(&mut self) {
+        let names: BTreeMap<usize, &str> =
+            self.pairs.iter().enumerate().map(|(at, pair)| (at, pair.name.as_str())).collect();
+        for pair in self.pairs {
+            if let Some(entry) = self.ledger.tables.get_mut(&pair.name) {
+                entry.open.clear();
+            }
+        }
+        for table in &self.open {
+            let entry = names.get(&table.at).and_then(|name| self.ledger.tables.get_mut(*name));
+            let Some(entry) = entry else { continue };
+            entry.open = table.again();
+            if !table.found.complete() {
+                entry.too_many = Some(table.found.total.rows());
+            }
+        }
+    }
+
+    /// Keeps the ledger as it is now.
+    pub(super) fn keep(&self, book: &mut Book<'_>) -> Result<(), Error> {
+        (book.keep)(&self.ledger).map_err(|why| {
+            Error::broken("the comparison", why, "make room, or mend the folder of the run")
+        })?;
+        book.ledger = self.ledger.clone();
+        Ok(())
+    }
+}

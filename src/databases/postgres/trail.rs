@@ -1,0 +1,571 @@
+//! Which rows were written, as a logical slot of our own tells it.
+//!
+//! The slot decodes with `test_decoding`, which is part of every PostgreSQL and of the clouds' too, and needs no publication: a
+//! table that replication forgot is seen as well. Only keys are kept of what it says. While the slot is there the server keeps
+//! its log; it is read often, and let go when the run ends.
+//!
+//! Sources: "Logical Decoding Examples" and `contrib/test_decoding/test_decoding.c` for its words; `pg_class.relreplident` for
+//! what the log has of a row's old key.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio_postgres::Client;
+
+use super::Postgres;
+use super::connection::{Manners, Problem};
+use super::snapshot::next;
+use super::wal::{self, Lsn};
+use crate::databases::trail::{Mark, Stretch, Trail};
+use crate::databases::{Answer, Error, Value};
+
+/// So many changes are read at a time; a transaction is always read whole.
+const CHANGES: i32 = 200_000;
+/// What was acknowledged without waiting for the disk is there within this.
+const FLUSHED: Duration = Duration::from_secs(5);
+/// Values in the forms in which a comparison asks for them.
+const FORMS: &str = "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 3;
+    set bytea_output = 'hex'; set timezone = 'UTC'";
+
+/// Takes up the trail of this name where it stood, or begins one.
+///
+/// # Errors
+/// Also [`Error::Broken`] where the server keeps no trail, and what it would take; or when the trail is gone that stood at `since`.
+pub(super) async fn take_up(
+    of: &Postgres,
+    name: &str,
+    since: Option<&Mark>,
+) -> Result<Box<dyn Trail>, Error> {
+    let slot = slot(name);
+    let mark = of
+        .server
+        .apart("beginning a trail", of.timeout, Manners::Ours, async |client| {
+            begin(client, &slot, since).await
+        })
+        .await?;
+    Ok(Box::new(Slot { of: of.clone(), slot, mark, tables: HashMap::new() }))
+}
+
+/// Lets a trail go. Nothing happens where there is none.
+pub(super) async fn let_go(of: &Postgres, name: &str) -> Result<(), Error> {
+    let slot = slot(name);
+    let sql = "select pg_drop_replication_slot(slot_name) from pg_replication_slots
+               where slot_name = $1 and plugin = 'test_decoding'";
+    of.server
+        .apart("letting a trail go", of.timeout, Manners::Ours, async |client| {
+            client.execute(sql, &[&slot]).await?;
+            Ok(())
+        })
+        .await
+}
+
+/// A name as slots have them: small letters, digits and underscores, at most 63.
+fn slot(name: &str) -> String {
+    let plain = name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    // The end tells trails of one run apart.
+    let end = plain.char_indices().rev().nth(54).map_or(0, |(at, _)| at);
+    format!("cutover_{}", plain.get(end..).unwrap_or(&plain))
+}
+
+async fn begin(client: &Client, slot: &str, since: Option<&Mark>) -> Result<Mark, Problem> {
+    let known = client
+        .query_opt(
+            "select confirmed_flush_lsn::text from pg_replication_slots where slot_name = $1",
+            &[&slot],
+        )
+        .await?;
+    if let Some(row) = known {
+        let stands: Option<String> = row.try_get(0)?;
+        let stands = stands.ok_or_else(|| broken(format!("the slot {slot} is no logical one")))?;
+        return match since {
+            Some(mark) if wal::lsn(&stands)? > wal::lsn(&mark.0)? => {
+                Err(broken(format!("the slot {slot} was moved on by somebody else, to {stands}")))
+            }
+            Some(mark) => Ok(mark.clone()),
+            None => Ok(Mark(stands)),
+        };
+    }
+    if since.is_some() {
+        return Err(broken(format!("the slot {slot} is gone, and what was written since with it")));
+    }
+    let about = client
+        .query_one(
+            "select current_setting('wal_level'), pg_is_in_recovery(), current_setting('server_version_num')::int,
+               exists (select 1 from pg_roles where rolname = current_user and (rolreplication or rolsuper))",
+            &[],
+        )
+        .await?;
+    let (level, standby, version, may): (String, bool, i32, bool) =
+        (about.try_get(0)?, about.try_get(1)?, about.try_get(2)?, about.try_get(3)?);
+    if level != "logical" {
+        return Err(Problem::broken(
+            format!("its log does not tell which rows are written (wal_level = {level})"),
+            "set wal_level = logical and restart the server, or let the window pay for a whole comparison",
+        ));
+    }
+    if standby && version < 160_000 {
+        return Err(Problem::broken(
+            "a standby before PostgreSQL 16 does not tell which rows are written",
+            "let the window pay for a whole comparison",
+        ));
+    }
+    if !may {
+        return Err(Problem::broken(
+            "its account may not read which rows are written",
+            "give it the attribute REPLICATION, or let the window pay for a whole comparison",
+        ));
+    }
+    let row = client
+        .query_one("select lsn::text from pg_create_logical_replication_slot($1, 'test_decoding')", &[&slot])
+        .await?;
+    Ok(Mark(row.try_get(0)?))
+}
+
+fn broken(why: String) -> Problem {
+    Problem::broken(why, "the next comparison reads everything again")
+}
+
+#[derive(Debug)]
+struct Slot {
+    of: Postgres,
+    slot: String,
+    mark: Mark,
+    /// As they were when the trail was read last.
+    tables: HashMap<String, Known>,
+}
+
+/// What has to be known of a table to read its keys out of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Known {
+    /// The table that it is compared as: itself, or what it is a partition of.
+    of: String,
+    key: Vec<String>,
+    /// The log has a row's old key when that changes.
+    by_key: bool,
+}
+
+impl Trail for Slot {
+    fn how(&self) -> &str {
+        "a logical slot"
+    }
+
+    fn mark(&self) -> Mark {
+        self.mark.clone()
+    }
+
+    fn read(&mut self) -> Answer<'_, Stretch> {
+        Box::pin(async move {
+            let (of, slot) = (self.of.clone(), self.slot.clone());
+            let before = std::mem::take(&mut self.tables);
+            let (stretch, tables) = of
+                .server
+                .apart("reading which rows were written", of.timeout, Manners::Ours, async |client| {
+                    read(client, &slot, before).await
+                })
+                .await?;
+            self.tables = tables;
+            Ok(stretch)
+        })
+    }
+
+    fn confirm(&mut self, until: &Mark) -> Answer<'_, ()> {
+        let until = until.clone();
+        Box::pin(async move {
+            let (of, slot) = (self.of.clone(), self.slot.clone());
+            // It is never moved back, and never past what has been written to disk.
+            let sql = "select pg_replication_slot_advance($1, least($2::text::pg_lsn, pg_current_wal_flush_lsn()))
+                       from pg_replication_slots where slot_name = $1 and confirmed_flush_lsn < $2::text::pg_lsn";
+            of.server
+                .apart("moving a trail on", of.timeout, Manners::Ours, async |client| {
+                    client.execute(sql, &[&slot, &until.0]).await?;
+                    Ok(())
+                })
+                .await?;
+            self.mark = until;
+            Ok(())
+        })
+    }
+}
+
+async fn read(
+    client: &Client,
+    slot: &str,
+    before: HashMap<String, Known>,
+) -> Result<(Stretch, HashMap<String, Known>), Problem> {
+    client.batch_execute(FORMS).await?;
+    let end = wal::end(client).await?;
+    flushed(client, end).await?;
+    let tables = tables(client).await?;
+    let mut reader = Reader {
+        stretch: Stretch::empty(Mark(end.position().0)),
+        tables,
+        before,
+        changes: 0,
+        committed: None,
+    };
+    let sql = "select lsn::text, data from pg_logical_slot_peek_changes($1, null, $2, 'include-xids', '0', 'skip-empty-xacts', '1')";
+    let mut rows = pin!(client.query_raw(sql, slot_and_most(&slot)).await?);
+    while let Some(row) = next(&mut rows).await? {
+        reader.take(row.try_get(0)?, row.try_get(1)?)?;
+    }
+    if reader.changes >= u64::from(CHANGES.unsigned_abs())
+        && let Some(committed) = reader.committed.take()
+        && wal::lsn(&committed)? < end
+    {
+        reader.stretch.until = Mark(committed);
+        reader.stretch.more = true;
+    }
+    Ok((reader.stretch, reader.tables))
+}
+
+fn slot_and_most<'a>(slot: &'a &str) -> [&'a (dyn tokio_postgres::types::ToSql + Sync); 2] {
+    [slot, &CHANGES]
+}
+
+/// Waits until everything before a place is on the disk: only that is decoded, and a snapshot sees more.
+async fn flushed(client: &Client, end: Lsn) -> Result<(), Problem> {
+    let deadline = tokio::time::Instant::now() + FLUSHED;
+    loop {
+        let sql = "select coalesce(case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
+                                        else pg_current_wal_flush_lsn() end, '0/0')::text";
+        let text: String = client.query_one(sql, &[]).await?.try_get(0)?;
+        if wal::lsn(&text)? >= end {
+            return Ok(());
+        }
+        if tokio::time::Instant::now() > deadline {
+            return Err(Problem::broken(
+                "its log is not on the disk yet, so what was written cannot be told",
+                "ask again",
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Every table, partitions too, by the name that the slot has for it.
+async fn tables(client: &Client) -> Result<HashMap<String, Known>, Problem> {
+    let sql = "select format('%I.%I', n.nspname, c.relname), format('%s.%s', rn.nspname, r.relname),
+          array(select a.attname::text from pg_index i, unnest(i.indkey) with ordinality k(attnum, at)
+                  join pg_attribute a on a.attnum = k.attnum
+                  where i.indrelid = r.oid and a.attrelid = r.oid and i.indisprimary order by k.at),
+          c.relreplident = 'f' or (c.relreplident = 'd'
+            and exists (select 1 from pg_index i where i.indrelid = c.oid and i.indisprimary))
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace
+          join pg_class r on r.oid = case when c.relispartition then pg_partition_root(c.oid) else c.oid end
+          join pg_namespace rn on rn.oid = r.relnamespace
+        where c.relkind = 'r' and n.nspname not in ('pg_catalog', 'information_schema', 'cutover')";
+    let mut all = HashMap::new();
+    for row in client.query(sql, &[]).await? {
+        let known = Known { of: row.try_get(1)?, key: row.try_get(2)?, by_key: row.try_get(3)? };
+        all.insert(row.try_get(0)?, known);
+    }
+    Ok(all)
+}
+
+struct Reader {
+    stretch: Stretch,
+    tables: HashMap<String, Known>,
+    before: HashMap<String, Known>,
+    changes: u64,
+    /// Where the last transaction ended.
+    committed: Option<String>,
+}
+
+impl Reader {
+    fn take(&mut self, at: String, data: &str) -> Result<(), Problem> {
+        self.changes += 1;
+        if data.starts_with("COMMIT") {
+            self.committed = Some(at);
+            return Ok(());
+        }
+        let Some(change) = data.strip_prefix("table ") else { return Ok(()) };
+        let mut words = Words(change);
+        let mut named = Vec::new();
+        loop {
+            named.push(words.table().ok_or_else(|| unreadable(data))?);
+            if !words.skip(", ") {
+                break;
+            }
+        }
+        if !words.skip(": ") {
+            return Err(unreadable(data));
+        }
+        if words.0.starts_with("TRUNCATE") {
+            for table in &named {
+                let of = self.tables.get(table).map_or_else(|| plain(table), |known| known.of.clone());
+                self.stretch.all(&of, "it was emptied at once");
+            }
+            return Ok(());
+        }
+        let Some(table) = named.first() else { return Ok(()) };
+        self.row(table, words);
+        Ok(())
+    }
+
+    fn row(&mut self, table: &str, mut words: Words<'_>) {
+        let Some(known) = self.tables.get(table) else {
+            // It is ours, or it is gone: then its rows are too.
+            if !table.starts_with("cutover.") {
+                self.stretch.all(&plain(table), "it was made or dropped meanwhile");
+            }
+            return;
+        };
+        if self.before.get(table).is_some_and(|before| before != known) {
+            self.stretch.all(&known.of, "its key was changed meanwhile");
+            return;
+        }
+        if known.key.is_empty() {
+            self.stretch.all(&known.of, "it has no primary key");
+            return;
+        }
+        if !known.by_key {
+            self.stretch.all(&known.of, "its replica identity is not its primary key");
+            return;
+        }
+        match words.keys(&known.key) {
+            Some(keys) => keys.into_iter().for_each(|key| self.stretch.row(&known.of, key)),
+            None => self.stretch.all(&known.of, "the log does not have a row's key"),
+        }
+    }
+}
+
+fn unreadable(data: &str) -> Problem {
+    // The rest is somebody's row.
+    let head: String = data.chars().take(20).collect();
+    Problem::broken(
+        format!("its slot says something that cannot be read here: {head:?}"),
+        "report it, with the server's version",
+    )
+}
+
+/// A quoted name, bare: `"Odd".orders` as `Odd.orders`.
+fn plain(table: &str) -> String {
+    let mut words = Words(table);
+    let part = |words: &mut Words<'_>| words.name().unwrap_or_default();
+    let schema = part(&mut words);
+    words.skip(".");
+    format!("{schema}.{}", part(&mut words))
+}
+
+/// What is still to be read of a line.
+#[derive(Clone, Copy)]
+struct Words<'a>(&'a str);
+
+impl<'a> Words<'a> {
+    fn skip(&mut self, what: &str) -> bool {
+        let rest = self.0.strip_prefix(what);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
+    /// A name with its schema, quoted as the server quotes it.
+    fn table(&mut self) -> Option<String> {
+        let all = self.0;
+        self.name()?;
+        if !self.skip(".") {
+            return None;
+        }
+        self.name()?;
+        all.get(..all.len() - self.0.len()).map(str::to_owned)
+    }
+
+    /// A name, without its quotes.
+    fn name(&mut self) -> Option<String> {
+        if self.skip("\"") {
+            return self.quoted('"');
+        }
+        let end =
+            self.0.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).unwrap_or(self.0.len());
+        let (name, rest) = self.0.split_at_checked(end).filter(|(name, _)| !name.is_empty())?;
+        self.0 = rest;
+        Some(name.to_owned())
+    }
+
+    /// What stands up to a quote that is not written twice.
+    fn quoted(&mut self, quote: char) -> Option<String> {
+        let mut text = String::new();
+        loop {
+            let at = self.0.find(quote)?;
+            text.push_str(self.0.get(..at)?);
+            self.0 = self.0.get(at + 1..)?;
+            if !self.0.starts_with(quote) {
+                return Some(text);
+            }
+            text.push(quote);
+            self.0 = self.0.get(1..)?;
+        }
+    }
+
+    /// The keys of a row, the old one first where the line has both; `None` where one is not there whole.
+    fn keys(&mut self, key: &[String]) -> Option<Vec<Vec<Value>>> {
+        for what in ["INSERT:", "UPDATE:", "DELETE:"] {
+            if self.skip(what) {
+                break;
+            }
+        }
+        let mut keys = Vec::new();
+        if self.skip(" old-key:") {
+            keys.push(self.key(key, true)?);
+            self.skip(" new-tuple:");
+        }
+        keys.push(self.key(key, false)?);
+        Some(keys)
+    }
+
+    /// The values of the key's columns in a tuple.
+    fn key(&mut self, key: &[String], old: bool) -> Option<Vec<Value>> {
+        let mut found: HashMap<String, Value> = HashMap::new();
+        while !self.0.is_empty() {
+            if old && self.0.starts_with(" new-tuple:") {
+                break;
+            }
+            if !self.skip(" ") {
+                return None;
+            }
+            let column = self.name()?;
+            if !self.skip("[") {
+                return None;
+            }
+            self.type_name()?;
+            let value = self.value()?;
+            if key.contains(&column) {
+                found.insert(column, value?);
+            }
+        }
+        key.iter().map(|column| found.remove(column)).collect()
+    }
+
+    /// Up to `]:`, which a quoted name may have in it.
+    fn type_name(&mut self) -> Option<()> {
+        loop {
+            let at = self.0.find(['"', ']'])?;
+            let rest = self.0.get(at..)?;
+            if let Some(rest) = rest.strip_prefix('"') {
+                self.0 = rest;
+                self.quoted('"')?;
+            } else if let Some(rest) = rest.strip_prefix("]:") {
+                self.0 = rest;
+                return Some(());
+            } else {
+                self.0 = rest.get(1..)?;
+            }
+        }
+    }
+
+    /// A value: of a key it is never nothing, and never left in place. The inner `None` is one of these.
+    fn value(&mut self) -> Option<Option<Value>> {
+        if self.skip("null") || self.skip("unchanged-toast-datum") {
+            return Some(None);
+        }
+        if self.skip("B'") || self.skip("'") {
+            return self.quoted('\'').map(|text| Some(Value::Text(text.into_bytes())));
+        }
+        let end = self.0.find(' ').unwrap_or(self.0.len());
+        let (bare, rest) = self.0.split_at_checked(end)?;
+        self.0 = rest;
+        Some(Some(Value::text(bare)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader(tables: &[(&str, &str, &[&str], bool)]) -> Reader {
+        let tables = tables.iter().map(|(name, of, key, by_key)| {
+            let key = key.iter().map(|k| (*k).to_owned()).collect();
+            ((*name).to_owned(), Known { of: (*of).to_owned(), key, by_key: *by_key })
+        });
+        Reader {
+            stretch: Stretch::empty(Mark("0/0".to_owned())),
+            tables: tables.collect(),
+            before: HashMap::new(),
+            changes: 0,
+            committed: None,
+        }
+    }
+
+    fn told(reader: &Reader) -> Vec<String> {
+        use crate::databases::trail::Written;
+        let mut all = Vec::new();
+        for (table, written) in &reader.stretch.tables {
+            match written {
+                Written::All { why } => all.push(format!("{table}: {why}")),
+                Written::Rows(keys) => {
+                    for key in keys {
+                        let key: Vec<String> = key.iter().map(ToString::to_string).collect();
+                        all.push(format!("{table} {}", key.join(" ")));
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn keys_are_read_whatever_stands_beside_them() {
+        let mut reader = reader(&[
+            ("public.orders", "public.orders", &["id"], true),
+            ("\"Odd one\".\"a: INSERT\"", "Odd one.a: INSERT", &["a]:b", "day"], true),
+            ("public.part_1", "public.parted", &["id"], true),
+            ("public.bare", "public.bare", &[], true),
+            ("public.other", "public.other", &["id"], false),
+        ]);
+        for line in [
+            "BEGIN",
+            "table public.orders: INSERT: id[bigint]:5 note[text]:'it''s 3 [x]: id[bigint]:9' tags[text[]]:'{a,b}'",
+            "table public.orders: UPDATE: old-key: id[bigint]:-6 new-tuple: id[bigint]:7 note[text]:unchanged-toast-datum",
+            "table public.orders: UPDATE: id[bigint]:8 note[character varying]:null",
+            "table public.orders: DELETE: id[bigint]:10",
+            "table \"Odd one\".\"a: INSERT\": INSERT: \"a]:b\"[\"x\"\"]:y\".z]:'v' day[timestamp without time zone]:'2026-01-01 00:00:00'",
+            "table public.part_1: INSERT: id[integer]:1 b[bit(3)]:B'101'",
+            "table public.bare: INSERT: a[integer]:1",
+            "table public.other: UPDATE: id[integer]:1",
+            "table cutover.marker: INSERT: id[text]:'m'",
+            "COMMIT",
+        ] {
+            reader.take("0/10".to_owned(), line).unwrap();
+        }
+        assert_eq!(
+            told(&reader),
+            [
+                "Odd one.a: INSERT 'v' '2026-01-01 00:00:00'",
+                "public.bare: it has no primary key",
+                "public.orders '-6'",
+                "public.orders '10'",
+                "public.orders '5'",
+                "public.orders '7'",
+                "public.orders '8'",
+                "public.other: its replica identity is not its primary key",
+                "public.parted '1'",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_told_row_by_row_is_the_whole_table() {
+        for (line, why) in [
+            ("table public.orders: DELETE: (no-tuple-data)", "the log does not have a row's key"),
+            (
+                "table public.orders: UPDATE: id[bigint]:unchanged-toast-datum",
+                "the log does not have a row's key",
+            ),
+            ("table public.orders: INSERT: other[text]:'x'", "the log does not have a row's key"),
+            ("table public.orders, public.lines: TRUNCATE: (no-flags)", "it was emptied at once"),
+        ] {
+            let mut reader = reader(&[("public.orders", "public.orders", &["id"], true)]);
+            reader.take("0/10".to_owned(), line).unwrap();
+            assert!(told(&reader).contains(&format!("public.orders: {why}")), "{line}: {:?}", told(&reader));
+        }
+        let mut reader = reader(&[]);
+        assert!(reader.take("0/10".to_owned(), "table what is this").is_err());
+    }
+
+    #[test]
+    fn a_slot_has_a_name_that_a_server_takes() {
+        assert_eq!(slot("L-20261205T2100Z-orders-7k3m/rows"), "cutover_l_20261205t2100z_orders_7k3m_rows");
+        let long = slot(&format!("{}-é-end", "x".repeat(90)));
+        assert_eq!((long.len(), long.ends_with("_end")), (63, true), "{long}");
+    }
+}

@@ -1,0 +1,101 @@
+//! Which rows were written, as the log of changes tells it.
+
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
+use rusqlite::types::Value as Sql;
+
+use super::convention::{self, PREFIX, at, changes};
+use super::{Problem, Sqlite, look};
+use crate::databases::trail::{Mark, Stretch, Trail};
+use crate::databases::{Answer, Error, Position, Value};
+
+/// The log from `since` on, or from its end.
+pub(super) fn take_up(of: &Sqlite, since: Option<&Mark>) -> Answer<'static, Box<dyn Trail>> {
+    let (here, since) = (of.clone(), since.cloned());
+    let name = of.name.clone();
+    let asked = of.ask_convention("beginning a trail", move |conn| {
+        let end = changes(&convention::position(conn)?)?;
+        match since {
+            None => Ok(end),
+            Some(mark) => {
+                let stood = changes(&Position(mark.0))?;
+                if stood <= end {
+                    return Ok(stood);
+                }
+                let why = format!("its log ends at change {end}, before the one that was read last");
+                Err(Problem::Said(Error::broken(name, why, "the next comparison reads everything again")))
+            }
+        }
+    });
+    Box::pin(async move { Ok(Box::new(Log { of: here, stands: asked.await? }) as Box<dyn Trail>) })
+}
+
+/// Nobody takes anything out of the log, so nothing has to be kept for us.
+#[derive(Debug)]
+struct Log {
+    of: Sqlite,
+    /// The last change that was told.
+    stands: u64,
+}
+
+impl Trail for Log {
+    fn how(&self) -> &'static str {
+        "its log of changes"
+    }
+
+    fn mark(&self) -> Mark {
+        Mark(at(self.stands).0)
+    }
+
+    fn read(&mut self) -> Answer<'_, Stretch> {
+        let after = self.stands;
+        self.of.ask_convention("reading which rows were written", move |conn| read(conn, after))
+    }
+
+    fn confirm(&mut self, until: &Mark) -> Answer<'_, ()> {
+        let until = Position(until.0.clone());
+        Box::pin(async move {
+            self.stands = changes(&until)?;
+            Ok(())
+        })
+    }
+}
+
+fn read(conn: &mut Connection, after: u64) -> Result<Stretch, Problem> {
+    let snapshot = conn.transaction()?;
+    let end = convention::position(&snapshot)?;
+    let mut stretch = Stretch::empty(Mark(end.0));
+    let followed: BTreeSet<String> = {
+        let mut triggers = snapshot.prepare("select name from sqlite_schema where type = 'trigger'")?;
+        triggers.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?
+    };
+    for table in look::tables(&snapshot)?.tables {
+        if !convention::log_triggers_of(&table.name).all(|trigger| followed.contains(&trigger)) {
+            stretch.all(&table.name, "nothing notes its changes");
+        }
+    }
+    let mut log = snapshot.prepare("select tbl, key from cutover_change where seq > ?1")?;
+    let mut rows = log.query([i64::try_from(after).unwrap_or(i64::MAX)])?;
+    while let Some(row) = rows.next()? {
+        let (table, key): (String, String) = (row.get(0)?, row.get(1)?);
+        if table.starts_with(PREFIX) {
+            continue;
+        }
+        match convention::key_values(&key) {
+            Some(key) => stretch.row(&table, key.into_iter().map(value).collect()),
+            None => stretch.all(&table, "its log has a key that cannot be read"),
+        }
+    }
+    Ok(stretch)
+}
+
+fn value(value: Sql) -> Value {
+    match value {
+        Sql::Null => Value::Null,
+        Sql::Integer(n) => Value::Integer(n),
+        Sql::Real(r) => Value::Real(r),
+        Sql::Text(text) => Value::Text(text.into_bytes()),
+        Sql::Blob(bytes) => Value::Blob(bytes),
+    }
+}
