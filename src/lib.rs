@@ -21,6 +21,7 @@
 //! | [`counts`] | how a count is written: grouped, its noun in the right number |
 //! | [`databases`] | every engine of database behind one trait: position, fence, census, schema, digests |
 //! | [`demo`] | the world that the demo moves: a shop on two databases, in a process of its own |
+//! | [`files`] | how a file of ours comes into place: whole, or not at all |
 //! | [`probes`] | how we look: one file a kind, each giving a measure or the reason why there is none |
 //! | [`process`] | the only spawner: commands, groups, the step shim, bounded output |
 //! | [`journal`] | what has happened: records, writer, reader, head, lock, verification |
@@ -56,6 +57,7 @@ pub mod counts;
 pub mod databases;
 pub mod demo;
 pub mod engine;
+pub mod files;
 pub mod journal;
 pub mod panes;
 pub mod plan;

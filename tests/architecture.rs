@@ -23,10 +23,12 @@ use source::{File, Import};
 
 /// Each module at the top with what it may import of ours, besides itself and `clock`, which is open
 /// to all. `a::b` allows that part only.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("clock", &[]),
     // How a count is written stands below everything that writes one.
     ("counts", &[]),
+    // How a file is kept stands below everything that keeps one.
+    ("files", &[]),
     ("plan", &[]),
     ("process", &[]),
     ("engine", &["plan"]),
@@ -66,7 +68,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
 ];
 
 /// What every layer may import.
-const OPEN: [&str; 2] = ["clock", "counts"];
+const OPEN: [&str; 3] = ["clock", "counts", "files"];
 
 /// What layers that are folds over facts may not touch: they are run in tests, in replays, and on
 /// clocks that are not the machine's.

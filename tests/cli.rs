@@ -350,7 +350,12 @@ fn events_that_stand_beside_the_record_are_part_of_it() {
         let found = std::fs::read_dir(&runs).into_iter().flatten().flatten();
         let mut files =
             found.flat_map(|run| std::fs::read_dir(run.path().join("large")).into_iter().flatten());
-        if let Some(Ok(file)) = files.next() {
+        // It is there before the record that it belongs to.
+        if let Some(Ok(file)) = files.next()
+            && let Some(run) = file.path().parent().and_then(Path::parent)
+            && std::fs::read_to_string(run.join("journal"))
+                .is_ok_and(|journal| journal.contains(&*file.path().file_stem().unwrap().to_string_lossy()))
+        {
             break file.path();
         }
         assert!(driver.try_wait().unwrap().is_none(), "the rehearsal ended too soon");

@@ -223,6 +223,20 @@ pub struct Compared {
     pub positions: (String, String),
     /// Rows written on either side while they were read, so that differences may be in flight.
     pub in_flight: bool,
+    /// What it builds on, where the tables were read before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Box<ReadBefore>>,
+}
+
+/// A comparison that reads only what was written since the tables were read whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadBefore {
+    /// When the last of them was read whole.
+    pub at: Timestamp,
+    /// How many tables were: the others were read whole now.
+    pub tables: u64,
+    /// How many rows were looked at again since, on either side.
+    pub again: u64,
 }
 
 /// A row that differs.

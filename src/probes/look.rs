@@ -11,14 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use super::baseline::{Baseline, hex};
 use super::endpoint::Lanes;
+use super::ledger::Ledgers;
 use super::scrub::Scrub;
 use super::words::line;
 use crate::clock::{Clock, Now};
 use crate::databases::Hub;
 use crate::engine::reading::{Facts, Measure, Unmeasured};
-use crate::plan::EndpointId;
 use crate::plan::model::{Endpoint, Link};
 use crate::plan::secret::{Part, Secret, Template};
+use crate::plan::{EndpointId, ProbeId};
 
 /// A line for people is cut here.
 const LINE: usize = 200;
@@ -48,6 +49,7 @@ pub struct Context {
     pub(super) gauges: super::link::Memory,
     pub(crate) moved: super::fence::Bases,
     pub(super) commits: super::git::Commits,
+    pub(crate) ledgers: Option<Ledgers>,
 }
 
 impl Context {
@@ -72,7 +74,14 @@ impl Context {
             gauges: super::link::Memory::default(),
             moved: super::fence::Bases::default(),
             commits: super::git::Commits::default(),
+            ledgers: None,
         }
+    }
+
+    /// The same, and comparisons keep what they have proved in the folder of this run.
+    #[must_use]
+    pub fn of_run(self, run: &str, folder: &Path) -> Context {
+        Context { ledgers: Some(Ledgers::new(run.to_owned(), folder.to_owned())), ..self }
     }
 
     pub(crate) fn endpoint(&self, id: &EndpointId) -> Result<&Endpoint, String> {
@@ -101,6 +110,8 @@ pub(crate) struct Look<'a> {
     pub(crate) timeout: Duration,
     /// When it began.
     pub(crate) began: Now,
+    /// What is looked at, where it is of the plan.
+    pub(crate) probe: Option<&'a ProbeId>,
     taken: Option<Baseline>,
     pub(super) scrub: Scrub,
     query: String,
@@ -115,6 +126,7 @@ impl<'a> Look<'a> {
             baseline,
             timeout,
             began,
+            probe: None,
             taken: None,
             scrub: Scrub::default(),
             query: String::new(),

@@ -22,6 +22,7 @@ mod files;
 mod git;
 pub(crate) mod http;
 mod identity;
+pub(crate) mod ledger;
 mod link;
 pub(crate) mod look;
 mod marker;
@@ -44,23 +45,30 @@ mod writes;
 
 pub use baseline::Baseline;
 pub use identity::{Expected, ready, way};
+pub use ledger::{Standing, let_trails_go, standing_path};
 pub use look::{Context, Looked};
 
 use crate::engine::reading::{Measure, Unmeasured};
 use crate::plan::model::{Probe, ProbeKind};
 use look::Look;
 
+/// A year.
+const FOREVER: std::time::Duration = std::time::Duration::from_secs(31_536_000);
+
 /// Takes one look. Ends within the probe's timeout, whatever the world does; what was under way is
 /// cancelled, not left behind.
 pub async fn measure(ctx: &Context, probe: &Probe, baseline: Option<&Baseline>) -> Looked {
     let mut look = Look::new(ctx, probe.timeout, baseline);
+    look.probe = Some(&probe.id);
     let seen = async {
         match &probe.from {
             Some(host) => remote::look(&mut look, host, &probe.kind).await,
             None => look_at(&mut look, &probe.kind).await,
         }
     };
-    let result = tokio::time::timeout(probe.timeout, seen).await;
+    // What is read before the window takes as long as it takes; it gives up by itself where nothing moves any more.
+    let limit = if probe.reads_before() { FOREVER } else { probe.timeout };
+    let result = tokio::time::timeout(limit, seen).await;
     look.finish(result.unwrap_or_else(|_| Err(timed_out(probe.timeout))))
 }
 

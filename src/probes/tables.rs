@@ -5,15 +5,18 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use super::endpoint::stream;
+use super::ledger::Teller;
 use super::look::{Look, failed};
 use super::words::{count, counted, line};
 use crate::compare::tables::{
-    Difference, DifferenceKind, Outcome, Request, SchemaDifference, Sides, TableOutcome, Verdict, compare,
+    Book, Difference, DifferenceKind, Ledger, Load, Outcome, Progress, Request, SchemaDifference, Sides,
+    TableOutcome, Verdict, compare_with,
 };
 use crate::databases::{self, Database, Value};
-use crate::engine::reading::{Compared, DifferenceSeen, Facts, Measure, Unmeasured};
+use crate::engine::reading::{Compared, DifferenceSeen, Facts, Measure, ReadBefore, Unmeasured};
 use crate::plan::model::TablesProbe;
 
 /// So many differing rows are carried along by name.
@@ -35,9 +38,31 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &TablesProbe) -> Result<Mea
         listed: LISTED,
         ..Request::default()
     };
-    let outcome = compare(&sides, &request, &mut |_| ControlFlow::Continue(())).await;
+    let new = || {
+        let load = Load::new(probe.connections.unwrap_or(Load::CONNECTIONS));
+        load.within(between.filter(|_| probe.before).map(|link| link.warn))
+    };
+    let outcome = match (look.probe, &look.ctx.ledgers) {
+        (Some(id), Some(ledgers)) => {
+            let load = ledgers.load(id, new);
+            let mut pulse = Pulse::new(ledgers.teller(id, look.began.wall), look.timeout);
+            let mut tell = |progress: &Progress| pulse.tell(progress);
+            if probe.before {
+                let (name, keep) = (ledgers.trail(id), |ledger: &Ledger| ledgers.keep(id, ledger));
+                let now = || look.ctx.clock.now().wall;
+                let mut book = Book { name: &name, ledger: ledgers.read(id), keep: &keep, now: &now };
+                compare_with(&sides, &request, &load, Some(&mut book), &mut tell).await
+            } else {
+                compare_with(&sides, &request, &load, None, &mut tell).await
+            }
+        }
+        _ => compare_with(&sides, &request, &new(), None, &mut |_| ControlFlow::Continue(())).await,
+    };
     for table in &outcome.tables {
         keep(look, table);
+    }
+    if let Some(why) = &outcome.without {
+        look.keep(&format!("every row has to be read in the window: {why}"));
     }
     for (name, why) in &outcome.left_out {
         look.keep(&format!("{name}: left out, {why}"));
@@ -71,12 +96,17 @@ fn judge(outcome: &Outcome, in_flight: bool) -> Result<Measure, Unmeasured> {
     let rows: u64 = outcome.tables.iter().filter_map(|t| t.rows_source).sum();
     let structure = outcome.tables.iter().map(|t| t.schema.len() as u64).sum::<u64>();
     let named = named(outcome);
+    let before = before(outcome);
     let (pass, text) = match outcome.verdict() {
         Verdict::NotProved { why } => return failed(format!("not proved: {why}")),
-        Verdict::Same => (
-            true,
-            format!("{} of {} the same, {}", count(same), counted(tables, "table"), counted(rows, "row")),
-        ),
+        Verdict::Same => {
+            let all =
+                format!("{} of {} the same, {}", count(same), counted(tables, "table"), counted(rows, "row"));
+            let again = before
+                .as_ref()
+                .map_or_else(String::new, |before| format!(", {} looked at again", count(before.again)));
+            (true, format!("{all}{again}"))
+        }
         Verdict::Different => (false, different(outcome, structure, &named)),
     };
     let equality: BTreeSet<String> = outcome.tables.iter().map(|t| t.equality.to_string()).collect();
@@ -92,8 +122,38 @@ fn judge(outcome: &Outcome, in_flight: bool) -> Result<Measure, Unmeasured> {
         equality: equality.into_iter().collect::<Vec<_>>().join("; "),
         positions: (position(&outcome.source), position(&outcome.target)),
         in_flight,
+        before,
     });
     Ok(Measure { pass, text, facts })
+}
+
+/// What was read before, where anything was.
+fn before(outcome: &Outcome) -> Option<Box<ReadBefore>> {
+    let known = || outcome.tables.iter().filter_map(|table| table.again);
+    let at = known().map(|again| again.read_at).max()?;
+    let (tables, again) = (known().count() as u64, known().map(|again| again.rows).sum());
+    Some(Box::new(ReadBefore { at, tables, again }))
+}
+
+/// Tells how far it is, and gives up where nothing has moved for too long.
+struct Pulse<'a> {
+    teller: Teller<'a>,
+    patience: Duration,
+    last: (Progress, Instant),
+}
+
+impl Pulse<'_> {
+    fn new(teller: Teller<'_>, patience: Duration) -> Pulse<'_> {
+        Pulse { teller, patience, last: (Progress::default(), Instant::now()) }
+    }
+
+    fn tell(&mut self, progress: &Progress) -> ControlFlow<()> {
+        self.teller.tell(progress);
+        if self.last.0 != *progress || progress.waits.is_some() {
+            self.last = (progress.clone(), Instant::now());
+        }
+        if self.last.1.elapsed() < self.patience { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
 }
 
 fn different(outcome: &Outcome, structure: u64, named: &[DifferenceSeen]) -> String {

@@ -22,11 +22,11 @@ use crate::plan::model::{Carry, CommandLine, FenceTarget, NotifyBy, Step, StepKi
 use crate::plan::pins;
 use crate::plan::secret::{Secret, Template};
 use crate::plan::{EndpointId, ProbeId};
-use crate::probes::Context;
 use crate::probes::endpoint::connect;
 use crate::probes::look::reveal;
 use crate::probes::scrub::Scrub;
 use crate::probes::words::line;
+use crate::probes::{self, Context};
 use crate::process::step::Claim;
 
 /// Statements of a step without a timeout may take this long.
@@ -243,6 +243,16 @@ impl Executor {
     pub(super) fn tell(&self, text: String) {
         let hand = self.hand.fresh();
         self.spawn(async move { notices::alarm(&hand, &text).await });
+    }
+
+    /// Sees to it that no server keeps its log for a comparison of this run any longer.
+    pub(super) fn let_trails_go(&self) {
+        let hand = self.hand.fresh();
+        self.spawn(async move {
+            for probe in &hand.setup.plan.probes {
+                probes::let_trails_go(&hand.context, probe).await;
+            }
+        });
     }
 
     /// Waits until nothing runs any more.

@@ -1,14 +1,13 @@
 //! What the tasks keep in the run folder, beside the record: baselines and last outputs.
 //!
-//! Files are 0600 in folders of 0700 and come into place whole: written beside, then renamed. A baseline is
-//! on disk before its digest is reported, since the record pins it; a last output is only for people and may
+//! A baseline is on disk before its digest is reported, since the record pins it; a last output is only for people and may
 //! be lost.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use crate::files::put;
 use crate::plan::ProbeId;
 use crate::probes::{Baseline, Looked};
 
@@ -64,30 +63,6 @@ pub(super) fn keep_baseline(run: &Path, probe: &ProbeId, baseline: &Baseline) ->
 /// Keeps what the last look left behind.
 pub(super) fn keep_last(run: &Path, probe: &ProbeId, looked: &Looked) -> io::Result<()> {
     put(&last_path(run, probe), format!("{}\n\n{}", looked.query, looked.raw).as_bytes(), false)
-}
-
-fn put(path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
-    let folder = path.parent().ok_or(ErrorKind::InvalidInput)?;
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().ok_or(ErrorKind::InvalidInput)?);
-    let beside = folder.join(name);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0))
-        .open(&beside)?;
-    file.write_all(bytes)?;
-    if durable {
-        file.sync_data()?;
-    }
-    fs::rename(&beside, path)?;
-    if durable {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

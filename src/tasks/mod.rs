@@ -144,13 +144,15 @@ impl Performer {
     pub fn real(setup: Setup) -> (Performer, mpsc::Receiver<Happened>) {
         let (out, happened) = mpsc::channel(WAITING);
         let setup = Arc::new(setup);
-        let context = Arc::new(Context::new(
+        let context = Context::new(
             setup.root.clone(),
             setup.folder.join("scratch"),
             setup.plan.endpoints.clone(),
             links(&setup.plan),
             setup.clock.clone(),
-        ));
+        )
+        .of_run(&setup.run, &setup.folder);
+        let context = Arc::new(context);
         for (endpoint, (state, position)) in &setup.known.sides {
             if let (FenceState::Fenced | FenceState::Sealed, Some(position)) = (state, position) {
                 context.moved.set(endpoint, None, Position(position.clone()));
@@ -241,7 +243,10 @@ fn started(sampler: &Mutex<Option<Sampler>>, executor: &Executor, effect: &Effec
         }
         Effect::EndSession { endpoint, session } => executor.end_session(endpoint.clone(), session.clone()),
         Effect::TellAlarm { alarm: _, text } => executor.tell(text.clone()),
-        Effect::Finish => drop(lock(sampler).take()),
+        Effect::Finish => {
+            drop(lock(sampler).take());
+            executor.let_trails_go();
+        }
     }
 }
 

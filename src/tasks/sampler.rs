@@ -17,7 +17,7 @@ use super::{Happened, Setup, first_look, folder};
 use crate::clock::{Boot, Clock, Now};
 use crate::engine::input::Report;
 use crate::engine::reading::{Measure, Origin, Reading, Unmeasured};
-use crate::plan::model::{Probe, ProbeKind, Schedule, StepKind, WaitFor};
+use crate::plan::model::{Probe, ProbeKind, Schedule, Step, StepKind, WaitFor};
 use crate::plan::{Plan, ProbeId};
 use crate::probes::{self, Baseline, Context, Looked};
 
@@ -25,6 +25,12 @@ use crate::probes::{self, Baseline, Context, Looked};
 const AGAIN: Duration = Duration::from_secs(1);
 /// … and for this long, when the step has no timeout.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What was read before is looked at again this often, so that little is left for the window, and little of the servers'
+/// logs has to be kept.
+const BEFORE: Duration = Duration::from_secs(60);
+/// So long after a step has asked, somebody may still ask for what was written since.
+const TRAILS: Duration = Duration::from_secs(3600);
 
 /// Looks at everything that the plan measures.
 #[derive(Debug)]
@@ -44,6 +50,8 @@ struct Bell {
     idle: AtomicBool,
     /// Its last look told nothing.
     blind: AtomicBool,
+    /// A step has asked for it.
+    asked: AtomicBool,
 }
 
 impl Sampler {
@@ -54,6 +62,9 @@ impl Sampler {
         let mut sampler = Sampler { probes: bells, tasks: Vec::new() };
         for probe in &setup.plan.probes {
             let Some(bell) = sampler.probes.get(&probe.id) else { continue };
+            let asked =
+                |step: &Step| setup.known.done.contains(&step.id) && step.proofs().any(|id| *id == probe.id);
+            bell.asked.store(setup.plan.steps.iter().any(asked), Ordering::Release);
             let recorded = setup.known.baselines.get(&probe.id).cloned();
             let (baseline, damaged) =
                 match folder::load_baseline(&setup.folder, &probe.id, recorded.as_deref()) {
@@ -106,6 +117,7 @@ impl Sampler {
     /// Looks at a probe now. A look that is under way does not count: another follows it.
     pub(super) fn ask(&self, probe: &ProbeId) {
         if let Some(bell) = self.probes.get(probe) {
+            bell.asked.store(true, Ordering::Release);
             bell.look.notify_one();
         }
     }
@@ -197,12 +209,15 @@ impl Watch {
     async fn keep_looking(mut self) {
         let mut next = match self.probe.schedule {
             Schedule::Every(every) => Some(self.clock.now().boot.plus(first_look(&self.probe.id, every))),
-            Schedule::OnDemand => None,
+            Schedule::OnDemand => {
+                self.reads_before().then(|| self.clock.now().boot.plus(first_look(&self.probe.id, BEFORE)))
+            }
         };
         // Until when an ask is followed up.
         let mut asked: Option<Boot> = None;
         loop {
-            let due = next.filter(|_| asked.is_some() || !self.bell.idle.load(Ordering::Acquire));
+            let before = self.reads_before();
+            let due = next.filter(|_| asked.is_some() || before || !self.bell.idle.load(Ordering::Acquire));
             // What is not needed now may be needed before its time comes: then its bell rings.
             let wait = due.map(|at| self.clock.real(at.since(self.clock.now().boot)));
             tokio::select! {
@@ -210,7 +225,14 @@ impl Watch {
                     asked = self.patience.map(|patience| self.clock.now().boot.plus(patience));
                 }
                 // Nobody may need it any more by then.
-                () = sleep(wait) => if asked.is_none() && self.bell.idle.load(Ordering::Acquire) { continue },
+                () = sleep(wait) => if asked.is_none() && !before {
+                    if self.probe.reads_before() {
+                        probes::let_trails_go(&self.context, &self.probe).await;
+                        next = None;
+                        continue;
+                    }
+                    if self.bell.idle.load(Ordering::Acquire) { continue }
+                },
             }
             let began = self.clock.now();
             let Ok(good) = self.look(began).await else { return };
@@ -218,9 +240,17 @@ impl Watch {
             asked = asked.filter(|&until| !good && now < until);
             next = match self.probe.schedule {
                 Schedule::Every(every) => Some(began.boot.plus(every)),
-                Schedule::OnDemand => asked.map(|_| now.plus(AGAIN)),
+                Schedule::OnDemand if asked.is_some() => Some(now.plus(AGAIN)),
+                Schedule::OnDemand if self.reads_before() => Some(now.plus(BEFORE)),
+                // Its log is not kept for ever for somebody who may ask once more.
+                Schedule::OnDemand => self.probe.reads_before().then(|| now.plus(TRAILS)),
             };
         }
+    }
+
+    /// Whether tables are read because a step will ask for them, and none has yet.
+    fn reads_before(&self) -> bool {
+        self.probe.reads_before() && !self.bell.asked.load(Ordering::Acquire)
     }
 
     /// One look, said to whoever listens; `Err` when nobody does.
@@ -230,7 +260,7 @@ impl Watch {
             self.damaged = None;
             self.counts = true;
         }
-        let started = Instant::now();
+        let (started, unasked) = (Instant::now(), self.reads_before());
         let result = match &self.damaged {
             Some(why) => Err(Unmeasured::Failed(why.clone())),
             None => self.measure().await?,
@@ -245,6 +275,10 @@ impl Watch {
             let waits =
                 |bell: &&Arc<Bell>| bell.blind.load(Ordering::Acquire) && !bell.idle.load(Ordering::Acquire);
             self.neighbours.iter().filter(waits).for_each(|bell| bell.look.notify_one());
+        }
+        if unasked && blind {
+            // Rows on their way, a side that is down: others say so, and nobody waits for this.
+            return Ok(false);
         }
         let reading = Reading {
             probe: self.probe.id.clone(),

@@ -343,6 +343,7 @@ impl Room {
                     equality: "values".into(),
                     positions: ("c:10000".into(), "c:10000".into()),
                     in_flight: false,
+                    before: None,
                 };
                 ("compared", Facts::Compared(compared))
             }

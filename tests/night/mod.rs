@@ -97,6 +97,7 @@ pub fn same(rows: u64) -> World {
             equality: "every row, by value".into(),
             positions: ("3/9F21C040".into(), "3/9F21C040".into()),
             in_flight: false,
+            before: None,
         }),
     }
 }

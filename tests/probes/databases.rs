@@ -327,6 +327,8 @@ fn tables() -> ProbeKind {
         to: "target".into(),
         include: Vec::new(),
         except: vec!["environment".to_owned()],
+        before: false,
+        connections: None,
     })
 }
 

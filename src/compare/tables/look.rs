@@ -58,9 +58,8 @@ impl Look {
         (on_source, on_target): (bool, bool),
     ) -> Result<(Option<u64>, Option<u64>), Error> {
         let Look { source, target, .. } = self;
-        let one = async |side: &mut Box<dyn Snapshot>, there: bool| match there {
-            true => side.count(table).await.map(Some),
-            false => Ok(None),
+        let one = async |side: &mut Box<dyn Snapshot>, there: bool| {
+            if there { side.count(table).await.map(Some) } else { Ok(None) }
         };
         tokio::try_join!(one(source, on_source), one(target, on_target))
     }

@@ -19,6 +19,7 @@ mod pairing;
 mod pass;
 mod rounds;
 mod settle;
+mod spans;
 mod work;
 
 use std::ops::ControlFlow;
@@ -165,7 +166,8 @@ impl Board {
     }
 
     fn outcome(&self) -> Outcome {
-        self.update(|_, outcome| std::mem::take(outcome))
+        let rows_read = self.meter.rows();
+        self.update(|_, outcome| Outcome { rows_read, ..std::mem::take(outcome) })
     }
 }
 

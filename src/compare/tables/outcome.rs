@@ -207,6 +207,8 @@ pub struct Outcome {
     pub tables: Vec<TableOutcome>,
     /// Tables that were not, each with the reason.
     pub left_out: Vec<(String, String)>,
+    /// How many rows were digested, of both sides together; those of tables that were read before are not.
+    pub rows_read: u64,
     /// Why nothing tells what was written since tables were read, where that was asked for.
     pub without: Option<String>,
     /// How many times rows were looked at: one, and one more each time some were in flight.

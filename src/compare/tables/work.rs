@@ -112,7 +112,7 @@ impl<'a> Work<'a> {
             };
             let entry = self.ledger.tables.get(&pair.name);
             if let Some(entry) = entry.filter(|entry| entry.complete) {
-                self.known(at, entry, board);
+                Work::known(at, entry, board);
                 continue;
             }
             board.update(|progress, _| progress.table = Some(pair.name.clone()));
@@ -130,7 +130,7 @@ impl<'a> Work<'a> {
     }
 
     /// A table that was read whole before.
-    fn known(&self, at: usize, entry: &Entry, board: &Board) {
+    fn known(at: usize, entry: &Entry, board: &Board) {
         let again = Again { read_at: entry.at, rows: entry.again };
         board.update(|progress, outcome| {
             progress.tables_done += 1;

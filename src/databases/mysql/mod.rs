@@ -24,6 +24,7 @@ mod look;
 mod options;
 mod passed;
 mod privileges;
+mod reader;
 mod replication;
 mod schema;
 mod session;

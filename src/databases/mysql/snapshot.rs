@@ -13,16 +13,16 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Row as SentRow, Value as Sent};
 
 use super::connection::{Problem, Server, Work};
-use super::forms::{Form, HASHING, bucket, half, hash, shifted};
+use super::forms::{Form, HASHING, hash};
 use super::look::{self, quoted_table, scope, shown};
+use super::reader::{Reader, place};
 use super::session::Session;
 use super::sql::{literal, quoted};
 use crate::databases::digest::{RowHash, SetDigest};
 use crate::databases::snapshot::{
     Buckets, HashedRow, Meter, Outline, Part, Row, Selection, Stamp, Tables, Within,
 };
-use crate::databases::value::hex;
-use crate::databases::{Answer, Error, Snapshot, Value};
+use crate::databases::{Answer, Error, Snapshot};
 
 /// So many keys are looked for in the server; more are picked out here.
 const KEYS_IN_SQL: usize = 2_000;
@@ -138,92 +138,6 @@ impl Look {
             row_hash: hash(forms.iter()),
             forms,
         })
-    }
-}
-
-/// The SQL for the rows of a selection.
-struct Reader {
-    table: String,
-    /// Database and name.
-    place: (String, String),
-    first_key: String,
-    key: Vec<String>,
-    key_hash: String,
-    row_hash: String,
-    forms: Vec<Form>,
-}
-
-impl Reader {
-    fn within(&self, within: &Within) -> String {
-        match within {
-            Within::Keys(ranges) => {
-                let between = |r: &RangeInclusive<i64>| {
-                    format!("{} between {} and {}", self.first_key, r.start(), r.end())
-                };
-                let all: Vec<String> = ranges.iter().map(between).collect();
-                if all.is_empty() { "false".to_owned() } else { format!("({})", all.join(" or ")) }
-            }
-            Within::Rows(keys) => {
-                let one = |key: &Vec<Value>| {
-                    let each = self.key.iter().zip(key);
-                    each.map(|(column, value)| format!("{column} <=> {}", written(value)))
-                        .collect::<Vec<_>>()
-                        .join(" and ")
-                };
-                match (self.key.as_slice(), keys.as_slice()) {
-                    (_, []) => "false".to_owned(),
-                    ([column], _) => {
-                        let list: Vec<String> = keys.iter().flatten().map(written).collect();
-                        format!("{column} in ({})", list.join(", "))
-                    }
-                    _ => keys.iter().map(|key| format!("({})", one(key))).collect::<Vec<_>>().join(" or "),
-                }
-            }
-            Within::Hashes { bits: 0, .. } => "true".to_owned(),
-            Within::Hashes { bits, buckets } => {
-                let list: Vec<String> = buckets.iter().map(i64::to_string).collect();
-                if list.is_empty() {
-                    return "false".to_owned();
-                }
-                format!("{} in ({})", bucket(&self.key_hash, *bits), list.join(", "))
-            }
-        }
-    }
-
-    fn digests(&self, by: &Buckets) -> String {
-        let (bucket, within) = match by {
-            Buckets::Keys { keys, shift } => {
-                (shifted(&self.first_key, *shift), self.within(&Within::Keys(vec![keys.clone()])))
-            }
-            Buckets::Hashes { bits } => (bucket(&self.key_hash, *bits), "true".to_owned()),
-        };
-        let (high, low) = (half("h", "left"), half("h", "right"));
-        format!(
-            "select b, count(*), count(h), sum({high}), sum({low}), bit_xor({high}), bit_xor({low})
-             from (select {bucket} as b, {hash} as h from {table} where {within}) hashed group by b",
-            hash = self.row_hash,
-            table = self.table,
-        )
-    }
-}
-
-/// A table's database and its name there.
-fn place(table: &str, database: Option<&str>) -> (String, String) {
-    match (database, table.split_once('.')) {
-        (Some(database), _) => (database.to_owned(), table.to_owned()),
-        (None, Some((database, table))) => (database.to_owned(), table.to_owned()),
-        (None, None) => (String::new(), table.to_owned()),
-    }
-}
-
-/// A value as SQL has it.
-fn written(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Integer(n) => n.to_string(),
-        Value::Real(r) => format!("{r:e}"),
-        Value::Text(bytes) => format!("convert(x'{}' using utf8mb4)", hex(bytes)),
-        Value::Blob(bytes) => format!("x'{}'", hex(bytes)),
     }
 }
 

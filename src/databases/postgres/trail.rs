@@ -9,21 +9,19 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::time::Duration;
 
 use tokio_postgres::Client;
 
 use super::Postgres;
 use super::connection::{Manners, Problem};
 use super::snapshot::next;
+use super::test_decoding::{Words, plain};
 use super::wal::{self, Lsn};
 use crate::databases::trail::{Mark, Stretch, Trail};
-use crate::databases::{Answer, Error, Value};
+use crate::databases::{Answer, Error};
 
 /// So many changes are read at a time; a transaction is always read whole.
 const CHANGES: i32 = 200_000;
-/// What was acknowledged without waiting for the disk is there within this.
-const FLUSHED: Duration = Duration::from_secs(5);
 /// Values in the forms in which a comparison asks for them.
 const FORMS: &str = "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 3;
     set bytea_output = 'hex'; set timezone = 'UTC'";
@@ -44,7 +42,7 @@ pub(super) async fn take_up(
             begin(client, &slot, since).await
         })
         .await?;
-    Ok(Box::new(Slot { of: of.clone(), slot, mark, tables: HashMap::new() }))
+    Ok(Box::new(Slot { of: of.clone(), name: slot, mark, tables: HashMap::new() }))
 }
 
 /// Lets a trail go. Nothing happens where there is none.
@@ -129,7 +127,7 @@ fn broken(why: String) -> Problem {
 #[derive(Debug)]
 struct Slot {
     of: Postgres,
-    slot: String,
+    name: String,
     mark: Mark,
     /// As they were when the trail was read last.
     tables: HashMap<String, Known>,
@@ -146,7 +144,7 @@ struct Known {
 }
 
 impl Trail for Slot {
-    fn how(&self) -> &str {
+    fn how(&self) -> &'static str {
         "a logical slot"
     }
 
@@ -156,7 +154,7 @@ impl Trail for Slot {
 
     fn read(&mut self) -> Answer<'_, Stretch> {
         Box::pin(async move {
-            let (of, slot) = (self.of.clone(), self.slot.clone());
+            let (of, slot) = (self.of.clone(), self.name.clone());
             let before = std::mem::take(&mut self.tables);
             let (stretch, tables) = of
                 .server
@@ -172,9 +170,10 @@ impl Trail for Slot {
     fn confirm(&mut self, until: &Mark) -> Answer<'_, ()> {
         let until = until.clone();
         Box::pin(async move {
-            let (of, slot) = (self.of.clone(), self.slot.clone());
+            let (of, slot) = (self.of.clone(), self.name.clone());
             // It is never moved back, and never past what has been written to disk.
-            let sql = "select pg_replication_slot_advance($1, least($2::text::pg_lsn, pg_current_wal_flush_lsn()))
+            let sql = "select pg_replication_slot_advance($1, least($2::text::pg_lsn,
+                         case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end))
                        from pg_replication_slots where slot_name = $1 and confirmed_flush_lsn < $2::text::pg_lsn";
             of.server
                 .apart("moving a trail on", of.timeout, Manners::Ours, async |client| {
@@ -223,24 +222,28 @@ fn slot_and_most<'a>(slot: &'a &str) -> [&'a (dyn tokio_postgres::types::ToSql +
     [slot, &CHANGES]
 }
 
-/// Waits until everything before a place is on the disk: only that is decoded, and a snapshot sees more.
+/// Sees to it that everything before a place is on the disk: only that is decoded, and a snapshot sees more, such as what was
+/// committed without waiting for the disk. A commit of ours brings all before it there; it changes nothing.
 async fn flushed(client: &Client, end: Lsn) -> Result<(), Problem> {
-    let deadline = tokio::time::Instant::now() + FLUSHED;
-    loop {
-        let sql = "select coalesce(case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
-                                        else pg_current_wal_flush_lsn() end, '0/0')::text";
-        let text: String = client.query_one(sql, &[]).await?.try_get(0)?;
-        if wal::lsn(&text)? >= end {
-            return Ok(());
-        }
-        if tokio::time::Instant::now() > deadline {
-            return Err(Problem::broken(
-                "its log is not on the disk yet, so what was written cannot be told",
-                "ask again",
-            ));
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    let stands = async || {
+        let sql = "select case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
+                               else pg_current_wal_flush_lsn() end::text";
+        let text: Option<String> = client.query_one(sql, &[]).await?.try_get(0)?;
+        wal::lsn(text.as_deref().unwrap_or("0/0"))
+    };
+    if stands().await? >= end {
+        return Ok(());
     }
+    client
+        .batch_execute(
+            "begin read write; set local synchronous_commit = local;
+             select pg_logical_emit_message(true, 'cutover', ''); commit",
+        )
+        .await?;
+    if stands().await? >= end {
+        return Ok(());
+    }
+    Err(Problem::broken("its log is not on the disk, so what was written cannot be told", "ask again"))
 }
 
 /// Every table, partitions too, by the name that the slot has for it.
@@ -337,135 +340,6 @@ fn unreadable(data: &str) -> Problem {
         format!("its slot says something that cannot be read here: {head:?}"),
         "report it, with the server's version",
     )
-}
-
-/// A quoted name, bare: `"Odd".orders` as `Odd.orders`.
-fn plain(table: &str) -> String {
-    let mut words = Words(table);
-    let part = |words: &mut Words<'_>| words.name().unwrap_or_default();
-    let schema = part(&mut words);
-    words.skip(".");
-    format!("{schema}.{}", part(&mut words))
-}
-
-/// What is still to be read of a line.
-#[derive(Clone, Copy)]
-struct Words<'a>(&'a str);
-
-impl<'a> Words<'a> {
-    fn skip(&mut self, what: &str) -> bool {
-        let rest = self.0.strip_prefix(what);
-        self.0 = rest.unwrap_or(self.0);
-        rest.is_some()
-    }
-
-    /// A name with its schema, quoted as the server quotes it.
-    fn table(&mut self) -> Option<String> {
-        let all = self.0;
-        self.name()?;
-        if !self.skip(".") {
-            return None;
-        }
-        self.name()?;
-        all.get(..all.len() - self.0.len()).map(str::to_owned)
-    }
-
-    /// A name, without its quotes.
-    fn name(&mut self) -> Option<String> {
-        if self.skip("\"") {
-            return self.quoted('"');
-        }
-        let end =
-            self.0.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).unwrap_or(self.0.len());
-        let (name, rest) = self.0.split_at_checked(end).filter(|(name, _)| !name.is_empty())?;
-        self.0 = rest;
-        Some(name.to_owned())
-    }
-
-    /// What stands up to a quote that is not written twice.
-    fn quoted(&mut self, quote: char) -> Option<String> {
-        let mut text = String::new();
-        loop {
-            let at = self.0.find(quote)?;
-            text.push_str(self.0.get(..at)?);
-            self.0 = self.0.get(at + 1..)?;
-            if !self.0.starts_with(quote) {
-                return Some(text);
-            }
-            text.push(quote);
-            self.0 = self.0.get(1..)?;
-        }
-    }
-
-    /// The keys of a row, the old one first where the line has both; `None` where one is not there whole.
-    fn keys(&mut self, key: &[String]) -> Option<Vec<Vec<Value>>> {
-        for what in ["INSERT:", "UPDATE:", "DELETE:"] {
-            if self.skip(what) {
-                break;
-            }
-        }
-        let mut keys = Vec::new();
-        if self.skip(" old-key:") {
-            keys.push(self.key(key, true)?);
-            self.skip(" new-tuple:");
-        }
-        keys.push(self.key(key, false)?);
-        Some(keys)
-    }
-
-    /// The values of the key's columns in a tuple.
-    fn key(&mut self, key: &[String], old: bool) -> Option<Vec<Value>> {
-        let mut found: HashMap<String, Value> = HashMap::new();
-        while !self.0.is_empty() {
-            if old && self.0.starts_with(" new-tuple:") {
-                break;
-            }
-            if !self.skip(" ") {
-                return None;
-            }
-            let column = self.name()?;
-            if !self.skip("[") {
-                return None;
-            }
-            self.type_name()?;
-            let value = self.value()?;
-            if key.contains(&column) {
-                found.insert(column, value?);
-            }
-        }
-        key.iter().map(|column| found.remove(column)).collect()
-    }
-
-    /// Up to `]:`, which a quoted name may have in it.
-    fn type_name(&mut self) -> Option<()> {
-        loop {
-            let at = self.0.find(['"', ']'])?;
-            let rest = self.0.get(at..)?;
-            if let Some(rest) = rest.strip_prefix('"') {
-                self.0 = rest;
-                self.quoted('"')?;
-            } else if let Some(rest) = rest.strip_prefix("]:") {
-                self.0 = rest;
-                return Some(());
-            } else {
-                self.0 = rest.get(1..)?;
-            }
-        }
-    }
-
-    /// A value: of a key it is never nothing, and never left in place. The inner `None` is one of these.
-    fn value(&mut self) -> Option<Option<Value>> {
-        if self.skip("null") || self.skip("unchanged-toast-datum") {
-            return Some(None);
-        }
-        if self.skip("B'") || self.skip("'") {
-            return self.quoted('\'').map(|text| Some(Value::Text(text.into_bytes())));
-        }
-        let end = self.0.find(' ').unwrap_or(self.0.len());
-        let (bare, rest) = self.0.split_at_checked(end)?;
-        self.0 = rest;
-        Some(Some(Value::text(bare)))
-    }
 }
 
 #[cfg(test)]

@@ -366,8 +366,14 @@ fn fence_probe(endpoint: &str) -> Probe {
 }
 
 fn tables(id: &str) -> Probe {
-    let kind =
-        TablesProbe { from: "source".into(), to: "target".into(), include: Vec::new(), except: Vec::new() };
+    let kind = TablesProbe {
+        from: "source".into(),
+        to: "target".into(),
+        include: Vec::new(),
+        except: Vec::new(),
+        before: false,
+        connections: None,
+    };
     probe(id, ProbeKind::Tables(kind), Schedule::OnDemand)
 }
 
@@ -457,6 +463,7 @@ pub(super) fn compared(differences: u64) -> Result<Measure, Unmeasured> {
         equality: "values".into(),
         positions: ("c:100".into(), "c:100".into()),
         in_flight: false,
+        before: None,
     });
     Ok(Measure { pass: differences == 0, text: format!("{differences} differ"), facts })
 }

@@ -96,7 +96,14 @@ impl<'t> Builder<'t, '_> {
         for view in root.views("validation") {
             let tables = view.view("tables");
             let usual = if tables.is_some() { TABLES } else { VALIDATION };
-            let kind = if let Some(tables) = tables { self.tables(tables) } else { self.kind(view) };
+            let kind = if let Some(tables) = tables { self.tables(view, tables) } else { self.kind(view) };
+            if tables.is_none() && view.has("before") {
+                self.findings.push(
+                    Diagnostic::error("wrong-value", view.at("before"), "only `tables` are read before")
+                        .label("there is no such table here")
+                        .help("take it out: this is tried when a step asks for it"),
+                );
+            }
             out.extend(self.measured(view, usual, kind));
         }
         for view in root.views("probe") {
@@ -306,10 +313,11 @@ impl<'t> Builder<'t, '_> {
         })
     }
 
-    fn tables(&mut self, view: View<'t>) -> Option<ProbeKind> {
+    fn tables(&mut self, validation: View<'t>, view: View<'t>) -> Option<ProbeKind> {
         let (from, to) = self.direction(view)?;
         let (include, except) = (view.strings("include"), view.strings("except"));
-        Some(ProbeKind::Tables(TablesProbe { from, to, include, except }))
+        let (before, connections) = (validation.flag("before"), view.whole("connections"));
+        Some(ProbeKind::Tables(TablesProbe { from, to, include, except, before, connections }))
     }
 
     /// From one endpoint to another one.

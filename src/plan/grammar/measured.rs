@@ -107,10 +107,10 @@ pub(super) static VALIDATION: Spec = Spec {
         HTTP_KEY,
         SQL_PROBE_KEY,
         FILES_KEY,
-        needs(
+        may(
             "before",
-            "a comparison before the freeze that the window's builds on",
-            "take it out, and write a step that checks it before the freeze",
+            Kind::Flag,
+            "Of `tables`: they are read before a step asks for it; then only what was written since is compared.",
         ),
         needs(
             "trees",
@@ -133,6 +133,11 @@ static TABLES: Spec = Spec {
         must("to", Kind::Ref(Named::Endpoint), "Must be the same."),
         may("include", Kind::Texts, "Tables by name, with `*`; all where it is not given."),
         may("except", Kind::Texts, "Tables left out, by name, with `*`."),
+        may(
+            "connections",
+            Kind::Whole(1, 32),
+            "So many connections a side work at a time; 2 unless said otherwise.",
+        ),
         needs("strength", "a choice of strength", "take it out: every row is compared exactly"),
     ],
 };

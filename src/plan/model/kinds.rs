@@ -39,6 +39,13 @@ impl Probe {
     }
 }
 
+impl Probe {
+    /// Whether tables are read before a step asks for it.
+    pub fn reads_before(&self) -> bool {
+        self.from.is_none() && matches!(&self.kind, ProbeKind::Tables(tables) if tables.before)
+    }
+}
+
 impl ProbeKind {
     /// Whether it is compared with a baseline: any change is a breach.
     pub fn holds_still(&self) -> bool {

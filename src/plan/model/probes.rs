@@ -284,4 +284,8 @@ pub struct TablesProbe {
     pub include: Vec<String>,
     /// Patterns with `*`, left out by name.
     pub except: Vec<String>,
+    /// Read whole before a step asks for it; then only what was written since is compared.
+    pub before: bool,
+    /// Connections a side that may work at a time, where the plan says.
+    pub connections: Option<usize>,
 }

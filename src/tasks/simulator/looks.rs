@@ -155,5 +155,6 @@ fn compared() -> Compared {
         equality: "simulated".to_owned(),
         positions: ("simulated".to_owned(), "simulated".to_owned()),
         in_flight: false,
+        before: None,
     }
 }
