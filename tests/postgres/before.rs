@@ -1,15 +1,12 @@
 //! A pass before the window, and then only what was written since: on two servers, by logical slots.
 
-use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use cutover::clock::Timestamp;
-use cutover::compare::tables::{
-    Book, DifferenceKind, Ledger, Load, Outcome, Request, Sides, Verdict, compare_with,
-};
+use cutover::compare::tables::{Sides, Verdict};
 use cutover::databases::Database;
 
+use super::before_window::{Before, NAME, again, told};
 use super::servers::postgres::Postgres;
 use super::{at, shop};
 
@@ -34,8 +31,7 @@ const TABLES: &str = r#"
 struct Pair {
     source: Postgres,
     target: Postgres,
-    sides: Sides,
-    ledger: Ledger,
+    before: Before,
 }
 
 impl Pair {
@@ -47,65 +43,22 @@ impl Pair {
             server.sql("shop", "analyze");
         }
         let sides = Sides { source: shop("source", &source), target: shop("target", &target), link: None };
-        Pair { source, target, sides, ledger: Ledger::default() }
+        Pair { source, target, before: Before::new(sides) }
     }
 
     fn on_both(&self, sql: &str) {
         self.source.sql("shop", sql);
         self.target.sql("shop", sql);
     }
-
-    /// A comparison that goes on from the ledger; and how many rows it read whole.
-    async fn compare(&mut self) -> (Outcome, u64) {
-        let kept = Mutex::new(self.ledger.clone());
-        let keep = |ledger: &Ledger| {
-            *kept.lock().unwrap() = ledger.clone();
-            Ok(())
-        };
-        let now = || Timestamp(1);
-        let mut book = Book { name: "L-1-night/rows", ledger: self.ledger.clone(), keep: &keep, now: &now };
-        let request = Request { patience: Duration::from_secs(5), ..Request::default() };
-        let outcome =
-            compare_with(&self.sides, &request, &Load::default().by(2_000), Some(&mut book), &mut |_| {
-                ControlFlow::Continue(())
-            })
-            .await;
-        drop(book);
-        self.ledger = kept.into_inner().unwrap();
-        let rows = outcome.rows_read;
-        (outcome, rows)
-    }
-}
-
-fn told(outcome: &Outcome) -> Vec<String> {
-    let mut all = Vec::new();
-    for table in &outcome.tables {
-        for difference in &table.differences {
-            let key: Vec<String> =
-                difference.key.iter().map(|(_, value)| value.plain().unwrap().into_owned()).collect();
-            let kind = match &difference.kind {
-                DifferenceKind::Missing => "missing".to_owned(),
-                DifferenceKind::Extra => "extra".to_owned(),
-                DifferenceKind::Changed { columns } => format!("changed {}", columns.join(" ")),
-            };
-            all.push(format!("{} {} {kind}", table.name, key.join(" | ")));
-        }
-    }
-    all.sort();
-    all
-}
-
-fn again(outcome: &Outcome, table: &str) -> Option<u64> {
-    outcome.tables.iter().find(|t| t.name == table).unwrap().again.map(|again| again.rows)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_written_on_either_side_after_the_pass_is_found_and_nothing_else_is_read() {
     let mut pair = Pair::new();
-    let (outcome, rows) = pair.compare().await;
+    let (outcome, rows) = pair.before.compare().await;
     assert_eq!(outcome.verdict(), Verdict::Same, "{outcome:?}");
     assert_eq!((outcome.without.clone(), rows), (None, 2 * 27_000), "{outcome:?}");
-    let (outcome, rows) = pair.compare().await;
+    let (outcome, rows) = pair.before.compare().await;
     assert_eq!((outcome.verdict(), rows), (Verdict::Same, 0), "{outcome:?}");
 
     // The same on both: rows that move between partitions, keys that change, many at once, and what is rolled back.
@@ -118,7 +71,7 @@ async fn whatever_is_written_on_either_side_after_the_pass_is_found_and_nothing_
     pair.on_both("begin; delete from orders; rollback");
     pair.on_both("begin; update orders set note = 'two' where id = 8000; prepare transaction 'p'");
     pair.on_both("commit prepared 'p'");
-    let (outcome, rows) = pair.compare().await;
+    let (outcome, rows) = pair.before.compare().await;
     assert_eq!((outcome.verdict(), rows), (Verdict::Same, 0), "{outcome:?}");
     assert_eq!(again(&outcome, "public.orders"), Some(5_103));
     assert_eq!(again(&outcome, "public.keyless"), Some(0));
@@ -131,7 +84,7 @@ async fn whatever_is_written_on_either_side_after_the_pass_is_found_and_nothing_
         "delete from orders where id = 777; insert into \"Odd: INSERT\" values ('lost', '2026-05-01Z', '', null);
          update parted set note = 'lost' where id = 12",
     );
-    let (outcome, rows) = pair.compare().await;
+    let (outcome, rows) = pair.before.compare().await;
     assert_eq!(rows, 0);
     assert_eq!(
         told(&outcome),
@@ -147,7 +100,7 @@ async fn whatever_is_written_on_either_side_after_the_pass_is_found_and_nothing_
 
     // What cannot be told row by row is read whole again, and only that.
     pair.target.sql("shop", "insert into keyless values (1, 'k'); update other set id = 1000 where id = 3");
-    let (outcome, rows) = pair.compare().await;
+    let (outcome, rows) = pair.before.compare().await;
     assert_eq!(rows, 501 + 500 + 2 * 500, "keyless and other");
     let told = told(&outcome);
     assert!(told.contains(&"public.keyless 1 | k extra".to_owned()), "{told:?}");
@@ -158,13 +111,13 @@ async fn whatever_is_written_on_either_side_after_the_pass_is_found_and_nothing_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_emptied_made_anew_or_altered_is_read_again() {
     let mut pair = Pair::new();
-    pair.compare().await;
+    pair.before.compare().await;
     pair.target.sql(
         "shop",
         "truncate keyless; drop table other; create table other (id int primary key, code text not null unique, v text);
          insert into other select g, 'c' || g, 'v' from generate_series(1, 499) g; drop table parted_b",
     );
-    let (outcome, _) = pair.compare().await;
+    let (outcome, _) = pair.before.compare().await;
     let differ = |name: &str| {
         let table = outcome.tables.iter().find(|t| t.name == name).unwrap();
         (table.missing, table.extra, table.changed)
@@ -174,7 +127,7 @@ async fn a_table_emptied_made_anew_or_altered_is_read_again() {
     assert_eq!(differ("public.parted").0, 1_140, "{outcome:?}");
     assert_eq!(differ("public.orders"), (0, 0, 0));
     pair.source.sql("shop", "alter table orders alter cents type text");
-    let (outcome, _) = pair.compare().await;
+    let (outcome, _) = pair.before.compare().await;
     let orders = outcome.tables.iter().find(|t| t.name == "public.orders").unwrap();
     assert_eq!((orders.schema.len(), orders.again), (1, None), "{orders:?}");
 }
@@ -182,16 +135,18 @@ async fn a_table_emptied_made_anew_or_altered_is_read_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slot_that_is_gone_voids_the_ledger_and_one_that_is_let_go_keeps_no_log() {
     let mut pair = Pair::new();
-    pair.compare().await;
+    pair.before.compare().await;
     let slots = "select count(*) from pg_replication_slots where slot_name = 'cutover_l_1_night_rows'";
     assert_eq!(pair.target.sql("shop", slots), "1");
     pair.target.sql("shop", "select pg_drop_replication_slot('cutover_l_1_night_rows'); update orders set note = 'unseen' where id = 9");
-    let (outcome, rows) = pair.compare().await;
+    let (outcome, rows) = pair.before.compare().await;
     assert_eq!(rows, 2 * 27_000, "everything");
     assert_eq!(told(&outcome), ["public.orders 9 changed note"]);
-    for (server, side) in [(&pair.source, &pair.sides.source), (&pair.target, &pair.sides.target)] {
-        side.let_trail_go("L-1-night/rows").await.unwrap();
-        side.let_trail_go("L-1-night/rows").await.unwrap();
+    for (server, side) in
+        [(&pair.source, &pair.before.sides.source), (&pair.target, &pair.before.sides.target)]
+    {
+        side.let_trail_go(NAME).await.unwrap();
+        side.let_trail_go(NAME).await.unwrap();
         assert_eq!(server.sql("shop", slots), "0");
     }
 }
@@ -202,8 +157,8 @@ async fn where_no_slot_can_be_had_the_reason_is_said_and_nothing_is_left_behind(
     let plain = Postgres::with("wal_level = replica");
     plain.sql("postgres", "create database shop");
     plain.sql("shop", TABLES);
-    pair.sides.target = shop("target", &plain);
-    let (outcome, _) = pair.compare().await;
+    pair.before.sides.target = shop("target", &plain);
+    let (outcome, _) = pair.before.compare().await;
     assert_eq!(outcome.verdict(), Verdict::Same, "{outcome:?}");
     assert!(outcome.without.as_deref().unwrap().contains("wal_level = replica"), "{outcome:?}");
     assert_eq!(pair.source.sql("shop", "select count(*) from pg_replication_slots"), "0");
@@ -247,16 +202,16 @@ async fn a_pass_under_live_writes_ends_with_what_is_on_its_way_and_the_next_one_
             rounds
         })
     };
-    let (under, _) = pair.compare().await;
+    let (under, _) = pair.before.compare().await;
     assert_ne!(under.verdict(), Verdict::Different, "{:?}", told(&under));
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let (under, rows) = pair.compare().await;
+    let (under, rows) = pair.before.compare().await;
     assert_ne!(under.verdict(), Verdict::Different, "{:?}", told(&under));
     assert_eq!(rows, 0);
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     let rounds = writer.join().unwrap();
     assert!(rounds > 3, "{rounds} rounds of writes");
     pair.target.sql("shop", "update orders set note = 'stray' where id = 19999");
-    let (still, rows) = pair.compare().await;
+    let (still, rows) = pair.before.compare().await;
     assert_eq!((told(&still), rows), (vec!["public.orders 19999 changed note".to_owned()], 0));
 }

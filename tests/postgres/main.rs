@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod before;
+#[path = "../before/mod.rs"]
+mod before_window;
 mod fence;
 mod links;
 mod looks;

@@ -39,17 +39,45 @@ pub(super) async fn run(
     if let Some(book) = book.as_deref_mut() {
         book.ledger.tables.retain(|_, entry| entry.too_many.is_none());
     }
-    while !round((sides, request, load), board, book.as_deref_mut(), trails.as_mut()).await? {}
-    Ok(())
+    let mut broken = false;
+    loop {
+        match round((sides, request, load), board, book.as_deref_mut(), trails.as_mut()).await? {
+            Next::Done => return Ok(()),
+            Next::Round => {}
+            // Nobody knows any more what was written: everything is read again, once.
+            Next::Broken(why) if broken => return Err(why),
+            Next::Broken(_) => {
+                broken = true;
+                if let Some(book) = book.as_deref_mut() {
+                    book.ledger = Ledger::default();
+                    tokio::try_join!(
+                        sides.source.let_trail_go(book.name),
+                        sides.target.let_trail_go(book.name)
+                    )?;
+                    trails = Trails::take_up(sides, book).await?;
+                }
+            }
+        }
+    }
 }
 
-/// One round; `true` when everything has been read.
+/// What follows a round.
+enum Next {
+    /// Another: there is more to read.
+    Round,
+    /// Everything has been read, and settled as far as it can be.
+    Done,
+    /// A trail is broken.
+    Broken(Error),
+}
+
+/// One round.
 async fn round(
     (sides, request, load): (&Sides, &Request, &Load),
     board: &Board,
     mut book: Option<&mut Book<'_>>,
     trails: Option<&mut Trails>,
-) -> Result<bool, Error> {
+) -> Result<Next, Error> {
     let begun = Instant::now();
     board.update(|progress, _| progress.stage = Stage::Schema);
     let mut look = Look::begin(sides).await?;
@@ -64,7 +92,11 @@ async fn round(
     let mut trails = trails;
     // After the look has begun: whatever it sees, the trails tell as well.
     let told = match trails.as_deref_mut() {
-        Some(trails) => Some(trails.read().await?),
+        Some(trails) => match trails.read().await {
+            Ok(told) => Some(told),
+            Err(why @ Error::Broken { .. }) => return Ok(Next::Broken(why)),
+            Err(why) => return Err(why),
+        },
         None => None,
     };
 
@@ -117,7 +149,7 @@ async fn round(
     if let (Some(trails), Some((source, target))) = (trails, &told) {
         tokio::try_join!(trails.source.confirm(&source.until), trails.target.confirm(&target.until))?;
     }
-    Ok(last)
+    Ok(if last { Next::Done } else { Next::Round })
 }
 
 /// Both sides' trails.

@@ -34,9 +34,9 @@ pub(super) const NOT_FROM_THERE: u16 = 1236;
 /// MariaDB's own events.
 const MARIADB_GTID: u8 = 162;
 /// Compressed ones, which are not read here.
-const MARIADB_COMPRESSED: std::ops::RangeInclusive<u8> = 165..=171;
+pub(super) const COMPRESSED: std::ops::RangeInclusive<u8> = 165..=171;
 /// A text that loads a file, which names its table nowhere else.
-const LOAD: u8 = 18;
+pub(super) const LOAD: u8 = 18;
 
 /// Looks whether the log can tell.
 ///
@@ -107,7 +107,7 @@ pub(super) async fn since(server: &Server, limit: Duration, position: &Position)
     answer.map_err(|problem| problem.explained(&name, DOING, limit))
 }
 
-fn cut(why: mysql_async::Error, position: &Position) -> Problem {
+pub(super) fn cut(why: mysql_async::Error, position: &Position) -> Problem {
     match &why {
         mysql_async::Error::Server(said) if said.code == NOT_FROM_THERE => Problem::broken(
             format!("its log does not go back to {position}: {}", said.message),
@@ -210,7 +210,7 @@ impl Reader<'_> {
             }
             return Ok(true);
         }
-        if self.transaction.is_some() && own && (MARIADB_COMPRESSED.contains(&kind) || kind == LOAD) {
+        if self.transaction.is_some() && own && (COMPRESSED.contains(&kind) || kind == LOAD) {
             return Err(Problem::broken(
                 "its log has compressed or loaded changes, which cannot be counted",
                 "set log_bin_compress = OFF, and load by insert",
@@ -322,7 +322,7 @@ fn named_database(sql: &str) -> Option<String> {
     }
 }
 
-fn unreadable() -> Problem {
+pub(super) fn unreadable() -> Problem {
     Problem::broken(
         "its log has something that cannot be read here",
         "check its version, and that it is whole",

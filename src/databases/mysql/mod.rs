@@ -31,6 +31,7 @@ mod session;
 mod snapshot;
 mod sql;
 mod status;
+mod trail;
 mod traps;
 mod write;
 
@@ -40,9 +41,10 @@ use std::time::{Duration, Instant};
 use self::address::{Address, Home};
 use self::connection::{Server, Work};
 use self::session::Session;
+use super::trail::Mark;
 use super::{
     Answer, Census, Database, Done, Engine, Error, Fence, FenceSpec, FenceState, Identity, Position,
-    ProbeWrite, Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Writes,
+    ProbeWrite, Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Trail, Writes,
 };
 use crate::clock::Timestamp;
 
@@ -262,6 +264,20 @@ impl Database for Mysql {
         let (of, beyond) = (self.database(), beyond.to_vec());
         Box::pin(self.server.apart("moving auto_increment on", self.timeout, move |s| {
             Box::pin(async move { write::move_on(s, of.as_deref(), &beyond, margin).await })
+        }))
+    }
+
+    fn trail<'a>(&'a self, _: &'a str, since: Option<&'a Mark>) -> Answer<'a, Box<dyn Trail>> {
+        Box::pin(trail::take_up(Arc::clone(&self.server), self.timeout, since))
+    }
+
+    fn running(&self) -> Answer<'_, Option<u64>> {
+        Box::pin(self.ask("counting statements", |s| {
+            Box::pin(async move {
+                // Ours is one of them.
+                let row = s.row("show global status like 'Threads_running'").await?;
+                Ok(row.get("Value").and_then(|n| n.parse::<u64>().ok()).map(|n| n.saturating_sub(1)))
+            })
         }))
     }
 

@@ -88,7 +88,8 @@ fn written(value: &Value) -> String {
         Value::Null => "null".to_owned(),
         Value::Integer(n) => n.to_string(),
         Value::Real(r) => format!("{r:e}"),
-        Value::Text(bytes) => format!("convert(x'{}' using utf8mb4)", hex(bytes)),
+        // A literal's collation gives way to that of the column it is compared with.
+        Value::Text(bytes) => format!("_utf8mb4 x'{}'", hex(bytes)),
         Value::Blob(bytes) => format!("x'{}'", hex(bytes)),
     }
 }

@@ -1,0 +1,67 @@
+//! Two sides that are compared again and again, each time from what was proved before.
+
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use cutover::clock::Timestamp;
+use cutover::compare::tables::{Book, DifferenceKind, Ledger, Load, Outcome, Request, Sides, compare_with};
+
+/// What the trails are called.
+pub(crate) const NAME: &str = "L-1-night/rows";
+
+/// Two sides, and what is proved of them.
+pub(crate) struct Before {
+    pub(crate) sides: Sides,
+    pub(crate) ledger: Ledger,
+}
+
+impl Before {
+    pub(crate) fn new(sides: Sides) -> Before {
+        Before { sides, ledger: Ledger::default() }
+    }
+
+    /// A comparison that goes on from the ledger; and how many rows it read whole.
+    pub(crate) async fn compare(&mut self) -> (Outcome, u64) {
+        let kept = Mutex::new(self.ledger.clone());
+        let keep = |ledger: &Ledger| {
+            *kept.lock().unwrap() = ledger.clone();
+            Ok(())
+        };
+        let now = || Timestamp(1);
+        let mut book = Book { name: NAME, ledger: self.ledger.clone(), keep: &keep, now: &now };
+        let request = Request { patience: Duration::from_secs(5), ..Request::default() };
+        let load = Load::default().by(2_000);
+        let outcome =
+            compare_with(&self.sides, &request, &load, Some(&mut book), &mut |_| ControlFlow::Continue(()))
+                .await;
+        drop(book);
+        self.ledger = kept.into_inner().unwrap();
+        let rows = outcome.rows_read;
+        (outcome, rows)
+    }
+}
+
+/// Every row that differs: its table, its key, and how.
+pub(crate) fn told(outcome: &Outcome) -> Vec<String> {
+    let mut all = Vec::new();
+    for table in &outcome.tables {
+        for difference in &table.differences {
+            let key: Vec<String> =
+                difference.key.iter().map(|(_, value)| value.plain().unwrap().into_owned()).collect();
+            let kind = match &difference.kind {
+                DifferenceKind::Missing => "missing".to_owned(),
+                DifferenceKind::Extra => "extra".to_owned(),
+                DifferenceKind::Changed { columns } => format!("changed {}", columns.join(" ")),
+            };
+            all.push(format!("{} {} {kind}", table.name, key.join(" | ")));
+        }
+    }
+    all.sort();
+    all
+}
+
+/// How many rows of a table were looked at again; `None` where it was read whole now.
+pub(crate) fn again(outcome: &Outcome, table: &str) -> Option<u64> {
+    outcome.tables.iter().find(|t| t.name == table).unwrap().again.map(|again| again.rows)
+}
