@@ -12,23 +12,20 @@
     reason = "tests"
 )]
 
+#[path = "asked/mod.rs"]
+mod asked;
 #[path = "servers/mariadb.rs"]
 mod mariadb;
+#[path = "ready/mod.rs"]
+mod ready;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cutover::clock::Clock;
 use cutover::databases::{Asked, Ends, Found, Link, link};
-use cutover::engine::reading::Facts;
-use cutover::plan::model::{
-    self, DatabaseKind, DatabaseSettings, Endpoint, LinkKind, Probe, ProbeKind, ReadyProbe, Schedule,
-    Section, Trap,
-};
-use cutover::plan::secret::Template;
-use cutover::probes::{Context, measure};
+use cutover::plan::model::{DatabaseKind, LinkKind, Trap};
 use mariadb::{ADMIN, APP, MariaDb};
+use ready::Ready;
 
 /// What both sides have, so that a clean pair is not an empty one.
 const SHOP: &str = "
@@ -53,10 +50,7 @@ create role clerks; grant select on shop.orders to clerks";
 struct Pair {
     source: MariaDb,
     target: MariaDb,
-    context: Context,
-    carried: bool,
-    back: Option<String>,
-    _dir: tempfile::TempDir,
+    ready: Ready,
 }
 
 impl Pair {
@@ -70,90 +64,18 @@ impl Pair {
         while target.run("show databases like 'shop'").is_empty() {
             assert!(began.elapsed() < Duration::from_secs(20), "nothing arrives");
         }
-        let dir = tempfile::tempdir().unwrap();
-        let endpoint = |id: &str, server: &MariaDb| Endpoint {
-            id: id.into(),
-            database: DatabaseSettings {
-                kind: DatabaseKind::Mysql,
-                address: Template::plain(server.url(ADMIN, "shop")),
-            },
-            identity: None,
-            way: false,
-        };
-        let endpoints = vec![endpoint("source", &source), endpoint("target", &target)];
-        let scratch = dir.path().join("scratch");
-        let context = Context::new(dir.path().to_owned(), scratch, endpoints, Vec::new(), Clock::system());
-        Pair { source, target, context, carried: true, back: None, _dir: dir }
-    }
-
-    /// What its probe says in one line, and whether it is well.
-    async fn ask(&self, trap: Trap) -> (bool, String) {
-        let link = model::Link {
-            kind: LinkKind::Mariadb,
-            name: None,
-            from: "source".into(),
-            to: "target".into(),
-            marker: false,
-            warn: 1 << 20,
-            zero_for: Duration::ZERO,
-            except: Vec::new(),
-            reverse: false,
-        };
-        let probe = Probe {
-            id: "it".into(),
-            title: "it".to_owned(),
-            section: Section::Environment,
-            kind: ProbeKind::Ready(ReadyProbe { trap, link, carried: self.carried, back: self.back.clone() }),
-            schedule: Schedule::OnDemand,
-            timeout: Duration::from_secs(10),
-            max_age: Duration::from_secs(60),
-            alarm: None,
-            since: None,
-            until: None,
-            from: None,
-            estimate: None,
-        };
-        let looked = measure(&self.context, &probe, None).await;
-        let measure = looked.result.unwrap_or_else(|why| panic!("{trap:?} is unmeasured: {why}"));
-        assert_eq!(measure.pass, measure.facts == Facts::Plain, "{measure:?}");
-        (measure.pass, measure.text)
-    }
-
-    /// Every probe that is not well, with what it says.
-    async fn bad(&self) -> BTreeMap<Trap, String> {
-        let mut bad = BTreeMap::new();
-        for &trap in LinkKind::Mariadb.traps() {
-            let (pass, text) = self.ask(trap).await;
-            if !pass {
-                bad.insert(trap, text);
-            }
-        }
-        bad
+        let ends = [&source, &target].map(|server| server.url(ADMIN, "shop"));
+        let ends = ends.each_ref().map(String::as_str);
+        let ready = Ready::new(DatabaseKind::Mysql, LinkKind::Mariadb, None, ends);
+        Pair { source, target, ready }
     }
 
     async fn is_clean(&self) {
-        let began = Instant::now();
-        loop {
-            let bad = self.bad().await;
-            if bad.is_empty() {
-                return;
-            }
-            assert!(
-                began.elapsed() < Duration::from_secs(20),
-                "{bad:#?}\n{}",
-                self.target.run("show slave status\\G")
-            );
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        self.ready.is_clean(|| self.target.run("show slave status\\G")).await;
     }
 
-    /// Exactly this probe fails, and says these words.
     async fn fails(&self, trap: Trap, words: &[&str]) {
-        let bad = self.bad().await;
-        assert_eq!(bad.keys().collect::<Vec<_>>(), [&trap], "{words:?}: {bad:#?}");
-        for word in words {
-            assert!(bad[&trap].contains(word), "{word} in {}", bad[&trap]);
-        }
+        self.ready.fails(trap, words).await;
     }
 
     /// Runs something on each side, which never leaves it.
@@ -602,7 +524,7 @@ async fn transactions_numbers_the_way_back_and_rights_that_are_missing() {
     // Numbers that were given and are gone, and a plan that does not carry them.
     pair.source.run("set sql_log_bin = 0; alter table shop.orders auto_increment = 100");
     pair.is_clean().await;
-    pair.carried = false;
+    pair.ready.carried = false;
     pair.fails(
         Trap::Sequences,
         &["auto_increment of orders stands at 99 at source and 2 at target", "carry = {"],
@@ -610,15 +532,15 @@ async fn transactions_numbers_the_way_back_and_rights_that_are_missing() {
     .await;
     pair.target.run("set sql_log_bin = 0; alter table shop.orders auto_increment = 100");
     pair.is_clean().await;
-    pair.carried = true;
+    pair.ready.carried = true;
 
     // One domain: well while only the source writes in it, not where a way back is to come.
     pair.target.run("set global gtid_domain_id = 1");
     pair.is_clean().await;
-    pair.back = Some(String::new());
+    pair.ready.back = Some(String::new());
     pair.fails(Trap::Origins, &["gtid_domain_id at target is 1 at source too", "set global gtid_domain_id"])
         .await;
-    pair.back = None;
+    pair.ready.back = None;
     pair.target.run("create table shop.stray (id int primary key)");
     let found = told(&ours.trap(Trap::Origins, &asked).await.unwrap());
     assert!(

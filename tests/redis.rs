@@ -11,6 +11,8 @@
     reason = "tests"
 )]
 
+#[path = "asked/mod.rs"]
+mod asked;
 #[path = "servers/redis.rs"]
 mod server;
 
@@ -19,58 +21,26 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use asked::{World, probe};
 use cutover::clock::Clock;
 use cutover::databases::{
     Database, Ends, Error, Fence, FenceSpec, Lag, Link, Position, ProbeWrite, Seal, SessionId, Unit, Value,
     link,
 };
 use cutover::engine::reading::{Facts, Measure};
-use cutover::plan::model::{
-    self, DatabaseKind, DatabaseSettings, Endpoint, FenceTarget, LinkKind, Probe, ProbeKind, Schedule,
-    Section,
-};
-use cutover::plan::secret::Template;
-use cutover::probes::{Context, measure};
+use cutover::plan::model::{self, DatabaseKind, FenceTarget, LinkKind, ProbeKind};
+use cutover::probes::measure;
 use rustix::process::Signal;
 use server::{Redis, database};
 
 /// What a plan measures, between these two.
-struct Gauges {
-    _dir: tempfile::TempDir,
-    context: Context,
+fn gauges(source: &Redis, target: &Redis) -> World {
+    World::between(DatabaseKind::Redis, [&source.url(), &target.url()], Vec::new())
 }
 
-impl Gauges {
-    fn of(source: &Redis, target: &Redis) -> Gauges {
-        let endpoint = |id: &str, server: &Redis| Endpoint {
-            id: id.into(),
-            database: DatabaseSettings { kind: DatabaseKind::Redis, address: Template::plain(server.url()) },
-            identity: None,
-            way: false,
-        };
-        let endpoints = vec![endpoint("source", source), endpoint("target", target)];
-        let dir = tempfile::tempdir().unwrap();
-        let scratch = dir.path().join("scratch");
-        let context = Context::new(dir.path().to_owned(), scratch, endpoints, Vec::new(), Clock::system());
-        Gauges { _dir: dir, context }
-    }
-
+impl World {
     async fn look(&self, kind: ProbeKind) -> Measure {
-        let probe = Probe {
-            id: "it".into(),
-            title: "it".to_owned(),
-            section: Section::Environment,
-            kind,
-            schedule: Schedule::OnDemand,
-            timeout: Duration::from_secs(5),
-            max_age: Duration::from_secs(60),
-            alarm: None,
-            since: None,
-            until: None,
-            from: None,
-            estimate: None,
-        };
-        measure(&self.context, &probe, None).await.result.unwrap()
+        measure(&self.context, &probe(kind, Duration::from_secs(5)), None).await.result.unwrap()
     }
 }
 
@@ -78,20 +48,8 @@ impl Gauges {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_gauges_of_a_plan_go_on_behind_the_fence() {
     let Pair { source, target, from, .. } = pair(&[]);
-    let gauges = Gauges::of(&source, &target);
-    let link = || {
-        ProbeKind::Link(model::Link {
-            kind: LinkKind::Redis,
-            name: None,
-            from: "source".into(),
-            to: "target".into(),
-            marker: true,
-            warn: 1 << 20,
-            zero_for: Duration::ZERO,
-            except: Vec::new(),
-            reverse: false,
-        })
-    };
+    let gauges = gauges(&source, &target);
+    let link = || ProbeKind::Link(asked::link(LinkKind::Redis, None));
     let fence = || {
         ProbeKind::Fence(FenceTarget {
             endpoint: "source".into(),

@@ -8,21 +8,18 @@ pub(crate) mod truth;
 
 use std::time::Duration;
 
-use cutover::clock::Clock;
 use cutover::engine::reading::{Facts, Lag, Measure, Unmeasured};
-use cutover::plan::model::{
-    DatabaseKind, DatabaseSettings, Endpoint, Link, LinkKind, Probe, ProbeKind, Schedule, Section,
-};
-use cutover::plan::secret::Template;
-use cutover::probes::{Context, measure};
+use cutover::plan::model::{DatabaseKind, LinkKind, Probe, ProbeKind};
+use cutover::probes::measure;
+
+use crate::asked::{World, link, probe};
 
 /// How long one look may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(3);
 
 /// A gauge as a plan has it, on a pair of servers.
 pub(crate) struct Gauge {
-    _dir: tempfile::TempDir,
-    context: Context,
+    world: World,
     pub(crate) probe: Probe,
 }
 
@@ -34,47 +31,13 @@ impl Gauge {
         name: Option<&str>,
         [from, to]: [&str; 2],
     ) -> Gauge {
-        let endpoint = |id: &str, address: &str| Endpoint {
-            id: id.into(),
-            database: DatabaseSettings { kind: database, address: Template::plain(address) },
-            identity: None,
-            way: false,
-        };
-        let link = Link {
-            kind,
-            name: name.map(str::to_owned),
-            from: "source".into(),
-            to: "target".into(),
-            marker: true,
-            warn: 1 << 30,
-            zero_for: Duration::from_secs(1),
-            except: Vec::new(),
-            reverse: false,
-        };
-        let dir = tempfile::tempdir().unwrap();
-        let endpoints = vec![endpoint("source", from), endpoint("target", to)];
-        let scratch = dir.path().join("scratch");
-        let context =
-            Context::new(dir.path().to_owned(), scratch, endpoints, vec![link.clone()], Clock::system());
-        let probe = Probe {
-            id: "it".into(),
-            title: "it".to_owned(),
-            section: Section::Environment,
-            kind: ProbeKind::Link(link),
-            schedule: Schedule::OnDemand,
-            timeout: LIMIT,
-            max_age: Duration::from_secs(60),
-            alarm: None,
-            since: None,
-            until: None,
-            from: None,
-            estimate: None,
-        };
-        Gauge { _dir: dir, context, probe }
+        let link = link(kind, name);
+        let world = World::between(database, [from, to], vec![link.clone()]);
+        Gauge { world, probe: probe(ProbeKind::Link(link), LIMIT) }
     }
 
     pub(crate) async fn look(&self) -> Result<Measure, Unmeasured> {
-        measure(&self.context, &self.probe, None).await.result
+        measure(&self.world.context, &self.probe, None).await.result
     }
 
     /// Looks until it is good.

@@ -5,12 +5,17 @@
 mod before;
 #[path = "../before/mod.rs"]
 mod before_window;
+#[path = "../asked/mod.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod asked;
 mod fence;
 mod links;
 mod looks;
+#[path = "../ready/mod.rs"]
 mod ready;
 #[path = "../servers/mod.rs"]
 mod servers;
+mod traps;
 
 use std::sync::Arc;
 use std::time::Duration;

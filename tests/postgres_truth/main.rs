@@ -9,6 +9,9 @@
     reason = "tests"
 )]
 
+#[path = "../asked/mod.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod asked;
 mod faults;
 #[path = "../gauge/mod.rs"]
 mod gauge;

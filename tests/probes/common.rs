@@ -3,29 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cutover::clock::Clock;
 use cutover::engine::reading::{Facts, Finding, Measure, Unmeasured};
-use cutover::plan::model::{
-    DatabaseKind, DatabaseSettings, Endpoint, Link, Probe, ProbeKind, Schedule, Section,
-};
-use cutover::plan::secret::Template;
-use cutover::probes::{Baseline, Context, Looked, measure};
+use cutover::plan::model::{DatabaseKind, Endpoint, Probe, ProbeKind};
+use cutover::probes::{Baseline, Looked, measure};
 
-pub(crate) struct World {
-    pub(crate) dir: tempfile::TempDir,
-    pub(crate) context: Context,
-}
+use crate::asked;
+pub(crate) use crate::asked::World;
 
 impl World {
     pub(crate) fn new() -> World {
         World::with(Vec::new(), Vec::new())
-    }
-
-    pub(crate) fn with(endpoints: Vec<Endpoint>, links: Vec<Link>) -> World {
-        let dir = tempfile::tempdir().unwrap();
-        let scratch = dir.path().join("scratch");
-        let context = Context::new(dir.path().to_owned(), scratch, endpoints, links, Clock::system());
-        World { dir, context }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -60,32 +47,11 @@ impl World {
 }
 
 pub(crate) fn probe(kind: ProbeKind) -> Probe {
-    Probe {
-        id: "it".into(),
-        title: "it".to_owned(),
-        section: Section::Environment,
-        kind,
-        schedule: Schedule::OnDemand,
-        timeout: Duration::from_secs(20),
-        max_age: Duration::from_secs(60),
-        alarm: None,
-        since: None,
-        until: None,
-        from: None,
-        estimate: None,
-    }
+    asked::probe(kind, Duration::from_secs(20))
 }
 
 pub(crate) fn sqlite(id: &str, path: &Path) -> Endpoint {
-    Endpoint {
-        id: id.into(),
-        database: DatabaseSettings {
-            kind: DatabaseKind::Sqlite,
-            address: Template::plain(path.to_str().unwrap()),
-        },
-        identity: None,
-        way: false,
-    }
+    asked::endpoint(id, DatabaseKind::Sqlite, path.to_str().unwrap())
 }
 
 pub(crate) fn findings(measure: &Measure) -> &[Finding] {

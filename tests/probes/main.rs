@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+#[path = "../asked/mod.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod asked;
 mod commands;
 mod common;
 mod databases;

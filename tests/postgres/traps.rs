@@ -1,19 +1,12 @@
 //! Readiness: a clean pair passes every probe; each trap that is built fails exactly its own, by name and with its mend.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cutover::clock::Clock;
 use cutover::databases::{Asked, Database, Ends, Found, Link, link};
-use cutover::engine::reading::Facts;
-use cutover::plan::model::{
-    self, DatabaseKind, DatabaseSettings, Endpoint, LinkKind, Probe, ProbeKind, ReadyProbe, Schedule,
-    Section, Trap,
-};
-use cutover::plan::secret::Template;
-use cutover::probes::{Context, measure};
+use cutover::plan::model::{DatabaseKind, LinkKind, Trap};
 
+use super::ready::Ready;
 use super::servers::postgres::Postgres;
 use super::servers::wait;
 use super::{LIMIT, at, furnish, shop};
@@ -48,28 +41,15 @@ grant select on orders to clerks";
 struct Pair {
     source: Postgres,
     target: Postgres,
-    kind: LinkKind,
-    context: Context,
-    carried: bool,
-    _dir: tempfile::TempDir,
+    ready: Ready,
 }
 
 impl Pair {
     fn of(source: Postgres, target: Postgres, kind: LinkKind) -> Pair {
-        let dir = tempfile::tempdir().unwrap();
-        let endpoint = |id: &str, server: &Postgres| Endpoint {
-            id: id.into(),
-            database: DatabaseSettings {
-                kind: DatabaseKind::Postgres,
-                address: Template::plain(server.url("shop", "postgres")),
-            },
-            identity: None,
-            way: false,
-        };
-        let endpoints = vec![endpoint("source", &source), endpoint("target", &target)];
-        let scratch = dir.path().join("scratch");
-        let context = Context::new(dir.path().to_owned(), scratch, endpoints, Vec::new(), Clock::system());
-        Pair { source, target, kind, context, carried: true, _dir: dir }
+        let slot = (kind == LinkKind::PostgresLogical).then_some("cutover");
+        let ends = [&source, &target].map(|server| server.url("shop", "postgres"));
+        let ready = Ready::new(DatabaseKind::Postgres, kind, slot, ends.each_ref().map(String::as_str));
+        Pair { source, target, ready }
     }
 
     fn logical() -> Pair {
@@ -99,74 +79,12 @@ impl Pair {
         Pair::of(source, target, LinkKind::PostgresStreaming)
     }
 
-    fn link(&self) -> model::Link {
-        model::Link {
-            kind: self.kind,
-            name: (self.kind == LinkKind::PostgresLogical).then(|| "cutover".to_owned()),
-            from: "source".into(),
-            to: "target".into(),
-            marker: false,
-            warn: 1 << 20,
-            zero_for: Duration::ZERO,
-            except: Vec::new(),
-            reverse: false,
-        }
-    }
-
-    /// What its probe says in one line, and whether it is well.
-    async fn ask(&self, trap: Trap) -> (bool, String) {
-        let kind = ReadyProbe { trap, link: self.link(), carried: self.carried, back: None };
-        let probe = Probe {
-            id: "it".into(),
-            title: "it".to_owned(),
-            section: Section::Environment,
-            kind: ProbeKind::Ready(kind),
-            schedule: Schedule::OnDemand,
-            timeout: Duration::from_secs(10),
-            max_age: Duration::from_secs(60),
-            alarm: None,
-            since: None,
-            until: None,
-            from: None,
-            estimate: None,
-        };
-        let looked = measure(&self.context, &probe, None).await;
-        let measure = looked.result.unwrap_or_else(|why| panic!("{trap:?} is unmeasured: {why}"));
-        assert_eq!(measure.pass, measure.facts == Facts::Plain, "{measure:?}");
-        (measure.pass, measure.text)
-    }
-
-    /// Every probe that is not well, with what it says.
-    async fn bad(&self) -> BTreeMap<Trap, String> {
-        let mut bad = BTreeMap::new();
-        for &trap in self.kind.traps() {
-            let (pass, text) = self.ask(trap).await;
-            if !pass {
-                bad.insert(trap, text);
-            }
-        }
-        bad
-    }
-
     async fn is_clean(&self) {
-        let began = Instant::now();
-        loop {
-            let bad = self.bad().await;
-            if bad.is_empty() {
-                return;
-            }
-            assert!(began.elapsed() < Duration::from_secs(20), "{bad:#?}\n{}", self.target.log());
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        self.ready.is_clean(|| self.target.log()).await;
     }
 
-    /// Exactly this probe fails, and says these words.
     async fn fails(&self, trap: Trap, words: &[&str]) {
-        let bad = self.bad().await;
-        assert_eq!(bad.keys().collect::<Vec<_>>(), [&trap], "{bad:#?}");
-        for word in words {
-            assert!(bad[&trap].contains(word), "{word} in {}", bad[&trap]);
-        }
+        self.ready.fails(trap, words).await;
     }
 }
 
@@ -575,9 +493,9 @@ async fn traps_of_a_subscription_that_take_more_than_one_statement() {
     // Sequences that are used, and a plan that does not carry them.
     pair.source.sql("shop", "select nextval('notes_id_seq')");
     pair.is_clean().await;
-    pair.carried = false;
+    pair.ready.carried = false;
     pair.fails(Trap::Sequences, &["sequence public.notes_id_seq stands at 1 at source", "carry = {"]).await;
-    pair.carried = true;
+    pair.ready.carried = true;
 
     pair.target.sql("shop", "create collation german (provider = icu, locale = 'de'); alter table customers alter column name type text collate german");
     pair.source.sql("shop", "create collation german (provider = icu, locale = 'de'); alter table customers alter column name type text collate german");
@@ -595,7 +513,7 @@ async fn traps_of_a_subscription_that_take_more_than_one_statement() {
 
     // An owner of the subscription whom row security stops.
     pair.target.sql("shop", "create role carrier superuser; alter subscription cutover owner to carrier; alter role carrier nosuperuser");
-    let (pass, text) = pair.ask(Trap::Policies).await;
+    let (pass, text) = pair.ready.ask(Trap::Policies).await;
     assert!(
         !pass
             && text.contains("row security of public.notes holds for carrier")
@@ -698,9 +616,9 @@ impl Pair {
         let ends = Ends {
             from: shop("source", &self.source),
             to: shop("target", &self.target),
-            name: self.link().name,
+            name: self.ready.link.name.clone(),
         };
-        link(self.kind.key(), ends).unwrap().trap(trap, &Asked::default()).await.unwrap()
+        link(self.ready.link.kind.key(), ends).unwrap().trap(trap, &Asked::default()).await.unwrap()
     }
 }
 
@@ -734,7 +652,7 @@ async fn each_trap_of_a_standby_fails_its_own_probe_and_a_clean_pair_none() {
     ] {
         reload(&pair.target, make);
         let began = Instant::now();
-        while pair.bad().await.is_empty() && began.elapsed() < Duration::from_secs(5) {}
+        while pair.ready.bad().await.is_empty() && began.elapsed() < Duration::from_secs(5) {}
         pair.fails(trap, &words).await;
         reload(&pair.target, undo);
         pair.is_clean().await;
