@@ -5,7 +5,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -115,7 +115,7 @@ fn database(address: &str, name: &str) -> Result<Arc<dyn Database>, Failure> {
             "{name}: {address} {why}: give a SQLite file, or an address such as postgres://host/database or mysql://host/database"
         )));
     };
-    let root = std::env::current_dir().unwrap_or_default();
+    let root = PathBuf::new();
     let settings = Settings { name: name.to_owned(), address: address.to_owned(), root, timeout: WITHIN };
     connect(kind, &settings).map_err(|error| match error {
         Error::Broken { .. } => Failure::usage(error.to_string()),

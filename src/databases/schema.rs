@@ -115,14 +115,36 @@ pub struct Redefinition {
 
 impl Redefined {
     /// The newest command that was about an object, or about what it is a part of. Where none names it, it was one of
-    /// them all the same; so whoever ran them all ran that.
+    /// those that name only its kind, as a GRANT does; else it was one of them all. Whoever ran all of these ran that.
     pub fn of(&self, object: &str) -> Option<&Redefinition> {
         let wanted: BTreeSet<String> = words(object).collect();
-        let named = |change: &&Redefinition| words(&change.object).any(|word| wanted.contains(&word));
-        let newest = self.changes.first();
-        let one = self.changes.iter().all(|change| Some(&change.by) == newest.map(|newest| &newest.by));
-        self.changes.iter().find(named).or_else(|| newest.filter(|_| one))
+        let names = |change: &&Redefinition| words(&change.object).any(|word| wanted.contains(&word));
+        let changes = || self.changes.iter();
+        changes()
+            .find(names)
+            .or_else(|| newest_of_one(changes().filter(|change| is_kind(&change.object, object))))
+            .or_else(|| newest_of_one(changes()))
     }
+}
+
+/// The first of them, where all are by one person.
+fn newest_of_one<'a>(mut changes: impl Iterator<Item = &'a Redefinition>) -> Option<&'a Redefinition> {
+    let newest = changes.next()?;
+    changes.all(|change| change.by == newest.by).then_some(newest)
+}
+
+/// Whether a note says no more than the kind of an object.
+///
+/// Source: PostgreSQL's documentation, "GRANT": what it calls a table, a type or a routine may be several of our kinds.
+fn is_kind(noted: &str, object: &str) -> bool {
+    let noted = noted.to_lowercase();
+    let kinds: &[&str] = match noted.as_str() {
+        "table" => &["table", "view", "materialized view", "foreign table", "sequence"],
+        "domain" => &["type"],
+        "procedure" | "routine" => &["function"],
+        other => &[other],
+    };
+    kinds.iter().any(|kind| object.strip_prefix(kind).is_some_and(|name| name.starts_with(' ')))
 }
 
 /// The names in the name of an object, without schemas and quotes: of `trigger audit on public.orders`, `audit` and
@@ -182,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn who_changed_an_object_is_whoever_named_it_or_changed_everything() {
+    fn who_changed_an_object_is_whoever_named_it_or_its_kind_or_changed_everything() {
         let change = |object: &str, by: &str| Redefinition {
             object: object.to_owned(),
             command: "ALTER TABLE".to_owned(),
@@ -209,6 +231,23 @@ mod tests {
             Some("ann")
         );
         assert_eq!(by(&[], "table public.orders"), None);
+
+        // A GRANT says only of what kind its objects are.
+        let grants = [("TABLE", "cleo"), ("FUNCTION", "dan"), ("public.orders", "ann"), ("ROUTINE", "eve")];
+        for (object, who) in [
+            ("table public.orders", Some("ann")),
+            ("table public.customers", Some("cleo")),
+            ("view public.totals", Some("cleo")),
+            ("materialized view public.daily", Some("cleo")),
+            ("function stamp()", None),
+            ("tablespace fast", None),
+            ("index public.by_customer", None),
+        ] {
+            assert_eq!(by(&grants, object).as_deref(), who, "{object}");
+        }
+        let either = [("TABLE", "cleo"), ("TABLE", "dan")];
+        assert_eq!(by(&either, "table public.orders"), None, "it may have been either");
+        assert_eq!(by(&[either[0], either[0], grants[1]], "view totals").as_deref(), Some("cleo"));
     }
 
     #[test]

@@ -91,6 +91,17 @@ async fn who_it_is_what_it_is_made_of_and_what_changed() {
     let noted = db.redefined(Some(&from)).await.unwrap();
     let commands: Vec<&str> = noted.changes.iter().map(|change| change.command.as_str()).collect();
     assert_eq!(commands, ["DROP SEQUENCE"], "neither what is temporary nor what is ours");
+
+    // The server tells nobody on what a right was given.
+    server.sql("shop", "alter table customers add column note text");
+    server.sql(
+        "shop",
+        "create role ann superuser; set session authorization ann; grant select on orders to public",
+    );
+    let noted = db.redefined(Some(&from)).await.unwrap();
+    let who = |object| noted.of(object).map(|by| (by.command.as_str(), by.by.split(' ').next().unwrap()));
+    assert_eq!(who("table public.customers"), Some(("ALTER TABLE", "postgres")));
+    assert_eq!(who("table public.orders"), Some(("GRANT", "ann")), "{noted:?}");
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use super::address::{Address, Ssl};
 use super::session::{Hello, Session};
 use crate::databases::Error;
 use crate::databases::backoff::Backoff;
+use crate::databases::problem::{self, Explain};
 
 /// A piece of work on a session.
 pub(super) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
@@ -120,7 +121,7 @@ impl Server {
         let answer = asked.await.map_err(|_| late())?;
         let in_order = match &answer {
             Ok(_) => true,
-            Err(Problem::Mysql(why)) if why.is_fatal() => false,
+            Err(Problem::Server(why)) if why.is_fatal() => false,
             // Whatever it had begun is not to be part of the next question.
             Err(_) => matches!(timeout_at(deadline, session.run("rollback")).await, Ok(Ok(()))),
         };
@@ -213,97 +214,59 @@ impl Server {
     }
 }
 
-/// What stopped a piece of work: the server's or the line's own error, or one that says all already.
-#[derive(Debug)]
-pub(super) enum Problem {
-    /// To be explained.
-    Mysql(mysql_async::Error),
-    /// Says all.
-    Said(Error),
-    /// What is wrong with what answered, and what to do next.
-    Broken(String, String),
-    /// Refused by us, with a code of ours.
-    Refused(&'static str, String),
-}
+/// What stopped a piece of work.
+pub(super) type Problem = problem::Problem<mysql_async::Error>;
 
 impl Problem {
-    /// What answers is not what it has to be.
-    pub(super) fn broken(why: impl Into<String>, next: impl Into<String>) -> Problem {
-        Problem::Broken(why.into(), next.into())
-    }
-
     /// The server's own number of its error.
     pub(super) fn number(&self) -> Option<u16> {
         match self {
-            Problem::Mysql(mysql_async::Error::Server(said)) => Some(said.code),
+            Problem::Server(mysql_async::Error::Server(said)) => Some(said.code),
             _ => None,
         }
     }
+}
 
-    pub(super) fn explained(self, what: &str, doing: &str, limit: Duration) -> Error {
+impl Explain for mysql_async::Error {
+    /// Source: the servers' lists of errors. Out of time: 1205 a row's or a table's lock, 1969 MariaDB's and 3024 MySQL's
+    /// limit for a statement. Taken down under us: 1053 shutting down, 1317 the query ended, 1927 MariaDB's and 4031 MySQL's
+    /// for a connection that was ended.
+    fn explain(&self, what: &str, doing: &str, limit: Duration) -> Error {
+        let what = what.to_owned();
         match self {
-            Problem::Said(why) => why,
-            Problem::Broken(why, next) => Error::broken(what, why, next),
-            Problem::Refused(code, message) => Error::Refused {
-                what: what.to_owned(),
+            mysql_async::Error::Server(ServerError { code: 1205 | 1969 | 3024, .. }) => {
+                Error::TimedOut { what, doing: doing.to_owned(), after: limit }
+            }
+            mysql_async::Error::Server(ServerError { code: 1053 | 1317 | 1927 | 4031, message, .. }) => {
+                Error::NotReachable { what, why: message.clone() }
+            }
+            mysql_async::Error::Server(ServerError { code, message, .. }) => Error::Refused {
+                what,
                 doing: doing.to_owned(),
-                code: code.to_owned(),
-                message,
+                code: code.to_string(),
+                message: message.clone(),
             },
-            Problem::Mysql(why) => explain(what, doing, limit, &why),
+            mysql_async::Error::Io(IoError::Io(io)) => {
+                Error::NotReachable { what, why: format!("the connection was lost: {io}") }
+            }
+            mysql_async::Error::Io(IoError::Tls(tls)) => {
+                Error::NotReachable { what, why: format!("the encrypted connection was lost: {tls}") }
+            }
+            mysql_async::Error::Driver(DriverError::ConnectionClosed) => {
+                Error::NotReachable { what, why: "the connection was lost".to_owned() }
+            }
+            // The library shows the packet here, which may hold values.
+            mysql_async::Error::Driver(DriverError::UnexpectedPacket { .. }) => Error::broken(
+                what,
+                format!("{doing}: the answer makes no sense"),
+                "check that this is MySQL or MariaDB",
+            ),
+            other => Error::broken(
+                what,
+                format!("{doing} failed: {other}"),
+                "check the query, and that this is MySQL or MariaDB",
+            ),
         }
-    }
-}
-
-impl From<mysql_async::Error> for Problem {
-    fn from(why: mysql_async::Error) -> Problem {
-        Problem::Mysql(why)
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(why: Error) -> Problem {
-        Problem::Said(why)
-    }
-}
-
-/// What an error in answer to a question means.
-///
-/// Source: the servers' lists of errors. Out of time: 1205 a row's or a table's lock, 1969 MariaDB's and 3024 MySQL's
-/// limit for a statement. Taken down under us: 1053 shutting down, 1317 the query ended, 1927 MariaDB's and 4031 MySQL's for a
-/// connection that was ended.
-pub(super) fn explain(what: &str, doing: &str, limit: Duration, why: &mysql_async::Error) -> Error {
-    let what = what.to_owned();
-    match why {
-        mysql_async::Error::Server(ServerError { code: 1205 | 1969 | 3024, .. }) => {
-            Error::TimedOut { what, doing: doing.to_owned(), after: limit }
-        }
-        mysql_async::Error::Server(ServerError { code: 1053 | 1317 | 1927 | 4031, message, .. }) => {
-            Error::NotReachable { what, why: message.clone() }
-        }
-        mysql_async::Error::Server(ServerError { code, message, .. }) => {
-            Error::Refused { what, doing: doing.to_owned(), code: code.to_string(), message: message.clone() }
-        }
-        mysql_async::Error::Io(IoError::Io(io)) => {
-            Error::NotReachable { what, why: format!("the connection was lost: {io}") }
-        }
-        mysql_async::Error::Io(IoError::Tls(tls)) => {
-            Error::NotReachable { what, why: format!("the encrypted connection was lost: {tls}") }
-        }
-        mysql_async::Error::Driver(DriverError::ConnectionClosed) => {
-            Error::NotReachable { what, why: "the connection was lost".to_owned() }
-        }
-        // The library shows the packet here, which may hold values.
-        mysql_async::Error::Driver(DriverError::UnexpectedPacket { .. }) => Error::broken(
-            what,
-            format!("{doing}: the answer makes no sense"),
-            "check that this is MySQL or MariaDB",
-        ),
-        other => Error::broken(
-            what,
-            format!("{doing} failed: {other}"),
-            "check the query, and that this is MySQL or MariaDB",
-        ),
     }
 }
 
@@ -311,7 +274,7 @@ pub(super) fn explain(what: &str, doing: &str, limit: Duration, why: &mysql_asyn
 fn unreachable(what: &str, limit: Duration, why: &mysql_async::Error) -> Error {
     let what = what.to_owned();
     match why {
-        mysql_async::Error::Server(_) => explain(&what, "connecting", limit, why),
+        mysql_async::Error::Server(_) => why.explain(&what, "connecting", limit),
         mysql_async::Error::Io(IoError::Io(io)) => Error::NotReachable { what, why: io.to_string() },
         mysql_async::Error::Io(IoError::Tls(tls)) => {
             Error::NotReachable { what, why: format!("no encrypted connection: {tls}") }

@@ -314,7 +314,7 @@ pub(super) async fn query(session: &mut Session, sql: &str) -> Result<Rows, Prob
     session.run(&format!("set session sql_select_limit = {most}")).await?;
     session.run("start transaction read only").await?;
     let answer = prepared(session, sql).await;
-    if !matches!(&answer, Err(Problem::Mysql(why)) if why.is_fatal()) {
+    if !matches!(&answer, Err(Problem::Server(why)) if why.is_fatal()) {
         session.run("rollback").await?;
         session.run("set session sql_select_limit = default").await?;
     }
@@ -342,7 +342,7 @@ async fn prepared(session: &mut Session, sql: &str) -> Result<Rows, Problem> {
         Ok::<Rows, Problem>(rows)
     };
     let rows = outcome.await;
-    if !matches!(&rows, Err(Problem::Mysql(why)) if why.is_fatal()) {
+    if !matches!(&rows, Err(Problem::Server(why)) if why.is_fatal()) {
         session.conn.close(statement).await?;
     }
     rows

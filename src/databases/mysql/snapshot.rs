@@ -91,7 +91,7 @@ impl Look {
         };
         session.leash.busy();
         let answer = work(&mut session).await;
-        if !matches!(&answer, Err(Problem::Mysql(why)) if why.is_fatal()) {
+        if !matches!(&answer, Err(Problem::Server(why)) if why.is_fatal()) {
             session.leash.done();
             self.session = Some(session);
         }

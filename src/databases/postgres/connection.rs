@@ -4,20 +4,17 @@
 //! is given up, or whose asker goes away, is cancelled in the server and its connection is let go: nobody else
 //! is to get an answer that was late. Refuses to know what is asked: see `look` and its neighbours.
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Connection, Socket, Transaction};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{Client, Transaction};
 
 use super::address::Address;
 use crate::databases::Error;
 use crate::databases::backoff::Backoff;
+use crate::databases::line::{self, Line};
+use crate::databases::problem::{self, Explain};
 
 /// How a session behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,15 +49,6 @@ pub(super) struct Session {
     client: Client,
     /// Gone when it has ended.
     line: Option<Line>,
-}
-
-/// What moves the bytes.
-struct Line(Pin<Box<Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>>>);
-
-impl std::fmt::Debug for Line {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Line")
-    }
 }
 
 impl Server {
@@ -178,7 +166,7 @@ impl Session {
             let connected = address.with_manners(manners).connect(tls).await;
             let (client, line) =
                 connected.map_err(|why| unreachable(name, address, deadline.duration_since(began), &why))?;
-            Ok(Session { client, line: Some(Line(Box::pin(line))) })
+            Ok(Session { client, line: Some(Line::new(line)) })
         };
         tokio::time::timeout_at(deadline, connecting).await.unwrap_or_else(|_| {
             Err(Error::TimedOut {
@@ -192,59 +180,18 @@ impl Session {
     /// Does work on the connection and moves its bytes meanwhile.
     pub(super) async fn run<T>(&mut self, work: impl AsyncFnOnce(&mut Client) -> T) -> T {
         let Session { client, line } = self;
-        let mut work = pin!(work(client));
-        poll_fn(|cx| {
-            if let Poll::Ready(answer) = work.as_mut().poll(cx) {
-                return Poll::Ready(answer);
-            }
-            if let Some(moving) = line
-                && moving.0.as_mut().poll(cx).is_ready()
-            {
-                // What broke it is in the answer to the question; asked again, it says that it is closed.
-                *line = None;
-                return work.as_mut().poll(cx);
-            }
-            Poll::Pending
-        })
-        .await
+        line::over(line, work(client)).await
     }
 
     /// Itself, unless the server has ended the connection since the last question, as far as one sees without asking.
     async fn living(mut self) -> Option<Session> {
-        let line = self.line.as_mut()?;
-        let ended = poll_fn(|cx| Poll::Ready(line.0.as_mut().poll(cx).is_ready())).await;
+        let ended = self.line.as_mut()?.has_ended().await;
         (!ended).then_some(self)
     }
 }
 
 /// What stopped a piece of work.
-#[derive(Debug)]
-pub(super) enum Problem {
-    /// The server's or the line's own error.
-    Postgres(tokio_postgres::Error),
-    /// What is wrong with the database, and what to do about it.
-    Broken(String, String),
-}
-
-impl Problem {
-    /// Something is wrong with the database, and what to do about it.
-    pub(super) fn broken(why: impl Into<String>, next: impl Into<String>) -> Problem {
-        Problem::Broken(why.into(), next.into())
-    }
-
-    pub(super) fn explained(self, what: &str, doing: &str, limit: Duration) -> Error {
-        match self {
-            Problem::Broken(why, next) => Error::broken(what, why, next),
-            Problem::Postgres(why) => explain(what, doing, limit, &why),
-        }
-    }
-}
-
-impl From<tokio_postgres::Error> for Problem {
-    fn from(why: tokio_postgres::Error) -> Problem {
-        Problem::Postgres(why)
-    }
-}
+pub(super) type Problem = problem::Problem<tokio_postgres::Error>;
 
 /// A transaction that may write, behind a fence too: a session's default is no more than that.
 pub(super) async fn writing(client: &mut Client) -> Result<Transaction<'_>, tokio_postgres::Error> {
@@ -260,39 +207,40 @@ pub(super) fn known(why: tokio_postgres::Error) -> Problem {
         {
             super::convention::missing()
         }
-        _ => Problem::Postgres(why),
+        _ => Problem::Server(why),
     }
 }
 
-/// What an error in answer to a question means.
-pub(super) fn explain(what: &str, doing: &str, limit: Duration, why: &tokio_postgres::Error) -> Error {
-    let Some(said) = why.as_db_error() else {
-        if why.is_closed() || io(why).is_some() {
-            let why = io(why).map_or_else(
-                || "the connection was lost".to_owned(),
-                |io| format!("the connection was lost: {io}"),
+impl Explain for tokio_postgres::Error {
+    fn explain(&self, what: &str, doing: &str, limit: Duration) -> Error {
+        let Some(said) = self.as_db_error() else {
+            if self.is_closed() || io(self).is_some() {
+                let why = io(self).map_or_else(
+                    || "the connection was lost".to_owned(),
+                    |io| format!("the connection was lost: {io}"),
+                );
+                return Error::NotReachable { what: what.to_owned(), why };
+            }
+            return Error::broken(
+                what,
+                format!("{doing} failed: {}", deepest(self)),
+                "check the query, and that this is PostgreSQL",
             );
-            return Error::NotReachable { what: what.to_owned(), why };
+        };
+        let code = said.code();
+        if *code == SqlState::QUERY_CANCELED {
+            return Error::TimedOut { what: what.to_owned(), doing: doing.to_owned(), after: limit };
         }
-        return Error::broken(
-            what,
-            format!("{doing} failed: {}", deepest(why)),
-            "check the query, and that this is PostgreSQL",
-        );
-    };
-    let code = said.code();
-    if *code == SqlState::QUERY_CANCELED {
-        return Error::TimedOut { what: what.to_owned(), doing: doing.to_owned(), after: limit };
-    }
-    // It is going down, or was taken down under us: nothing is known any more.
-    if [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW].contains(code) {
-        return Error::NotReachable { what: what.to_owned(), why: said.message().to_owned() };
-    }
-    Error::Refused {
-        what: what.to_owned(),
-        doing: doing.to_owned(),
-        code: code.code().to_owned(),
-        message: said.message().to_owned(),
+        // It is going down, or was taken down under us: nothing is known any more.
+        if [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW].contains(code) {
+            return Error::NotReachable { what: what.to_owned(), why: said.message().to_owned() };
+        }
+        Error::Refused {
+            what: what.to_owned(),
+            doing: doing.to_owned(),
+            code: code.code().to_owned(),
+            message: said.message().to_owned(),
+        }
     }
 }
 
@@ -306,7 +254,7 @@ fn unreachable(name: &str, address: &Address, limit: Duration, why: &tokio_postg
                 "give the server's own address; the way through the pooler is another endpoint, named by `through`",
             );
         }
-        return explain(name, "connecting", limit, why);
+        return why.explain(name, "connecting", limit);
     }
     Error::NotReachable { what: name.to_owned(), why: format!("{}, {}", deepest(why), address.name) }
 }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::databases::pem;
 
 /// Whose certificate is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Reads the files, each time anew: a certificate may be renewed during a night.
+    /// Reads the files.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect, String> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -61,11 +62,7 @@ impl Files {
         };
         let config = match (&self.certificate, &self.key) {
             (Some(certificate), Some(key)) => {
-                let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect).map_err(
-                    |why| format!("the certificate {} cannot be read: {why}", certificate.display()),
-                )?;
-                let key = PrivateKeyDer::from_pem_file(key)
-                    .map_err(|why| format!("the key {} cannot be read: {why}", key.display()))?;
+                let (chain, key) = (pem::certificates(certificate)?, pem::key(key)?);
                 builder.with_client_auth_cert(chain, key).map_err(|why| why.to_string())?
             }
             _ => builder.with_no_client_auth(),
@@ -74,20 +71,14 @@ impl Files {
     }
 
     fn roots(&self) -> Result<RootCertStore, String> {
-        let mut store = RootCertStore::empty();
-        if self.system {
-            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        } else {
-            let path = self.roots.as_ref().ok_or(
-                "`sslmode` asks for the server's certificate to be checked, and no roots are named: set `sslrootcert` to a PEM file, or to `system`",
-            )?;
-            let unreadable = |why: String| format!("the roots in {} cannot be read: {why}", path.display());
-            for root in CertificateDer::pem_file_iter(path).map_err(|why| unreadable(why.to_string()))? {
-                let root = root.map_err(|why| unreadable(why.to_string()))?;
-                store.add(root).map_err(|why| unreadable(why.to_string()))?;
-            }
+        match &self.roots {
+            _ if self.system => pem::roots(None),
+            Some(path) => pem::roots(Some(path)),
+            None => Err(
+                "`sslmode` asks for the server's certificate to be checked, and no roots are named: set `sslrootcert` to a PEM file, or to `system`"
+                    .to_owned(),
+            ),
         }
-        if store.is_empty() { Err("there is no root certificate to believe".to_owned()) } else { Ok(store) }
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn note(client: &mut Client) -> Result<(), Problem> {
 pub(super) async fn note_what_is_free(client: &mut Client) -> Result<(), Problem> {
     for table in unnoted(client).await? {
         match table.note(client, FREE).await {
-            Err(Problem::Postgres(why)) if why.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {}
+            Err(Problem::Server(why)) if why.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {}
             other => other?,
         }
     }

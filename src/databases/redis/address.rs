@@ -6,19 +6,18 @@
 //! Source: Redis' documentation, "Redis CLI", and the provisional IANA registrations of `redis` and `rediss`.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use redis::aio::AsyncStream;
 use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo};
+use rustls::ClientConfig;
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-use crate::databases::{Error, Settings};
+use crate::databases::{Error, Settings, pem};
 
 /// What may stand behind the `?`: of an encrypted line, and of a socket.
 const KEYS: [&str; 6] = ["cacert", "cert", "key", "db", "user", "pass"];
@@ -128,36 +127,17 @@ impl fmt::Debug for Address {
 }
 
 impl Files {
-    /// Reads the files, each time anew: a certificate may be renewed during a night.
+    /// Reads the files.
     fn config(&self) -> Result<ClientConfig, String> {
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|why| why.to_string())?
-            .with_root_certificates(self.roots()?);
+            .with_root_certificates(pem::roots(self.roots.as_deref())?);
         let Some((certificate, key)) = &self.own else { return Ok(builder.with_no_client_auth()) };
-        let key = PrivateKeyDer::from_pem_file(key).map_err(|why| unreadable("key", key, &why))?;
-        builder.with_client_auth_cert(certificates(certificate)?, key).map_err(|why| why.to_string())
+        builder
+            .with_client_auth_cert(pem::certificates(certificate)?, pem::key(key)?)
+            .map_err(|why| why.to_string())
     }
-
-    fn roots(&self) -> Result<RootCertStore, String> {
-        let mut store = RootCertStore::empty();
-        let roots = match &self.roots {
-            Some(path) => certificates(path)?,
-            None => rustls_native_certs::load_native_certs().certs,
-        };
-        store.add_parsable_certificates(roots);
-        if store.is_empty() { Err("there is no root certificate to believe".to_owned()) } else { Ok(store) }
-    }
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|why| unreadable("certificate", path, &why))
-}
-
-fn unreadable(what: &str, path: &Path, why: &dyn fmt::Display) -> String {
-    format!("the {what} {} cannot be read: {why}", path.display())
 }
 
 #[cfg(test)]

@@ -4,10 +4,7 @@
 //! also moves the bytes, so that nothing runs on by itself; a question that is given up takes its connection with it. Refuses to know
 //! what is asked: see `fence` and its neighbours.
 
-use std::fmt;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::pin::Pin;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -18,6 +15,8 @@ use tokio::time::{Instant, timeout_at};
 use super::address::Address;
 use crate::databases::Error;
 use crate::databases::backoff::Backoff;
+use crate::databases::line::{self, Line};
+use crate::databases::problem::{self, Explain};
 
 /// What our sessions are called in the server.
 const NAME: &str = "cutover";
@@ -44,15 +43,6 @@ struct Session {
     conn: Conn,
     /// Gone when it has ended.
     line: Option<Line>,
-}
-
-/// What moves the bytes.
-struct Line(Pin<Box<dyn Future<Output = ()> + Send>>);
-
-impl fmt::Debug for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Line")
-    }
 }
 
 /// What is asked over.
@@ -138,8 +128,8 @@ impl Server {
             let config = AsyncConnectionConfig::new().set_response_timeout(None);
             let (inner, line) = MultiplexedConnection::new_with_config(&nobody, bytes, config)
                 .await
-                .map_err(|why| explain(name, "connecting", &why))?;
-            let mut session = Session { conn: Conn { inner, id: 0 }, line: Some(Line(Box::pin(line))) };
+                .map_err(|why| why.explain(name, "connecting", limit))?;
+            let mut session = Session { conn: Conn { inner, id: 0 }, line: Some(Line::new(line)) };
             let login = self.address.login.clone();
             session
                 .run(|conn| Box::pin(sign_in(conn, login)))
@@ -177,88 +167,43 @@ impl Session {
         work: impl for<'a> FnOnce(&'a mut Conn) -> Work<'a, T> + Send,
     ) -> Result<T, Problem> {
         let Session { conn, line } = self;
-        let mut work = pin!(work(conn));
-        poll_fn(|cx| {
-            if let Poll::Ready(answer) = work.as_mut().poll(cx) {
-                return Poll::Ready(answer);
-            }
-            if let Some(moving) = line
-                && moving.0.as_mut().poll(cx).is_ready()
-            {
-                // What broke it is in the answer to the question.
-                *line = None;
-                return work.as_mut().poll(cx);
-            }
-            Poll::Pending
-        })
-        .await
+        line::over(line, work(conn)).await
     }
 }
 
 /// What stopped a piece of work.
-#[derive(Debug)]
-pub(super) enum Problem {
-    /// The server's or the line's own error.
-    Redis(RedisError),
-    /// What is wrong with what answered, and what to do next.
-    Broken(String, String),
-    /// Refused by us, with a code of ours.
-    Refused(&'static str, String),
-}
+pub(super) type Problem = problem::Problem<RedisError>;
 
 impl Problem {
-    /// What answers is not what it has to be.
-    pub(super) fn broken(why: impl Into<String>, next: impl Into<String>) -> Problem {
-        Problem::Broken(why.into(), next.into())
-    }
-
     /// The server said no, and why: its code and its words.
     pub(super) fn said(&self) -> Option<(&str, &str)> {
         match self {
-            Problem::Redis(why) => Some((why.code()?, why.detail().unwrap_or_default())),
-            Problem::Broken(..) | Problem::Refused(..) => None,
+            Problem::Server(why) => Some((why.code()?, why.detail().unwrap_or_default())),
+            _ => None,
         }
     }
+}
 
-    pub(super) fn explained(self, what: &str, doing: &str, limit: Duration) -> Error {
-        match self {
-            Problem::Broken(why, next) => Error::broken(what, why, next),
-            Problem::Refused(code, message) => Error::Refused {
-                what: what.to_owned(),
-                doing: doing.to_owned(),
-                code: code.to_owned(),
-                message,
-            },
-            Problem::Redis(why) if why.is_timeout() => {
-                Error::TimedOut { what: what.to_owned(), doing: doing.to_owned(), after: limit }
+impl Explain for RedisError {
+    fn explain(&self, what: &str, doing: &str, limit: Duration) -> Error {
+        let what = what.to_owned();
+        let words = self.detail().unwrap_or_default().to_owned();
+        match self.code() {
+            // It says nothing else until it is done.
+            Some("LOADING") => Error::NotReachable { what, why: "it is loading its data".to_owned() },
+            Some(code) => {
+                Error::Refused { what, doing: doing.to_owned(), code: code.to_owned(), message: words }
             }
-            Problem::Redis(why) => explain(what, doing, &why),
+            None if self.is_timeout() => Error::TimedOut { what, doing: doing.to_owned(), after: limit },
+            None if self.is_io_error() || self.is_connection_dropped() => {
+                Error::NotReachable { what, why: format!("the connection was lost: {self}") }
+            }
+            None => Error::broken(
+                what,
+                format!("{doing}: the answer makes no sense"),
+                "check that this is Redis or Valkey, and whether its line is encrypted (rediss://)",
+            ),
         }
-    }
-}
-
-impl From<RedisError> for Problem {
-    fn from(why: RedisError) -> Problem {
-        Problem::Redis(why)
-    }
-}
-
-/// What an error in answer to a question means.
-fn explain(what: &str, doing: &str, why: &RedisError) -> Error {
-    let what = what.to_owned();
-    let words = why.detail().unwrap_or_default().to_owned();
-    match why.code() {
-        // It says nothing else until it is done.
-        Some("LOADING") => Error::NotReachable { what, why: "it is loading its data".to_owned() },
-        Some(code) => Error::Refused { what, doing: doing.to_owned(), code: code.to_owned(), message: words },
-        None if why.is_io_error() || why.is_connection_dropped() => {
-            Error::NotReachable { what, why: format!("the connection was lost: {why}") }
-        }
-        None => Error::broken(
-            what,
-            format!("{doing}: the answer makes no sense"),
-            "check that this is Redis or Valkey, and whether its line is encrypted (rediss://)",
-        ),
     }
 }
 

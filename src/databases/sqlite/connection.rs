@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, ffi};
 
 use crate::databases::Error;
+use crate::databases::problem::Explain;
 
 /// How long a statement waits for another connection's lock, unless its caller says otherwise.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
@@ -36,39 +37,43 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
     Ok(conn)
 }
 
-/// What a failure of SQLite means. `what` names the database, `doing` the work, `waited` how long a lock
-/// was waited for.
-pub(super) fn explain(what: &str, doing: &str, waited: Duration, e: &rusqlite::Error) -> Error {
-    let rusqlite::Error::SqliteFailure(code, message) = e else {
-        return Error::broken(what, format!("{doing} failed: {e}"), "check the statement and the schema");
-    };
-    let words = message.clone().unwrap_or_else(|| code.to_string());
-    match code.code {
-        ffi::ErrorCode::CannotOpen => Error::NotReachable { what: what.to_owned(), why: words },
-        ffi::ErrorCode::DatabaseBusy
-        | ffi::ErrorCode::DatabaseLocked
-        | ffi::ErrorCode::OperationInterrupted => {
-            Error::TimedOut { what: what.to_owned(), doing: doing.to_owned(), after: waited }
+impl Explain for rusqlite::Error {
+    fn explain(&self, what: &str, doing: &str, limit: Duration) -> Error {
+        let rusqlite::Error::SqliteFailure(code, message) = self else {
+            return Error::broken(
+                what,
+                format!("{doing} failed: {self}"),
+                "check the statement and the schema",
+            );
+        };
+        let words = message.clone().unwrap_or_else(|| code.to_string());
+        match code.code {
+            ffi::ErrorCode::CannotOpen => Error::NotReachable { what: what.to_owned(), why: words },
+            ffi::ErrorCode::DatabaseBusy
+            | ffi::ErrorCode::DatabaseLocked
+            | ffi::ErrorCode::OperationInterrupted => {
+                Error::TimedOut { what: what.to_owned(), doing: doing.to_owned(), after: limit }
+            }
+            ffi::ErrorCode::NotADatabase => {
+                Error::broken(what, "the file is not an SQLite database", "check the path in the plan")
+            }
+            ffi::ErrorCode::DatabaseCorrupt => Error::broken(
+                what,
+                format!("the file is damaged ({words})"),
+                "run `pragma integrity_check` and restore it from a backup",
+            ),
+            ffi::ErrorCode::SystemIoFailure | ffi::ErrorCode::DiskFull => Error::broken(
+                what,
+                format!("{doing} failed on the file system ({words})"),
+                "check the disk's room and health",
+            ),
+            _ => Error::Refused {
+                what: what.to_owned(),
+                doing: doing.to_owned(),
+                code: code_name(code.extended_code),
+                message: words,
+            },
         }
-        ffi::ErrorCode::NotADatabase => {
-            Error::broken(what, "the file is not an SQLite database", "check the path in the plan")
-        }
-        ffi::ErrorCode::DatabaseCorrupt => Error::broken(
-            what,
-            format!("the file is damaged ({words})"),
-            "run `pragma integrity_check` and restore it from a backup",
-        ),
-        ffi::ErrorCode::SystemIoFailure | ffi::ErrorCode::DiskFull => Error::broken(
-            what,
-            format!("{doing} failed on the file system ({words})"),
-            "check the disk's room and health",
-        ),
-        _ => Error::Refused {
-            what: what.to_owned(),
-            doing: doing.to_owned(),
-            code: code_name(code.extended_code),
-            message: words,
-        },
     }
 }
 

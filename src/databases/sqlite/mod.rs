@@ -22,13 +22,14 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use self::connection::{explain, name_of, open};
+use self::connection::{name_of, open};
 use super::trail::Mark;
 use super::{
     Answer, Census, Database, Done, Engine, Error, FenceSpec, FenceState, Identity, Position, ProbeWrite,
     Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Trail, Writes,
 };
 use crate::clock::Timestamp;
+use crate::databases::problem;
 
 pub(super) use replication::LINK;
 
@@ -240,33 +241,8 @@ impl Database for Sqlite {
     }
 }
 
-/// What stopped a piece of work: SQLite's own error, to be explained, or one that says all already.
-#[derive(Debug)]
-enum Problem {
-    Sqlite(rusqlite::Error),
-    Said(Error),
-}
-
-impl Problem {
-    fn explained(self, what: &str, doing: &str, waited: Duration) -> Error {
-        match self {
-            Problem::Sqlite(e) => explain(what, doing, waited, &e),
-            Problem::Said(e) => e,
-        }
-    }
-}
-
-impl From<rusqlite::Error> for Problem {
-    fn from(e: rusqlite::Error) -> Problem {
-        Problem::Sqlite(e)
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(e: Error) -> Problem {
-        Problem::Said(e)
-    }
-}
+/// What stopped a piece of work.
+type Problem = problem::Problem<rusqlite::Error>;
 
 /// Tells work on a blocking thread that nobody waits for it any more.
 #[derive(Clone, Debug, Default)]

@@ -20,7 +20,8 @@ mod session;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::connection::{BUSY, explain, literal, name_of, quoted};
+use super::connection::{BUSY, literal, name_of, quoted};
+use crate::databases::problem::Explain as _;
 use crate::databases::{Error, Table};
 
 pub use super::connection::open;
@@ -93,7 +94,7 @@ insert or ignore into cutover_state (id) values (1);
 /// [`Error::Broken`] names a table that is missing or has no primary key; nothing is installed then.
 pub fn install(conn: &Connection, tables: &[&str]) -> Result<(), Error> {
     let what = what_of(conn);
-    let failed = |e: rusqlite::Error| explain(&what, "installing the convention", BUSY, &e);
+    let failed = |e: rusqlite::Error| e.explain(&what, "installing the convention", BUSY);
     let mut script = String::from("begin immediate;");
     script.push_str(TABLES);
     for table in tables {
@@ -134,7 +135,7 @@ pub fn installed(conn: &Connection) -> Result<bool, Error> {
     conn.query_row("select 1 from sqlite_schema where name = 'cutover_state'", [], |_| Ok(()))
         .optional()
         .map(|found| found.is_some())
-        .map_err(|e| explain(&what_of(conn), "looking for the convention", BUSY, &e))
+        .map_err(|e| e.explain(&what_of(conn), "looking for the convention", BUSY))
 }
 
 /// The tables whose changes the convention can follow, and those that have no primary key to follow them by.
@@ -143,7 +144,7 @@ pub fn installed(conn: &Connection) -> Result<bool, Error> {
 /// As every question to a database: see [`Error`].
 pub fn followable(conn: &Connection) -> Result<(Vec<String>, Vec<String>), Error> {
     let tables =
-        super::look::tables(conn).map_err(|e| explain(&what_of(conn), "listing the tables", BUSY, &e))?;
+        super::look::tables(conn).map_err(|e| e.explain(&what_of(conn), "listing the tables", BUSY))?;
     let (keyed, keyless): (Vec<Table>, Vec<Table>) =
         tables.tables.into_iter().partition(|t| !t.key.is_empty());
     let names = |tables: Vec<Table>| tables.into_iter().map(|t| t.name).collect();

@@ -10,7 +10,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params_from_iter};
 use serde_json::Value as Json;
 
 use super::what_of;
-use crate::databases::sqlite::connection::{BUSY, explain, quoted};
+use crate::databases::problem::Explain as _;
+use crate::databases::sqlite::connection::{BUSY, quoted};
 use crate::databases::{Error, Position};
 
 /// What one batch did.
@@ -76,8 +77,8 @@ pub fn lag(from: &Connection, to: &Connection) -> Result<u64, Error> {
 /// As SQLite says; nothing of the batch is applied then, and the next call begins with it again.
 pub fn apply_batch(from: &mut Connection, to: &mut Connection, limit: u32) -> Result<Applied, Error> {
     let (source, target) = (what_of(from), what_of(to));
-    let reading = |e: rusqlite::Error| explain(&source, "reading the log of changes", BUSY, &e);
-    let writing = |e: rusqlite::Error| explain(&target, "applying changes", BUSY, &e);
+    let reading = |e: rusqlite::Error| e.explain(&source, "reading the log of changes", BUSY);
+    let writing = |e: rusqlite::Error| e.explain(&target, "applying changes", BUSY);
 
     let done = changes(&applied(to)?)?;
     let snapshot = from.transaction().map_err(reading)?;
@@ -232,7 +233,7 @@ fn bytes_of(hex: &str) -> Option<Vec<u8>> {
 }
 
 fn number(conn: &Connection, sql: &str, doing: &str) -> Result<u64, Error> {
-    conn.query_row(sql, [], |row| row.get(0)).map_err(|e| explain(&what_of(conn), doing, BUSY, &e))
+    conn.query_row(sql, [], |row| row.get(0)).map_err(|e| e.explain(&what_of(conn), doing, BUSY))
 }
 
 /// A log's numbers start at one and grow by one: they never come near the end of either type.

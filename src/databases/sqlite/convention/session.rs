@@ -10,7 +10,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{NOW_MS, what_of};
 use crate::databases::Error;
-use crate::databases::sqlite::connection::{BUSY, explain, open};
+use crate::databases::problem::Explain as _;
+use crate::databases::sqlite::connection::{BUSY, open};
 
 /// A session's number in its database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,7 +33,7 @@ pub struct Session {
 pub fn open_session(path: &Path, name: &str, application: &str, account: &str) -> Result<Session, Error> {
     let mut conn = open(path)?;
     let what = what_of(&conn);
-    let failed = |e: rusqlite::Error| explain(&what, "opening a session", BUSY, &e);
+    let failed = |e: rusqlite::Error| e.explain(&what, "opening a session", BUSY);
     super::required(&conn)?;
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     let (id, read_only) = enter(&tx, name, application, account).map_err(failed)?;
@@ -86,7 +87,7 @@ impl Session {
         body: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
         let what = what_of(&self.conn);
-        let failed = |e: rusqlite::Error| explain(&what, statement, BUSY, &e);
+        let failed = |e: rusqlite::Error| e.explain(&what, statement, BUSY);
         // A read-only session may not take the write lock: its statements are to fail by themselves.
         let behavior =
             if self.read_only { TransactionBehavior::Deferred } else { TransactionBehavior::Immediate };
@@ -117,7 +118,7 @@ impl Session {
     /// As every question to a database: see [`Error`].
     pub fn end_requested(&self) -> Result<bool, Error> {
         ended(&self.conn, self.id)
-            .map_err(|e| explain(&what_of(&self.conn), "looking for the session's end", BUSY, &e))
+            .map_err(|e| e.explain(&what_of(&self.conn), "looking for the session's end", BUSY))
     }
 
     /// Takes it off the list of open sessions and closes the connection.
@@ -126,7 +127,7 @@ impl Session {
     /// [`Error`] when the list could not be written; the connection is closed all the same.
     pub fn close(self) -> Result<(), Error> {
         let what = what_of(&self.conn);
-        let failed = |e: rusqlite::Error| explain(&what, "closing the session", BUSY, &e);
+        let failed = |e: rusqlite::Error| e.explain(&what, "closing the session", BUSY);
         // Its own entry is the one thing that a read-only session still writes.
         self.conn.pragma_update(None, "query_only", false).map_err(failed)?;
         let entry = format!("update cutover_session set ended_ms = {NOW_MS} where id = ?1");
@@ -149,5 +150,5 @@ fn ended(conn: &Connection, id: SessionId) -> rusqlite::Result<bool> {
 /// As every question to a database: see [`Error`].
 pub fn forget_sessions(conn: &Connection) -> Result<usize, Error> {
     let sql = format!("update cutover_session set ended_ms = {NOW_MS} where ended_ms is null");
-    conn.execute(&sql, []).map_err(|e| explain(&what_of(conn), "forgetting old sessions", BUSY, &e))
+    conn.execute(&sql, []).map_err(|e| e.explain(&what_of(conn), "forgetting old sessions", BUSY))
 }
