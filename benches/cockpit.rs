@@ -128,7 +128,7 @@ fn quiet(table: &mut Table, dir: &Path, run: &Path) {
     table.bound(
         "peak memory of the cockpit, 5,000 steps",
         "MiB",
-        cpu::kib(terminal.pid(), "VmHWM") / 1024.0,
+        cpu::kib(terminal.pid(), "VmHWM").unwrap() / 1024.0,
         12.0,
     );
     drop(engine);

@@ -42,14 +42,37 @@ pub fn until_end(mut child: Child) -> Cpu {
 
 /// What a process has cost until now.
 pub fn so_far(pid: u32) -> Cpu {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    of_running(pid).unwrap_or_else(|| panic!("there is no process {pid}"))
+}
+
+/// What a server has cost until now, its processes that ended and those that run: milliseconds.
+pub fn of_server(pid: u32) -> f64 {
+    loop {
+        let all = children(pid);
+        let running: Option<f64> = all.iter().map(|child| Some(of_running(*child)?.all())).sum();
+        let own = so_far(pid).all();
+        // One that ended in between is counted twice or not at all.
+        if let Some(running) = running.filter(|_| children(pid) == all) {
+            return own + running;
+        }
+    }
+}
+
+/// The processes that a process has started, and not yet seen end.
+pub fn children(pid: u32) -> Vec<u32> {
+    let all = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    all.split_ascii_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+fn of_running(pid: u32) -> Option<Cpu> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // pid (name, which may hold anything) state, then numbers; the 14th to 17th field are times.
     let (_, fields) = stat.rsplit_once(')').unwrap();
     let ticks: Vec<f64> =
         fields.split_ascii_whitespace().skip(11).take(4).map(|n| n.parse().unwrap()).collect();
     match ticks[..] {
         [user, system, of_children, of_children_system] => {
-            Cpu { own: (user + system) * TICK, children: (of_children + of_children_system) * TICK }
+            Some(Cpu { own: (user + system) * TICK, children: (of_children + of_children_system) * TICK })
         }
         _ => panic!("/proc/{pid}/stat is not as it must be: {stat}"),
     }
@@ -61,9 +84,9 @@ pub fn ours() -> Duration {
     Duration::new(u64::try_from(now.tv_sec).unwrap(), u32::try_from(now.tv_nsec).unwrap())
 }
 
-/// A figure of a process's `/proc/…/status`, in KiB.
-pub fn kib(pid: u32, name: &str) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    line.and_then(|line| line.split_ascii_whitespace().next()?.parse().ok()).unwrap()
+/// A figure of a process's `/proc/…/status`, in KiB; `None` once it has ended.
+pub fn kib(pid: u32, name: &str) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
 }

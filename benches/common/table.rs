@@ -10,8 +10,17 @@ pub struct Table {
 
 impl Table {
     pub fn new() -> Table {
-        let heads = ["what", "ours", "against", "ratio", "gate", ""];
+        Table::headed(["what", "ours", "against", "ratio", "gate", ""])
+    }
+
+    /// One with other columns, whose rows are all of its own making.
+    pub fn headed(heads: [&str; 6]) -> Table {
         Table { rows: vec![Row(heads.map(str::to_owned))] }
+    }
+
+    /// A row as it stands.
+    pub fn row(&mut self, cells: [String; 6]) {
+        self.rows.push(Row(cells));
     }
 
     /// A figure of ours against a peer's, which may be at most `gate` times that.
@@ -73,7 +82,8 @@ fn verdict(met: bool) -> &'static str {
     if met { "met" } else { "MISSED" }
 }
 
-fn figure(value: f64, unit: &str) -> String {
+/// A number with its unit, as many digits as mean something.
+pub fn figure(value: f64, unit: &str) -> String {
     match value {
         0.0 => format!("0 {unit}"),
         v if v.abs() < 10.0 => format!("{v:.2} {unit}"),

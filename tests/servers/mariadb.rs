@@ -103,6 +103,11 @@ impl MariaDb {
         rustix::process::kill_process(pid, signal).expect("it runs");
     }
 
+    /// Its only process.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("it runs").id()
+    }
+
     pub fn socket(&self) -> PathBuf {
         self.dir.path().join("s")
     }

@@ -112,7 +112,8 @@ impl Postgres {
         wait("PostgreSQL answers", || self.try_sql("postgres", "select 1").ok());
     }
 
-    fn pid(&self) -> Pid {
+    /// Its first process, of which all others are children.
+    pub(crate) fn pid(&self) -> Pid {
         Pid::from_child(self.child.as_ref().expect("it runs"))
     }
 
