@@ -44,15 +44,17 @@ mod reference;
 mod shapes;
 mod thousand;
 mod validator;
+mod window;
 mod wire;
 
 /// The word that chooses a case, and what runs it, so many times each.
 type Case = (&'static str, fn(usize));
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 6] = [
     ("thousand", thousand::run),
     ("one", one::run),
     ("validator", validator::run),
+    ("window", window::run),
     ("mariadb", mariadb::run),
     ("shapes", shapes::run),
 ];

@@ -74,6 +74,29 @@ impl Pair {
         })
     }
 
+    /// So many rows on both, and whatever is written at the source from then on is carried to the target.
+    pub fn replicated(rows: u32) -> Pair {
+        made(&format!("{rows} rows a side on PostgreSQL, with a subscription"), || {
+            let logging = SETTINGS.replace("wal_level = minimal\nmax_wal_senders = 0", "wal_level = logical");
+            let pair = Pair { source: Postgres::with(&logging), target: Postgres::with(&logging) };
+            pair.on_both(|server| {
+                fill(server, rows);
+                server.sql(DATABASE, "vacuum (freeze, analyze) items");
+                server.sql(DATABASE, "checkpoint");
+            });
+            pair.source.sql(DATABASE, "create publication bench for table items");
+            pair.target.sql(
+                DATABASE,
+                &format!(
+                    "create subscription bench connection 'host=127.0.0.1 port={} user=postgres dbname={DATABASE}'
+                     publication bench with (copy_data = false)",
+                    pair.source.port
+                ),
+            );
+            pair
+        })
+    }
+
     /// Does something on both at once.
     pub fn on_both(&self, what: impl Fn(&Postgres) + Sync) {
         std::thread::scope(|scope| {

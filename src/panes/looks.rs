@@ -109,7 +109,7 @@ pub(super) fn facts(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
         }
         Some(Facts::Fence(fence)) => fence_facts(scene, fence, doc),
         Some(Facts::Compared(compared)) => {
-            compared_facts(compared, doc);
+            compared_facts(scene, compared, doc);
             if compared.differences > 0 {
                 doc.fact("way on", differing::way_on(scene, probe, true));
             }
@@ -183,12 +183,22 @@ fn session_line(scene: &Scene<'_>, session: &SessionSeen) -> String {
     format!("{application} ({account}{from}), {id} since {}{passes}", scene.moment(session.since))
 }
 
-fn compared_facts(compared: &Compared, doc: &mut Doc) {
+fn compared_facts(scene: &Scene<'_>, compared: &Compared, doc: &mut Doc) {
     doc.fact("tables", words(Role::Figure, format!("{} of {} the same", compared.same, compared.tables)));
     doc.fact("rows", words(Role::Figure, format::count(compared.rows)));
     doc.plain("equality", compared.equality.clone());
     if !compared.positions.0.is_empty() || !compared.positions.1.is_empty() {
         doc.plain("read at", format!("{} and {}", compared.positions.0, compared.positions.1));
+    }
+    if let Some(before) = &compared.before {
+        let read = format!(
+            "{} read whole at {}",
+            format::counted(before.tables, "table", "tables"),
+            scene.moment(before.at)
+        );
+        doc.plain("builds on", read);
+        let again = format::counted(before.again, "row", "rows");
+        doc.fact("since then", words(Role::Figure, format!("{again} written and looked at again")));
     }
     if compared.in_flight {
         doc.fact("", words(Role::Caution, "rows were written while they were read: a moment, no proof"));

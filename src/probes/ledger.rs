@@ -3,18 +3,18 @@
 //! Owns the files and the load of each comparison. Refuses to know what a ledger says: see `compare`.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::connect;
 use super::look::Context;
 use super::scrub::Scrub;
-use super::words::line;
+use super::words::{count, counted, line, span};
 use crate::clock::Timestamp;
 use crate::compare::tables::{Ledger, Load, Progress, Stage};
 use crate::files;
@@ -79,6 +79,11 @@ impl Ledgers {
     }
 }
 
+/// Whether a comparison has found that nothing tells what is written: then reading before the window saves nothing in it.
+pub fn keeps_no_trail(ctx: &Context, probe: &Probe) -> bool {
+    ctx.ledgers.as_ref().is_some_and(|ledgers| ledgers.read(&probe.id).without.is_some())
+}
+
 /// Lets go of the trails that a comparison has kept: a server keeps its log for each. What was proved by them does not hold
 /// from here on. Whoever looks after a server reads in the log of the program where that failed.
 pub async fn let_trails_go(ctx: &Context, probe: &Probe) {
@@ -141,6 +146,24 @@ impl Standing {
     pub fn left(&self) -> Option<Duration> {
         let rate = self.rate.filter(|&rate| rate > 0)?;
         Some(Duration::from_secs(self.of?.saturating_sub(self.rows) / rate))
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let table = self.table.as_deref().map_or_else(String::new, |table| format!(" {table}"));
+        let mut parts = vec![format!("{}{table}", self.doing)];
+        parts.extend(
+            self.tables.map(|(done, all)| format!("{done} of {} done", counted(all as u64, "table"))),
+        );
+        parts.extend(self.of.filter(|&of| of > 0).map(|of| format!("{} %", self.rows.min(of) * 100 / of)));
+        parts.extend(self.rate.map(|rate| format!("{} rows/s", count(rate))));
+        parts.extend(self.left().map(|left| format!("about {} left", span(left))));
+        if self.suspects > 0 {
+            parts.push(format!("{} may be on their way", counted(self.suspects, "row")));
+        }
+        parts.extend(self.waits.iter().map(|why| format!("waits: {why}")));
+        write!(f, "under way: {}", parts.join(", "))
     }
 }
 

@@ -45,7 +45,7 @@ mod writes;
 
 pub use baseline::Baseline;
 pub use identity::{Expected, ready, way};
-pub use ledger::{Standing, let_trails_go, standing_path};
+pub use ledger::{Standing, keeps_no_trail, let_trails_go, standing_path};
 pub use look::{Context, Looked};
 
 use crate::engine::reading::{Measure, Unmeasured};

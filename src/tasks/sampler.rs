@@ -50,20 +50,28 @@ struct Bell {
     idle: AtomicBool,
     /// Its last look told nothing.
     blind: AtomicBool,
-    /// A step has asked for it.
+    /// A step has asked for it, or its time has come.
     asked: AtomicBool,
+    /// It is looked at on a schedule while its time is.
+    scheduled: bool,
 }
 
 impl Sampler {
     /// Begins to look.
     pub(super) fn begin(setup: &Setup, context: &Arc<Context>, out: &mpsc::Sender<Happened>) -> Sampler {
         let waited = waited_for(&setup.plan);
-        let bells = setup.plan.probes.iter().map(|probe| (probe.id.clone(), Arc::default())).collect();
+        let bell = |probe: &Probe| {
+            let bell = Bell { scheduled: probe.schedule != Schedule::OnDemand, ..Bell::default() };
+            (probe.id.clone(), Arc::new(bell))
+        };
+        let bells = setup.plan.probes.iter().map(bell).collect();
         let mut sampler = Sampler { probes: bells, tasks: Vec::new() };
         for probe in &setup.plan.probes {
             let Some(bell) = sampler.probes.get(&probe.id) else { continue };
-            let asked =
-                |step: &Step| setup.known.done.contains(&step.id) && step.proofs().any(|id| *id == probe.id);
+            let asked = |step: &Step| {
+                let its_time = probe.since.as_ref().is_some_and(|since| *since == step.id);
+                setup.known.done.contains(&step.id) && (its_time || step.proofs().any(|id| *id == probe.id))
+            };
             bell.asked.store(setup.plan.steps.iter().any(asked), Ordering::Release);
             let recorded = setup.known.baselines.get(&probe.id).cloned();
             let (baseline, damaged) =
@@ -126,6 +134,9 @@ impl Sampler {
     pub(super) fn want(&self, wanted: impl Fn(&ProbeId) -> bool) {
         for (id, bell) in &self.probes {
             let idle = !wanted(id);
+            if bell.scheduled && !idle {
+                bell.asked.store(true, Ordering::Release);
+            }
             if bell.idle.swap(idle, Ordering::AcqRel) && !idle {
                 bell.look.notify_one();
             }
@@ -215,9 +226,11 @@ impl Watch {
         };
         // Until when an ask is followed up.
         let mut asked: Option<Boot> = None;
+        // Nobody is likely to ask any more.
+        let mut parting = false;
         loop {
-            let before = self.reads_before();
-            let due = next.filter(|_| asked.is_some() || before || !self.bell.idle.load(Ordering::Acquire));
+            let kept = self.probe.reads_before();
+            let due = next.filter(|_| asked.is_some() || kept || !self.is_idle());
             // What is not needed now may be needed before its time comes: then its bell rings.
             let wait = due.map(|at| self.clock.real(at.since(self.clock.now().boot)));
             tokio::select! {
@@ -225,27 +238,42 @@ impl Watch {
                     asked = self.patience.map(|patience| self.clock.now().boot.plus(patience));
                 }
                 // Nobody may need it any more by then.
-                () = sleep(wait) => if asked.is_none() && !before {
-                    if self.probe.reads_before() {
+                () = sleep(wait) => if asked.is_none() && self.is_idle() && !self.reads_before() {
+                    if std::mem::take(&mut parting) {
                         probes::let_trails_go(&self.context, &self.probe).await;
                         next = None;
-                        continue;
+                    } else if kept {
+                        parting = true;
+                        next = Some(self.clock.now().boot.plus(TRAILS));
                     }
-                    if self.bell.idle.load(Ordering::Acquire) { continue }
+                    continue;
                 },
             }
+            parting = false;
             let began = self.clock.now();
             let Ok(good) = self.look(began).await else { return };
             let now = self.clock.now().boot;
             asked = asked.filter(|&until| !good && now < until);
             next = match self.probe.schedule {
-                Schedule::Every(every) => Some(began.boot.plus(every)),
+                Schedule::Every(every) if !self.is_idle() || !kept => Some(began.boot.plus(every)),
                 Schedule::OnDemand if asked.is_some() => Some(now.plus(AGAIN)),
-                Schedule::OnDemand if self.reads_before() => Some(now.plus(BEFORE)),
+                _ if self.reads_before() => {
+                    // Without a trail each look would read everything again.
+                    (!probes::keeps_no_trail(&self.context, &self.probe)).then(|| now.plus(BEFORE))
+                }
                 // Its log is not kept for ever for somebody who may ask once more.
-                Schedule::OnDemand => self.probe.reads_before().then(|| now.plus(TRAILS)),
+                _ if kept => {
+                    parting = true;
+                    Some(now.plus(TRAILS))
+                }
+                Schedule::Every(_) | Schedule::OnDemand => None,
             };
         }
+    }
+
+    /// Whether it is looked at only when somebody asks.
+    fn is_idle(&self) -> bool {
+        !self.bell.scheduled || self.bell.idle.load(Ordering::Acquire)
     }
 
     /// Whether tables are read because a step will ask for them, and none has yet.

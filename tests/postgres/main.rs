@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-mod before;
-#[path = "../before/mod.rs"]
-mod before_window;
 #[path = "../asked/mod.rs"]
 #[allow(dead_code, reason = "another test uses the rest")]
 mod asked;
+mod before;
+#[path = "../before/mod.rs"]
+mod before_window;
 mod fence;
 mod links;
 mod looks;

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::panes::{Output, Source};
+use crate::probes::{Standing, standing_path};
 use crate::process::step::output;
 use crate::tasks::{last_path, step_folder};
 
@@ -14,7 +15,23 @@ const MOST: u64 = 256 * 1024;
 /// Looks it up in a run's folder.
 pub(super) fn find(run: &Path, source: &Source) -> Output {
     let found = match source {
-        Source::Probe(probe) => answer(&last_path(run, probe)),
+        Source::Probe(probe) => {
+            // How far a comparison is that is under way stands before what the last one found.
+            let now = std::fs::read(standing_path(run, probe)).ok();
+            let now = now.and_then(|text| serde_json::from_slice::<Standing>(&text).ok());
+            answer(&last_path(run, probe)).map_or_else(
+                |missing| match &now {
+                    Some(now) => Ok(Output { tail: now.to_string().into_bytes(), ..Output::default() }),
+                    None => Err(missing),
+                },
+                |mut output| {
+                    if let Some(now) = &now {
+                        output.tail.splice(0..0, format!("{now}\n\n").into_bytes());
+                    }
+                    Ok(output)
+                },
+            )
+        }
         Source::Step(step, attempt) => {
             let folder = step_folder(run, step, *attempt);
             output::tail(&folder, MOST)
@@ -65,5 +82,13 @@ mod tests {
         assert_eq!(found.asked.as_deref(), Some("GET /health"));
         assert_eq!(found.tail, b"200\n\nok");
         assert_eq!(find(run.path(), &Source::Step("s1".into(), 1)), Output::default());
+        // A comparison that is under way says how far it is, and what the last one found after that.
+        let now = r#"{"since":0,"doing":"reading","table":"orders","tables":[2,12],"rows":410,"of":1000,"rate":10,"suspects":0,"waits":null}"#;
+        std::fs::create_dir(run.path().join("ledger")).unwrap();
+        std::fs::write(standing_path(run.path(), &"door".into()), now).unwrap();
+        let found = find(run.path(), &source);
+        let told =
+            "under way: reading orders, 2 of 12 tables done, 41 %, 10 rows/s, about 59s left\n\n200\n\nok";
+        assert_eq!(String::from_utf8_lossy(&found.tail), told);
     }
 }

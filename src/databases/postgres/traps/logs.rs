@@ -13,7 +13,8 @@ const SLOTS: &str = "
 select slot_name::text, slot_type, active::text, coalesce(wal_status, ''),
   coalesce(pg_size_pretty(pg_wal_lsn_diff(
     case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end, restart_lsn)), '')
-from pg_replication_slots where not temporary order by 1";
+from pg_replication_slots
+where not temporary and not (plugin is not distinct from 'test_decoding' and slot_name ~ '^cutover_') order by 1";
 
 pub(super) async fn slots(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
     let (here, there) = pair.both::<5>(SLOTS, &[]).await?;
