@@ -62,6 +62,12 @@ pub struct Numbers {
     pub extra: u32,
 }
 
+impl Numbers {
+    pub fn all(self) -> usize {
+        (self.changed + self.missing + self.extra) as usize
+    }
+}
+
 impl Pair {
     /// So many rows on both, of which so many differ.
     pub fn of(rows: u32, differ: u32) -> Pair {

@@ -56,7 +56,17 @@ pub fn run(turns: usize) {
         let found =
             Numbers { changed: number("changed"), missing: number("missing"), extra: number("extra") };
         let named = document["differences"].as_array().unwrap().len();
-        println!("rows: {}, {found:?}, {named} named; made: {:?}", document["verdict"], expected(differ));
+        match document["verdict"].as_str() {
+            Some("different") => {
+                assert_eq!(
+                    (found, named),
+                    (expected(differ), found.all()),
+                    "not the rows that were made to differ"
+                );
+                println!("rows: cutover names all {named} that were made to differ");
+            }
+            verdict => println!("rows: cutover says {verdict:?}: {}", document["why"]),
+        }
         let bare = ("bare sum of hashes", floor.server);
         table.ratio(&format!("{title}, CPU of the servers"), "s", ours.server, bare, None);
         table.bound(&format!("{title}, peak memory"), "MB", ours.peak, 64.0);
