@@ -107,10 +107,10 @@ fn size(rows: u32, turns: usize) -> (Took, Took) {
         }
         window.push(took);
     }
-    (middle(whole), middle(window))
+    (middle(&whole), middle(&window))
 }
 
-fn middle(all: Vec<Took>) -> Took {
+fn middle(all: &[Took]) -> Took {
     let of = |figure: fn(&Took) -> f64| median(all.iter().map(figure).collect());
     Took { wall: of(|took| took.wall), server: of(|took| took.server) }
 }
