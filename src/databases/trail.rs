@@ -47,6 +47,16 @@ impl Stretch {
         Stretch { tables: BTreeMap::new(), until, more: false }
     }
 
+    /// Takes another stretch's tables in.
+    pub fn merge(&mut self, tables: BTreeMap<String, Written>) {
+        for (table, written) in tables {
+            match written {
+                Written::Rows(keys) => keys.into_iter().for_each(|key| self.row(&table, key)),
+                Written::All { why } => self.all(&table, why),
+            }
+        }
+    }
+
     /// Enters a row.
     pub fn row(&mut self, table: &str, key: Vec<Value>) {
         // Nearly every row is of a table that is there already.

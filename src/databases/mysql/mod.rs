@@ -276,7 +276,7 @@ impl Database for Mysql {
             Box::pin(async move {
                 // Ours is one of them.
                 let row = s.row("show global status like 'Threads_running'").await?;
-                Ok(row.get("Value").and_then(|n| n.parse::<u64>().ok()).map(|n| n.saturating_sub(1)))
+                Ok(row.get("value").and_then(|n| n.parse::<u64>().ok()).map(|n| n.saturating_sub(1)))
             })
         }))
     }

@@ -42,12 +42,26 @@ pub(super) async fn take_up(
         .ask("beginning a trail", limit, |s| {
             Box::pin(async move {
                 binlog::required(s).await?;
+                unfiltered(s).await?;
                 look::position(s).await
             })
         })
         .await?;
     let mark = since.cloned().unwrap_or(Mark(end.0));
     Ok(Box::new(Log { server, limit, mark }))
+}
+
+/// A log that leaves databases out does not tell what is written to them.
+async fn unfiltered(session: &mut Session) -> Result<(), Problem> {
+    let row = session.row(look::log_status(session)).await?;
+    let left_out = |name: &str| row.get(name).is_some_and(|list| !list.is_empty());
+    if left_out("binlog_do_db") || left_out("binlog_ignore_db") {
+        return Err(Problem::broken(
+            "its log leaves databases out (binlog_do_db, binlog_ignore_db)",
+            "start the server without these, or let the window pay for a whole comparison",
+        ));
+    }
+    Ok(())
 }
 
 #[derive(Debug)]

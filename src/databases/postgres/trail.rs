@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::pin::pin;
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use super::Postgres;
 use super::connection::{Manners, Problem};
@@ -22,6 +23,8 @@ use crate::databases::{Answer, Error};
 
 /// So many changes are read at a time; a transaction is always read whole.
 const CHANGES: i32 = 200_000;
+/// So many bytes of its log a server may keep for us although they were read.
+const KEPT: i64 = 4 << 20;
 /// Values in the forms in which a comparison asks for them.
 const FORMS: &str = "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 3;
     set bytea_output = 'hex'; set timezone = 'UTC'";
@@ -156,10 +159,11 @@ impl Trail for Slot {
         Box::pin(async move {
             let (of, slot) = (self.of.clone(), self.name.clone());
             let before = std::mem::take(&mut self.tables);
+            let mark = self.mark.clone();
             let (stretch, tables) = of
                 .server
                 .apart("reading which rows were written", of.timeout, Manners::Ours, async |client| {
-                    read(client, &slot, before).await
+                    read(client, &slot, &mark, before).await
                 })
                 .await?;
             self.tables = tables;
@@ -171,13 +175,15 @@ impl Trail for Slot {
         let until = until.clone();
         Box::pin(async move {
             let (of, slot) = (self.of.clone(), self.name.clone());
-            // It is never moved back, and never past what has been written to disk.
+            // It is never moved back, and never past what has been written to disk. Moving it decodes the log once more: that
+            // is worth it only for a part of the log that is worth letting go.
             let sql = "select pg_replication_slot_advance($1, least($2::text::pg_lsn,
                          case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end))
-                       from pg_replication_slots where slot_name = $1 and confirmed_flush_lsn < $2::text::pg_lsn";
+                       from pg_replication_slots
+                       where slot_name = $1 and pg_wal_lsn_diff($2::text::pg_lsn, confirmed_flush_lsn) > $3::bigint";
             of.server
                 .apart("moving a trail on", of.timeout, Manners::Ours, async |client| {
-                    client.execute(sql, &[&slot, &until.0]).await?;
+                    client.execute(sql, &[&slot, &until.0, &KEPT]).await?;
                     Ok(())
                 })
                 .await?;
@@ -190,29 +196,37 @@ impl Trail for Slot {
 async fn read(
     client: &Client,
     slot: &str,
+    mark: &Mark,
     before: HashMap<String, Known>,
 ) -> Result<(Stretch, HashMap<String, Known>), Problem> {
     client.batch_execute(FORMS).await?;
     let end = wal::end(client).await?;
     flushed(client, end).await?;
     let tables = tables(client).await?;
+    let unlogged = unlogged(client).await?;
     let mut reader = Reader {
         stretch: Stretch::empty(Mark(end.position().0)),
         tables,
         before,
         changes: 0,
+        since: wal::lsn(&mark.0)?,
+        transaction: Stretch::empty(mark.clone()),
         committed: None,
     };
+    for table in unlogged {
+        reader.stretch.all(&table, "it is unlogged: nothing tells what is written to it");
+    }
     let sql = "select lsn::text, data from pg_logical_slot_peek_changes($1, null, $2, 'include-xids', '0', 'skip-empty-xacts', '1')";
-    let mut rows = pin!(client.query_raw(sql, slot_and_most(&slot)).await?);
-    while let Some(row) = next(&mut rows).await? {
+    let mut rows = pin!(client.query_raw(sql, slot_and_most(&slot)).await.map_err(gone)?);
+    while let Some(row) = next(&mut rows).await.map_err(gone)? {
         reader.take(row.try_get(0)?, row.try_get(1)?)?;
     }
     if reader.changes >= u64::from(CHANGES.unsigned_abs())
         && let Some(committed) = reader.committed.take()
         && wal::lsn(&committed)? < end
     {
-        reader.stretch.until = Mark(committed);
+        reader.stretch.until =
+            if wal::lsn(&committed)? > reader.since { Mark(committed) } else { mark.clone() };
         reader.stretch.more = true;
     }
     Ok((reader.stretch, reader.tables))
@@ -246,6 +260,29 @@ async fn flushed(client: &Client, end: Lsn) -> Result<(), Problem> {
     Err(Problem::broken("its log is not on the disk, so what was written cannot be told", "ask again"))
 }
 
+/// A slot that is not there any more, or has lost the log that it needs, is a broken trail.
+fn gone(why: tokio_postgres::Error) -> Problem {
+    match why.code() {
+        Some(code)
+            if [SqlState::UNDEFINED_OBJECT, SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE].contains(code) =>
+        {
+            let said = why.as_db_error().map_or_else(String::new, |said| format!(": {}", said.message()));
+            broken(format!("its slot cannot be read{said}"))
+        }
+        _ => why.into(),
+    }
+}
+
+/// Tables whose rows do not stand in the log; of a partitioned one, a part is enough.
+async fn unlogged(client: &Client) -> Result<Vec<String>, Problem> {
+    let sql = "select distinct format('%s.%s', n.nspname, r.relname) from pg_class c
+        join pg_class r on r.oid = case when c.relispartition then pg_partition_root(c.oid) else c.oid end
+        join pg_namespace n on n.oid = r.relnamespace
+        where c.relkind = 'r' and c.relpersistence = 'u'
+          and n.nspname not in ('pg_catalog', 'information_schema', 'cutover')";
+    client.query(sql, &[]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
 /// Every table, partitions too, by the name that the slot has for it.
 async fn tables(client: &Client) -> Result<HashMap<String, Known>, Problem> {
     let sql = "select format('%I.%I', n.nspname, c.relname), format('%s.%s', rn.nspname, r.relname),
@@ -271,6 +308,10 @@ struct Reader {
     tables: HashMap<String, Known>,
     before: HashMap<String, Known>,
     changes: u64,
+    /// What was committed up to here was told before.
+    since: Lsn,
+    /// What the transaction has written that is being read.
+    transaction: Stretch,
     /// Where the last transaction ended.
     committed: Option<String>,
 }
@@ -279,6 +320,10 @@ impl Reader {
     fn take(&mut self, at: String, data: &str) -> Result<(), Problem> {
         self.changes += 1;
         if data.starts_with("COMMIT") {
+            let written = std::mem::take(&mut self.transaction.tables);
+            if wal::lsn(&at)? > self.since {
+                self.stretch.merge(written);
+            }
             self.committed = Some(at);
             return Ok(());
         }
@@ -297,7 +342,7 @@ impl Reader {
         if words.0.starts_with("TRUNCATE") {
             for table in &named {
                 let of = self.tables.get(table).map_or_else(|| plain(table), |known| known.of.clone());
-                self.stretch.all(&of, "it was emptied at once");
+                self.transaction.all(&of, "it was emptied at once");
             }
             return Ok(());
         }
@@ -310,25 +355,25 @@ impl Reader {
         let Some(known) = self.tables.get(table) else {
             // It is ours, or it is gone: then its rows are too.
             if !table.starts_with("cutover.") {
-                self.stretch.all(&plain(table), "it was made or dropped meanwhile");
+                self.transaction.all(&plain(table), "it was made or dropped meanwhile");
             }
             return;
         };
         if self.before.get(table).is_some_and(|before| before != known) {
-            self.stretch.all(&known.of, "its key was changed meanwhile");
+            self.transaction.all(&known.of, "its key was changed meanwhile");
             return;
         }
         if known.key.is_empty() {
-            self.stretch.all(&known.of, "it has no primary key");
+            self.transaction.all(&known.of, "it has no primary key");
             return;
         }
         if !known.by_key {
-            self.stretch.all(&known.of, "its replica identity is not its primary key");
+            self.transaction.all(&known.of, "its replica identity is not its primary key");
             return;
         }
         match words.keys(&known.key) {
-            Some(keys) => keys.into_iter().for_each(|key| self.stretch.row(&known.of, key)),
-            None => self.stretch.all(&known.of, "the log does not have a row's key"),
+            Some(keys) => keys.into_iter().for_each(|key| self.transaction.row(&known.of, key)),
+            None => self.transaction.all(&known.of, "the log does not have a row's key"),
         }
     }
 }
@@ -356,6 +401,8 @@ mod tests {
             tables: tables.collect(),
             before: HashMap::new(),
             changes: 0,
+            since: wal::lsn("0/8").unwrap(),
+            transaction: Stretch::empty(Mark("0/8".to_owned())),
             committed: None,
         }
     }
@@ -430,8 +477,13 @@ mod tests {
         ] {
             let mut reader = reader(&[("public.orders", "public.orders", &["id"], true)]);
             reader.take("0/10".to_owned(), line).unwrap();
+            reader.take("0/10".to_owned(), "COMMIT").unwrap();
             assert!(told(&reader).contains(&format!("public.orders: {why}")), "{line}: {:?}", told(&reader));
         }
+        let mut told_before = reader(&[("public.orders", "public.orders", &["id"], true)]);
+        told_before.take("0/4".to_owned(), "table public.orders: INSERT: id[bigint]:1").unwrap();
+        told_before.take("0/8".to_owned(), "COMMIT").unwrap();
+        assert_eq!(told(&told_before), Vec::<String>::new());
         let mut reader = reader(&[]);
         assert!(reader.take("0/10".to_owned(), "table what is this").is_err());
     }
