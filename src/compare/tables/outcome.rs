@@ -183,6 +183,8 @@ impl TableOutcome {
         let not_proved = |why: String| Verdict::NotProved { why };
         if !self.schema.is_empty() || self.different() > 0 {
             Verdict::Different
+        } else if let Equality::NotCompared { why } = &self.equality {
+            not_proved(why.clone())
         } else if !self.looked_at {
             not_proved("its rows were not compared".to_owned())
         } else if self.in_flight > 0 {

@@ -23,6 +23,8 @@ pub(super) struct Pair {
     pub(super) on_source: bool,
     pub(super) on_target: bool,
     pub(super) schema: Vec<SchemaDifference>,
+    /// Why its rows cannot be seen, or not all of them.
+    closed: Option<String>,
     /// What to read of it on either side; `None` when its rows cannot be compared.
     pub(super) both: Option<Both>,
     /// Digest of all that is to be the same while what was proved of it holds.
@@ -34,12 +36,27 @@ pub(super) struct Pair {
 }
 
 impl Pair {
+    /// A name of which nothing is known yet.
+    fn nothing(name: &str) -> Pair {
+        Pair {
+            name: name.to_owned(),
+            on_source: false,
+            on_target: false,
+            schema: Vec::new(),
+            closed: None,
+            both: None,
+            shape: String::new(),
+            keyed: false,
+            integer_key: false,
+        }
+    }
+
     /// What is known of it before a row is read.
     pub(super) fn outcome(&self) -> TableOutcome {
+        let unlike = "the two sides do not have the same table with the same columns and key";
         let equality = match (&self.both, self.keyed) {
             (None, _) => {
-                let why = "the two sides do not have the same table with the same columns and key";
-                Equality::NotCompared { why: why.to_owned() }
+                Equality::NotCompared { why: self.closed.clone().unwrap_or_else(|| unlike.to_owned()) }
             }
             (Some(_), true) => Equality::EveryRow,
             (Some(_), false) => Equality::Multiset,
@@ -69,7 +86,9 @@ impl Pair {
 /// what it was to name would silently not be compared.
 pub(super) fn pair(source: &Tables, target: &Tables, request: &Request) -> Result<Paired, Error> {
     let (on_source, on_target) = (by_name(source), by_name(target));
-    let names: BTreeSet<&str> = on_source.keys().chain(on_target.keys()).copied().collect();
+    let (closed_source, closed_target) = (reasons(&source.closed), reasons(&target.closed));
+    let closed = closed_source.keys().chain(closed_target.keys());
+    let names: BTreeSet<&str> = on_source.keys().chain(on_target.keys()).chain(closed).copied().collect();
     for pattern in request.include.iter().chain(&request.except) {
         if !names.iter().any(|name| matches(pattern, name)) {
             let why = format!("the pattern {pattern:?} matches no table of either side");
@@ -83,11 +102,22 @@ pub(super) fn pair(source: &Tables, target: &Tables, request: &Request) -> Resul
         if any(&request.except, name) || !(request.include.is_empty() || any(&request.include, name)) {
             paired.left_out.push((name.to_owned(), "not asked for".to_owned()));
         } else {
-            paired.pairs.push(pair_of(name, on_source.get(name).copied(), on_target.get(name).copied()));
+            let source = Side::of(name, &on_source, &closed_source);
+            paired.pairs.push(pair_of(name, source, Side::of(name, &on_target, &closed_target)));
         }
     }
-    let others: BTreeMap<&str, &str> =
-        source.left_out.iter().chain(&target.left_out).map(|(name, why)| (name.as_str(), *why)).collect();
+    // Whoever names each table asks for no others.
+    let asks_for_others =
+        request.include.is_empty() || request.include.iter().any(|p| p.contains(['*', '?']));
+    for (side, tables) in [("source", source), ("target", target)] {
+        if let Some(why) = tables.unseen.as_deref().filter(|_| asks_for_others) {
+            let mut pair = Pair::nothing(&format!("(unseen at the {side})"));
+            pair.closed = Some(format!("at the {side} {why}"));
+            paired.pairs.push(pair);
+        }
+    }
+    let mut others = reasons(&target.left_out);
+    others.extend(reasons(&source.left_out));
     paired.left_out.extend(others.into_iter().map(|(name, why)| (name.to_owned(), why.to_owned())));
     Ok(paired)
 }
@@ -96,29 +126,54 @@ fn by_name(tables: &Tables) -> BTreeMap<&str, &Table> {
     tables.tables.iter().map(|t| (t.name.as_str(), t)).collect()
 }
 
-fn pair_of(name: &str, source: Option<&Table>, target: Option<&Table>) -> Pair {
-    let mut pair = Pair {
-        name: name.to_owned(),
-        on_source: source.is_some(),
-        on_target: target.is_some(),
-        schema: Vec::new(),
-        both: None,
-        shape: shape(source, target),
-        keyed: false,
-        integer_key: false,
-    };
-    let (source, target) = match (source, target) {
-        (Some(source), Some(target)) => (source, target),
-        (Some(_), None) => {
-            pair.schema.push(SchemaDifference::TableMissing);
-            return pair;
+fn reasons(of: &[(String, String)]) -> BTreeMap<&str, &str> {
+    of.iter().map(|(name, why)| (name.as_str(), why.as_str())).collect()
+}
+
+/// What one side has by a name.
+#[derive(Clone, Copy)]
+enum Side<'a> {
+    Nothing,
+    Table(&'a Table),
+    /// A table whose rows cannot be seen, or not all of them.
+    Closed(&'a str),
+}
+
+impl<'a> Side<'a> {
+    fn of(name: &str, tables: &BTreeMap<&str, &'a Table>, closed: &BTreeMap<&str, &'a str>) -> Side<'a> {
+        match (tables.get(name), closed.get(name)) {
+            (_, Some(why)) => Side::Closed(why),
+            (Some(table), None) => Side::Table(table),
+            (None, None) => Side::Nothing,
         }
-        (None, _) => {
+    }
+}
+
+fn pair_of(name: &str, source: Side<'_>, target: Side<'_>) -> Pair {
+    let mut pair = Pair::nothing(name);
+    pair.on_source = matches!(source, Side::Table(_));
+    pair.on_target = matches!(target, Side::Table(_));
+    let (source, target) = match (source, target) {
+        (Side::Table(source), Side::Table(target)) => (source, target),
+        (Side::Nothing, _) => {
             pair.schema.push(SchemaDifference::TableExtra);
             return pair;
         }
+        (_, Side::Nothing) => {
+            pair.schema.push(SchemaDifference::TableMissing);
+            return pair;
+        }
+        (Side::Closed(why), _) => {
+            pair.closed = Some(format!("at the source {why}"));
+            return pair;
+        }
+        (_, Side::Closed(why)) => {
+            pair.closed = Some(format!("at the target {why}"));
+            return pair;
+        }
     };
-    let mut comparable = true;
+    pair.shape = shape(source, target);
+    let (mut comparable, mut as_text) = (true, BTreeSet::new());
     for column in &source.columns {
         match target.columns.iter().find(|c| c.name == column.name) {
             None => {
@@ -126,6 +181,7 @@ fn pair_of(name: &str, source: Option<&Table>, target: Option<&Table>) -> Pair {
                 pair.schema.push(SchemaDifference::ColumnMissing(column.name.clone()));
             }
             Some(other) if plain_type(&other.type_name) != plain_type(&column.type_name) => {
+                as_text.insert(column.name.clone());
                 pair.schema.push(SchemaDifference::Type {
                     column: column.name.clone(),
                     source: column.type_name.clone(),
@@ -149,16 +205,15 @@ fn pair_of(name: &str, source: Option<&Table>, target: Option<&Table>) -> Pair {
     pair.integer_key = source.integer_key && target.integer_key;
     let columns: Vec<String> = source.columns.iter().map(|c| c.name.clone()).collect();
     let key = if pair.keyed { source.key.clone() } else { columns.clone() };
-    let selection = Selection { table: name.to_owned(), columns, key };
+    let selection = Selection { table: name.to_owned(), columns, key, as_text };
     pair.both = comparable.then(|| Both { source: selection.clone(), target: selection });
     pair
 }
 
 /// Digest of what both tables are.
-fn shape(source: Option<&Table>, target: Option<&Table>) -> String {
+fn shape(source: &Table, target: &Table) -> String {
     let mut digest = Sha256::new();
     for table in [source, target] {
-        let Some(table) = table else { continue };
         for column in &table.columns {
             digest.update(format!("{:?} {:?}\n", column.name, column.type_name));
         }

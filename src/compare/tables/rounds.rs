@@ -86,6 +86,12 @@ async fn round(
         let why = format!("its hashes ({}) cannot be compared with {hashing}", look.target.hashing());
         return Err(Error::broken(sides.target.name(), why, "compare databases of one kind"));
     }
+    let (ours, theirs) = tokio::try_join!(look.source.self_test(), look.target.self_test())?;
+    if ours != theirs {
+        let why = format!("it hashes the same row otherwise than {}", sides.source.name());
+        let next = "their versions or settings differ too much: compare servers of nearer versions";
+        return Err(Error::broken(sides.target.name(), why, next));
+    }
     let (on_source, on_target) = tokio::try_join!(look.source.tables(), look.target.tables())?;
     let paired = pairing::pair(&on_source, &on_target, request)?;
     let pairs = paired.pairs;

@@ -1,7 +1,7 @@
 //! How a row's values are written before they are hashed, in SQL, so that only hashes leave the server.
 //!
 //! Owns a form in which two values are the same when their kind and every bit of them are, whatever a collation says: texts as
-//! their characters in UTF-8, numbers with a point with every digit that tells them from their neighbours, times in UTC. Each
+//! their characters in UTF-8 (where a character set has some that the server makes `?` of, as their bytes), numbers with a point with every digit that tells them from their neighbours, times in UTC. Each
 //! value says its kind and length first, so that no value runs into the next; NULL is neither. Long ones go in by their own hash,
 //! since the server makes NULL of a text past `max_allowed_packet`; a hash that is NULL all the same is an error of
 //! whoever reads it, never a difference unseen.
@@ -11,7 +11,16 @@ use super::sql::quoted;
 use crate::databases::Value;
 
 /// What makes hashes of two snapshots comparable.
-pub(super) const HASHING: &str = "SHA-256 (128 bits) over MySQL's values";
+pub(super) const HASHING: &str = "SHA-256 (128 bits) over values as MySQL writes them";
+
+/// Character sets of which every character has one of its own in UTF-8, and comes back from there.
+const WHOLE: [&str; 18] = [
+    "cp850", "cp852", "cp866", "keybcs2", "koi8r", "koi8u", "latin1", "latin2", "latin5", "latin7", "macce",
+    "macroman", "ucs2", "utf16", "utf16le", "utf32", "utf8mb3", "utf8mb4",
+];
+
+/// What no text in UTF-8 begins with.
+const NO_TEXT: &str = "cast(x'FF' as binary)";
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +45,9 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// Of a column by its declared type, as `information_schema.columns.data_type` has it.
-    pub(super) fn of(name: &str, data_type: &str) -> Form {
+    /// Of a column by its declared type and character set, as `information_schema.columns` has them in `data_type` and
+    /// `character_set_name`.
+    pub(super) fn of(name: &str, data_type: &str, character_set: &str) -> Form {
         let c = quoted(name);
         let (value, kind) = match data_type {
             "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => {
@@ -49,8 +59,13 @@ impl Form {
                 format!("if({c} = 0, if(atan2({c}, -1) < 0, '-0', '0'), cast({c} * 1e0 as char))"),
                 Kind::Real,
             ),
-            "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set" => {
-                (format!("convert({c} using utf8mb4)"), Kind::Text)
+            // What was no member when it was written is shown as an empty text, which may be a member.
+            "enum" => (
+                format!("if({c} + 0 = 0, {NO_TEXT}, cast({} as binary))", in_utf8(&c, character_set)),
+                Kind::Text,
+            ),
+            "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "set" => {
+                (in_utf8(&c, character_set), Kind::Text)
             }
             "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => {
                 (c.clone(), Kind::Bytes)
@@ -80,6 +95,11 @@ impl Form {
                     | "tinyblob"
             );
         Form { value, kind, long: !short }
+    }
+
+    /// … as a text, whatever its type is.
+    pub(super) fn into_text(self) -> Form {
+        Form { value: self.value, kind: Kind::Text, long: true }
     }
 
     /// Its part of what is hashed.
@@ -113,6 +133,19 @@ impl Form {
             Kind::Bytes => Ok(Value::Blob(bytes)),
         }
     }
+}
+
+/// A text in UTF-8: its bytes where they would not come back from there.
+fn in_utf8(column: &str, character_set: &str) -> String {
+    let text = format!("convert({column} using utf8mb4)");
+    // `utf8` is what older versions call `utf8mb3`. Without a character set it is none that needs one.
+    if WHOLE.contains(&character_set) || matches!(character_set, "utf8" | "") {
+        return text;
+    }
+    let bytes = format!("cast({column} as binary)");
+    format!(
+        "if(cast(convert({text} using {character_set}) as binary) = {bytes}, cast({text} as binary), concat({NO_TEXT}, {bytes}))"
+    )
 }
 
 /// The 128 bits of some columns, as 32 digits.

@@ -124,7 +124,7 @@ pub(super) async fn need(
 }
 
 /// Our own account as it stands in SQL, and what it may.
-async fn ours(session: &mut Session) -> Result<(String, Grants), Problem> {
+pub(super) async fn ours(session: &mut Session) -> Result<(String, Grants), Problem> {
     let has_roles = !session.hello.mariadb && session.hello.version >= (8, 0, 0);
     let roles = if has_roles { session.value("select current_role()").await? } else { None };
     let sql = match roles.as_deref() {

@@ -230,7 +230,10 @@ pub(super) async fn tables(session: &mut Session, database: Option<&str>) -> Res
     }
     for row in &keys {
         if let Some(table) = at.get(&(row.text("d"), row.text("t"))).and_then(|i| tables.get_mut(*i)) {
-            table.key.push(row.text("c"));
+            // The key of a system-versioned table ends with a column that nobody sees, the same for every row as it is now.
+            if table.columns.iter().any(|column| column.name == row.text("c")) {
+                table.key.push(row.text("c"));
+            }
         }
     }
     for table in &mut tables {

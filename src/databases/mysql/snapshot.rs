@@ -1,6 +1,6 @@
 //! One consistent look at a server: a transaction of its own, begun with its snapshot.
 //!
-//! Tables without transactions (MyISAM, Aria, MEMORY) have no snapshot: they are left out, with that reason. A table whose
+//! Tables without transactions (MyISAM, Aria, MEMORY) have no snapshot: nothing is proved of them (`listing`). A table whose
 //! definition changed after the look began is refused by the server.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,10 +14,11 @@ use mysql_async::{Row as SentRow, Value as Sent};
 
 use super::connection::{Problem, Server, Work};
 use super::forms::{Form, HASHING, hash};
-use super::look::{self, quoted_table, scope, shown};
+use super::look::quoted_table;
 use super::reader::{Reader, place};
 use super::session::Session;
 use super::sql::{literal, quoted};
+use super::{listing, look, selftest};
 use crate::databases::digest::{RowHash, SetDigest};
 use crate::databases::snapshot::{
     Buckets, HashedRow, Meter, Outline, Part, Row, Selection, Stamp, Tables, Within,
@@ -75,8 +76,8 @@ struct Look {
     /// Away while a question is asked; lost when the asker leaves in the middle.
     session: Option<Session>,
     stamp: Stamp,
-    /// The types of tables that were looked at.
-    types: HashMap<String, HashMap<String, String>>,
+    /// The columns of tables that were looked at: type and character set.
+    types: HashMap<String, HashMap<String, (String, String)>>,
 }
 
 impl Look {
@@ -106,7 +107,7 @@ impl Look {
         if !self.types.contains_key(&of.table) {
             let (database, table) = place(&of.table, self.database());
             let sql = format!(
-                "select column_name as c, data_type as ty from information_schema.columns
+                "select column_name as c, data_type as ty, character_set_name as cs from information_schema.columns
                  where table_schema = {} and table_name = {}",
                 literal(&database),
                 literal(&table)
@@ -114,18 +115,20 @@ impl Look {
             let rows = self
                 .ask("reading a table's columns", |s| Box::pin(async move { s.rows(&sql).await }))
                 .await?;
-            let types = rows.iter().map(|row| (row.text("c"), row.text("ty"))).collect();
+            let types = rows.iter().map(|row| (row.text("c"), (row.text("ty"), row.text("cs")))).collect();
             self.types.insert(of.table.clone(), types);
         }
         let types = self.types.get(&of.table);
         let form = |name: &String| {
-            types.and_then(|types| types.get(name)).map(|ty| Form::of(name, ty)).ok_or_else(|| {
+            let (ty, character_set) = types.and_then(|types| types.get(name)).ok_or_else(|| {
                 Error::broken(
                     &self.server.address.name,
                     format!("table {} has no column {name}", of.table),
                     "look at the schema's differences first",
                 )
-            })
+            })?;
+            let form = Form::of(name, ty, character_set);
+            Ok::<_, Error>(if of.as_text.contains(name) { form.into_text() } else { form })
         };
         let forms = of.columns.iter().map(form).collect::<Result<Vec<_>, _>>()?;
         let keys = of.key.iter().map(form).collect::<Result<Vec<_>, _>>()?;
@@ -186,6 +189,18 @@ impl Snapshot for Look {
         HASHING
     }
 
+    fn self_test(&mut self) -> Answer<'_, RowHash> {
+        Box::pin(async {
+            self.ask("hashing a known row", |s| {
+                Box::pin(async move {
+                    let row: Option<SentRow> = s.conn.query_first(selftest::question()).await?;
+                    row_hash(&mut row.ok_or_else(unhashed)?, 0)
+                })
+            })
+            .await
+        })
+    }
+
     fn stamp(&mut self) -> Answer<'_, Stamp> {
         let stamp = self.stamp.clone();
         Box::pin(async move { Ok(stamp) })
@@ -195,21 +210,7 @@ impl Snapshot for Look {
         Box::pin(async move {
             let database = self.database().map(str::to_owned);
             self.ask("listing the tables", |s| {
-                Box::pin(async move {
-                    let of = database.as_deref();
-                    let sql = format!(
-                        "select table_schema as d, table_name as t from information_schema.tables
-                         where table_type in ('BASE TABLE', 'SYSTEM VERSIONED') and {}
-                           and engine in ('MyISAM', 'Aria', 'MEMORY', 'CSV', 'ARCHIVE', 'MRG_MyISAM', 'BLACKHOLE')",
-                        scope("table_schema", of)
-                    );
-                    let without: BTreeSet<String> =
-                        s.rows(&sql).await?.iter().map(|row| shown(&row.text("d"), &row.text("t"), of)).collect();
-                    let tables = look::tables(s, of).await?;
-                    let (left, tables) = tables.into_iter().partition::<Vec<_>, _>(|t| without.contains(&t.name));
-                    let why = "its engine has no transactions, so no consistent look at it";
-                    Ok(Tables { tables, left_out: left.into_iter().map(|t| (t.name, why)).collect() })
-                })
+                Box::pin(async move { listing::read(s, database.as_deref()).await })
             })
             .await
         })

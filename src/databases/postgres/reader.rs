@@ -1,51 +1,24 @@
 //! How rows stand in SQL: their hashes, their buckets, and which of them are meant.
 //!
 //! A row's hash is PostgreSQL's own for records, twice with different seeds: 128 bits. It is by value where a type's
-//! equality is exact enough to be relied on, and by the type's text form everywhere else ([`expression`]). The digest of
-//! a bucket adds up one half, and half of the work.
+//! hash is exact, and by the bytes or the text of it everywhere else (`forms`). The digest of a bucket adds up one half, and
+//! half of the work.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use tokio_postgres::Row as Found;
 use tokio_postgres::types::ToSql;
 
 use super::connection::Problem;
-use super::sql::{quoted, quoted_name};
-use crate::databases::Value;
+use super::forms::Form;
+use super::listing::Listing;
+use super::sql::quoted;
 use crate::databases::digest::{RowHash, SetDigest};
 use crate::databases::snapshot::{Buckets, HashedRow, Part, Selection, Within};
+use crate::databases::{Error, Value};
 
 /// The two seeds. Any two do but nought, with which no value and the number 0.0 are the same.
 const SEEDS: [i64; 2] = [1, 2];
-/// Types that are hashed as they are. Their hash is the same on every server (hash partitions rest on that), and two
-/// values that are equal to it are equal to people. The others have no hash, or one that takes different values for
-/// equal: `interval '1 month'` and `'30 days'`.
-const BY_VALUE: [&str; 22] = [
-    "boolean",
-    "smallint",
-    "integer",
-    "bigint",
-    "real",
-    "double precision",
-    "text",
-    "character varying",
-    "name",
-    "bytea",
-    "date",
-    "time without time zone",
-    "time with time zone",
-    "timestamp without time zone",
-    "timestamp with time zone",
-    "uuid",
-    "inet",
-    "cidr",
-    "macaddr",
-    "oid",
-    "pg_lsn",
-    "\"char\"",
-];
-
 /// A value of a query.
 pub(super) enum Parameter {
     Many(Vec<i64>),
@@ -65,38 +38,35 @@ pub(super) fn references(values: &[Parameter]) -> Vec<&(dyn ToSql + Sync)> {
 /// How the rows of a selection stand in SQL.
 pub(super) struct Reader {
     pub(super) table: String,
-    columns: Vec<String>,
-    key: Vec<String>,
+    pub(super) columns: Vec<Form>,
+    key: Vec<Form>,
     /// The name of the first column of the key.
-    first: String,
+    pub(super) first: String,
     /// The key's columns, each with its type.
     named: Vec<(String, String)>,
 }
 
 impl Reader {
-    pub(super) fn new(of: &Selection, types: &HashMap<String, String>) -> Reader {
-        let all = |names: &[String]| names.iter().map(|name| expression(name, types)).collect();
-        Reader {
-            table: quoted_name(&of.table),
-            columns: all(&of.columns),
-            key: all(&of.key),
+    /// `what` names the server in what goes wrong.
+    pub(super) fn new(what: &str, of: &Selection, listing: &Listing) -> Result<Reader, Error> {
+        let named = |name: &String| Ok((quoted(name), listing.declared(what, &of.table, name)?));
+        Ok(Reader {
+            table: listing.from(what, &of.table)?.to_owned(),
+            columns: listing.forms(what, of, &of.columns)?,
+            key: listing.forms(what, of, &of.key)?,
             first: of.key.first().map(|name| quoted(name)).unwrap_or_default(),
-            named: of
-                .key
-                .iter()
-                .map(|name| (quoted(name), types.get(name).map_or("text", String::as_str).to_owned()))
-                .collect(),
-        }
+            named: of.key.iter().map(named).collect::<Result<_, Error>>()?,
+        })
     }
 
     /// Both halves of the row's hash.
     pub(super) fn row(&self) -> [String; 2] {
-        SEEDS.map(|seed| hash(&self.columns, seed))
+        both_halves(&self.columns)
     }
 
     /// Both halves of the key's.
     pub(super) fn key(&self) -> [String; 2] {
-        SEEDS.map(|seed| hash(&self.key, seed))
+        both_halves(&self.key)
     }
 
     /// The bucket of a row, and which rows are looked at.
@@ -168,19 +138,10 @@ impl Reader {
     }
 }
 
-fn hash(columns: &[String], seed: i64) -> String {
-    format!("hash_record_extended(row({}), {seed})", columns.join(", "))
-}
-
-/// A column as it is hashed.
-fn expression(name: &str, types: &HashMap<String, String>) -> String {
-    let column = quoted(name);
-    let by_value = types.get(name).is_some_and(|of| {
-        // `character varying(20)` is text like any other.
-        let bare = of.split('(').next().unwrap_or(of).trim_end();
-        BY_VALUE.contains(&of.as_str()) || (bare == "character varying" && !of.ends_with("[]"))
-    });
-    if by_value { column } else { format!("{column}::text") }
+/// Both halves of a hash over columns.
+pub(super) fn both_halves(columns: &[Form]) -> [String; 2] {
+    let hashed: Vec<&str> = columns.iter().map(|form| form.hashed.as_str()).collect();
+    SEEDS.map(|seed| format!("hash_record_extended(row({}), {seed})", hashed.join(", ")))
 }
 
 pub(super) fn hashed(row: &Found) -> Result<HashedRow, Problem> {
@@ -189,7 +150,7 @@ pub(super) fn hashed(row: &Found) -> Result<HashedRow, Problem> {
 }
 
 /// A hash of its halves. Each is 64 bits that the server reads as a signed number.
-fn whole(high: i64, low: i64) -> RowHash {
+pub(super) fn whole(high: i64, low: i64) -> RowHash {
     RowHash((u128::from(high.cast_unsigned()) << 64) | u128::from(low.cast_unsigned()))
 }
 
@@ -220,20 +181,5 @@ mod tests {
             assert_eq!(halves(whole(high, low)), (high, low));
         }
         assert_eq!(whole(-1, 0).0, u128::from(u64::MAX) << 64);
-    }
-
-    #[test]
-    fn what_has_no_exact_hash_is_hashed_by_its_text() {
-        let types = [
-            ("a", "integer"),
-            ("b", "interval"),
-            ("c", "character varying(9)"),
-            ("d", "text[]"),
-            ("e", "character varying(9)[]"),
-        ]
-        .map(|(name, of)| (name.to_owned(), of.to_owned()));
-        let types = HashMap::from(types);
-        let all: Vec<String> = ["a", "b", "c", "d", "e", "f"].iter().map(|c| expression(c, &types)).collect();
-        assert_eq!(all, ["\"a\"", "\"b\"::text", "\"c\"", "\"d\"::text", "\"e\"::text", "\"f\"::text"]);
     }
 }

@@ -1,20 +1,21 @@
 //! One consistent look: a transaction of its own that sees one moment, and hashes inside the server.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::poll_fn;
 use std::ops::RangeInclusive;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 
 use futures_core::Stream as _;
 use tokio_postgres::{Client, Row as Found, RowStream};
 
 use super::Postgres;
 use super::connection::{Manners, Problem, Session};
-use super::reader::{Parameter, Reader, digest, halves, hashed, references};
-use super::sql::{quoted, quoted_name};
+use super::listing::Listing;
+use super::reader::{Parameter, Reader, both_halves, digest, halves, hashed, references, whole};
 use super::wal;
-use super::{look, outline};
+use super::{outline, selftest};
 use crate::databases::digest::{RowHash, SetDigest};
 use crate::databases::snapshot::{
     Buckets, HashedRow, Meter, Outline, Part, Row, Selection, Stamp, Tables, Within,
@@ -22,13 +23,15 @@ use crate::databases::snapshot::{
 use crate::databases::{Answer, Error, Snapshot, Value};
 
 /// What makes hashes of two snapshots comparable.
-const HASHING: &str = "hash_record_extended (128 bits) of PostgreSQL";
-/// A comparison takes as long as it takes; its forms are the same on both sides; and its groups fit into memory, since
+const HASHING: &str = "hash_record_extended (128 bits) over values as PostgreSQL writes them";
+/// A comparison takes as long as it takes; its forms are the same on both sides, names of objects and sums of money too; rows
+/// that would be hidden are an error; and its groups fit into memory, since
 /// sorting them on disk costs more than hashing the rows. Compiling a question costs more than these are worth.
 const SETTINGS: &str =
     "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set work_mem = '64MB';
     set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 3;
-    set bytea_output = 'hex'; set timezone = 'UTC'; set jit = off;
+    set bytea_output = 'hex'; set timezone = 'UTC'; set lc_monetary = 'C'; set jit = off;
+    set search_path = pg_catalog; set row_security = off;
     begin isolation level repeatable read read only;";
 
 /// Begins a transaction that sees one moment, for as long as the comparison takes.
@@ -45,7 +48,7 @@ async fn transaction(of: &Postgres, first: &str) -> Result<Look, Error> {
         tokio::time::timeout_at(deadline, session.run(async |client| client.batch_execute(&settings).await));
     let doing = "beginning a snapshot";
     match begun.await {
-        Ok(Ok(())) => Ok(Look { of: of.clone(), session: Some(session), types: HashMap::new() }),
+        Ok(Ok(())) => Ok(Look { of: of.clone(), session: Some(session), listing: None }),
         Ok(Err(why)) => Err(Problem::from(why).explained(&of.server.name, doing, of.timeout)),
         Err(_) => {
             Err(Error::TimedOut { what: of.server.name.clone(), doing: doing.to_owned(), after: of.timeout })
@@ -57,8 +60,8 @@ struct Look {
     of: Postgres,
     /// Away while a question is asked; lost when the asker leaves in the middle.
     session: Option<Session>,
-    /// The columns' types, by table.
-    types: HashMap<String, HashMap<String, String>>,
+    /// Read with the first question about a table.
+    listing: Option<Arc<Listing>>,
 }
 
 impl fmt::Debug for Look {
@@ -83,23 +86,36 @@ impl Look {
         answer.map_err(|problem| problem.explained(what, doing, self.of.timeout))
     }
 
+    async fn listing(&mut self) -> Result<Arc<Listing>, Error> {
+        if let Some(listing) = &self.listing {
+            return Ok(Arc::clone(listing));
+        }
+        let read = self.ask("listing the tables", async |client| Listing::read(client).await).await?;
+        Ok(Arc::clone(self.listing.insert(Arc::new(read))))
+    }
+
     /// How the rows of a selection are hashed and found.
     async fn reader(&mut self, of: &Selection) -> Result<Reader, Error> {
-        if !self.types.contains_key(&of.table) {
-            let found = self.ask("listing the tables", async |client| look::tables(client).await).await?;
-            let types = |table: &crate::databases::Table| {
-                table.columns.iter().map(|c| (c.name.clone(), c.type_name.clone())).collect()
-            };
-            self.types = found.iter().map(|table| (table.name.clone(), types(table))).collect();
-        }
-        let types = self.types.get(&of.table).cloned().unwrap_or_default();
-        Ok(Reader::new(of, &types))
+        let listing = self.listing().await?;
+        Reader::new(&self.of.server.name, of, &listing)
     }
 }
 
 impl Snapshot for Look {
     fn hashing(&self) -> &'static str {
         HASHING
+    }
+
+    fn self_test(&mut self) -> Answer<'_, RowHash> {
+        Box::pin(async {
+            let (forms, from) = selftest::row(self.listing().await?.encoding());
+            let sql = format!("select {} from {from}", both_halves(&forms).join(", "));
+            self.ask("hashing a known row", async |client| {
+                let row = client.query_one(&sql, &[]).await?;
+                Ok(whole(row.try_get(0)?, row.try_get(1)?))
+            })
+            .await
+        })
     }
 
     fn stamp(&mut self) -> Answer<'_, Stamp> {
@@ -110,9 +126,7 @@ impl Snapshot for Look {
     }
 
     fn tables(&mut self) -> Answer<'_, Tables> {
-        Box::pin(self.ask("listing the tables", async |client| {
-            Ok(Tables { tables: look::tables(client).await?, left_out: Vec::new() })
-        }))
+        Box::pin(async { Ok(self.listing().await?.tables.clone()) })
     }
 
     fn sibling(&mut self) -> Answer<'_, Option<Box<dyn Snapshot>>> {
@@ -125,16 +139,22 @@ impl Snapshot for Look {
                 .await?;
             let mut sibling =
                 transaction(&self.of, &format!("set transaction snapshot '{exported}'; select 1")).await?;
-            sibling.types.clone_from(&self.types);
+            sibling.listing.clone_from(&self.listing);
             Ok(Some(Box::new(sibling) as Box<dyn Snapshot>))
         })
     }
 
     fn count(&mut self, table: &str) -> Answer<'_, u64> {
         let table = table.to_owned();
-        Box::pin(
-            async move { self.ask("counting rows", async |client| look::count(client, &table).await).await },
-        )
+        Box::pin(async move {
+            let listing = self.listing().await?;
+            let sql = format!("select count(*) from {}", listing.from(&self.of.server.name, &table)?);
+            self.ask("counting rows", async |client| {
+                let counted: i64 = client.query_one(&sql, &[]).await?.try_get(0)?;
+                Ok(counted.unsigned_abs())
+            })
+            .await
+        })
     }
 
     fn outline(&mut self, of: &Selection) -> Answer<'_, Outline> {
@@ -147,9 +167,8 @@ impl Snapshot for Look {
     fn key_span(&mut self, of: &Selection) -> Answer<'_, Option<RangeInclusive<i64>>> {
         let of = of.clone();
         Box::pin(async move {
-            let key = of.key.first().map(|name| quoted(name)).unwrap_or_default();
-            let sql =
-                format!("select min({key})::bigint, max({key})::bigint from {}", quoted_name(&of.table));
+            let Reader { table, first: key, .. } = self.reader(&of).await?;
+            let sql = format!("select min({key})::bigint, max({key})::bigint from {table}");
             self.ask("reading the span of keys", async |client| {
                 let row = client.query_one(&sql, &[]).await?;
                 let span: (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
@@ -171,10 +190,11 @@ impl Snapshot for Look {
             let reader = self.reader(&of).await?;
             let (bucket, within) = reader.buckets(&by, &part);
             let [_, hash] = reader.row();
-            // One half is enough where rows only have to add up to the same. Without the offset the server would put the hash
-            // into each of its uses, and hash every row twice.
+            // One half is enough where rows only have to add up to the same. It is a sum over the columns, so that the sum
+            // stays when two rows have each other's value: what is xored is hashed once more. Without the offset the
+            // server would put the hash into each of its uses, and hash every row twice.
             let sql = format!(
-                "select bucket, count(*), sum(hash)::text, bit_xor(hash)
+                "select bucket, count(*), sum(hash)::text, bit_xor(hashint8extended(hash, 3))
                  from (select {bucket} as bucket, {hash} as hash from {} {within} offset 0) h group by bucket",
                 reader.table
             );
@@ -221,13 +241,13 @@ impl Snapshot for Look {
             let reader = self.reader(&of).await?;
             let hashes = [reader.key(), reader.row()].concat().join(", ");
             let (filter, mut values) = reader.within(&within);
-            let columns: Vec<String> = of.columns.iter().map(|c| format!("{}::text", quoted(c))).collect();
+            let columns: Vec<&str> = reader.columns.iter().map(|form| form.shown.as_str()).collect();
             let wanted: Vec<i64> = keys.iter().map(|key| halves(*key).1).collect();
             values.push(Parameter::Many(wanted));
             let (low, at) = (&reader.key()[1], values.len());
             let and = if filter.is_empty() { "where" } else { "and" };
             let sql = format!(
-                "select {hashes}, array[{}]::text[] from {} {filter} {and} {low} = any(${at})",
+                "select {hashes}, array[{}]::bytea[] from {} {filter} {and} {low} = any(${at})",
                 columns.join(", "),
                 reader.table
             );
@@ -241,9 +261,8 @@ impl Snapshot for Look {
                     if !keys.contains(&hashes.key) {
                         continue;
                     }
-                    let texts: Vec<Option<String>> = row.try_get(4)?;
-                    let values =
-                        texts.into_iter().map(|text| text.map_or(Value::Null, |text| Value::text(&text)));
+                    let texts: Vec<Option<Vec<u8>>> = row.try_get(4)?;
+                    let values = texts.into_iter().map(|text| text.map_or(Value::Null, Value::Text));
                     rows.push(Row { hashes, values: values.collect() });
                 }
                 Ok(rows)

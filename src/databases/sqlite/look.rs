@@ -119,13 +119,14 @@ pub(super) fn tables(conn: &Connection) -> rusqlite::Result<Tables> {
         if name.starts_with("sqlite_") {
             continue;
         }
+        let mut leave = |name, why: &str| found.left_out.push((name, why.to_owned()));
         match kind.as_str() {
-            _ if name.starts_with(PREFIX) => found.left_out.push((name, "cutover's own")),
+            _ if name.starts_with(PREFIX) => leave(name, "cutover's own"),
             "table" => found.tables.push(table(conn, name, without_rowid)?),
-            "virtual" => found.left_out.push((name, "a virtual table has no rows of its own")),
-            "shadow" => found.left_out.push((name, "the inside of a virtual table")),
-            // Views hold nothing.
-            _ => {}
+            "virtual" => leave(name, "a virtual table has no rows of its own"),
+            "shadow" => leave(name, "the inside of a virtual table"),
+            "view" => leave(name, "a view has no rows of its own"),
+            kind => found.closed.push((name, format!("what a {kind} is cannot be told"))),
         }
     }
     Ok(found)
