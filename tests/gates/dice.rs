@@ -1,5 +1,7 @@
 //! Chance that can be had again: the same seed throws the same dice.
 
+#![allow(dead_code, reason = "each test program uses some of it")]
+
 use std::time::Duration;
 
 pub struct Dice(u64);
@@ -35,6 +37,18 @@ impl Dice {
     /// True once in `n` throws.
     pub fn once_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
+    }
+
+    /// Of all 128 bits.
+    pub fn wide(&mut self) -> u128 {
+        u128::from(self.next()) << 64 | u128::from(self.next())
+    }
+
+    /// In any order.
+    pub fn shuffle<T>(&mut self, all: &mut [T]) {
+        for i in (1..all.len()).rev() {
+            all.swap(i, self.below(i + 1));
+        }
     }
 
     /// A span in milliseconds, both ends included.

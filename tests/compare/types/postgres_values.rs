@@ -1,0 +1,381 @@
+//! Values of PostgreSQL's types that people tell apart, and softer comparisons do not.
+
+/// Types of the server itself.
+pub(super) const VALUES: &[(&str, &[&str])] = &[
+    ("aclitem", &["postgres=r/postgres", "postgres=r*/postgres", "=r/postgres", "postgres=w/postgres"]),
+    ("bit", &["0", "1"]),
+    ("bool", &["true", "false"]),
+    ("box", &["(1,1),(0,0)", "(1,1),(-0,0)", "(1,1.0000000000000002),(0,0)"]),
+    ("bpchar", &["a", "a ", "A", "", " "]),
+    (
+        "bytea",
+        &["\\x", "\\x00", "\\x0000", "\\x61", "\\x6162", "\\x6163", "sql:decode(repeat('ab', 10000), 'hex')"],
+    ),
+    ("cardinal_number", &["0", "1", "2147483647"]),
+    ("char", &["", "a", "A", " ", "0", "\\200"]),
+    ("character_data", &["a", "A", "a ", ""]),
+    ("cid", &["0", "1", "4294967295"]),
+    ("cidr", &["10.0.0.0/8", "10.0.0.0/9", "0.0.0.0/0", "::/0", "10.0.0.0/32"]),
+    ("circle", &["<(0,0),1>", "<(0,0),0>", "<(-0,0),1>", "<(0,0),1.0000000000000002>"]),
+    ("date", &["2024-02-29", "2024-03-01", "infinity", "-infinity", "0044-03-15 BC", "0044-03-15"]),
+    ("datemultirange", &["{}", "{[2024-01-01,2024-01-02)}", "{[2024-01-01,2024-01-03)}", "{(,)}"]),
+    ("daterange", &["empty", "[2024-01-01,2024-01-02)", "[2024-01-01,)", "[2024-01-01,infinity)", "(,)"]),
+    (
+        "float4",
+        &["0", "-0", "0.1", "0.10000001", "NaN", "Infinity", "-Infinity", "1e-45", "3.4028235e38", "1"],
+    ),
+    (
+        "float8",
+        &[
+            "0",
+            "-0",
+            "0.1",
+            "0.10000000000000002",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "5e-324",
+            "-5e-324",
+            "2.2250738585072014e-308",
+            "1e308",
+            "1",
+            "9007199254740992",
+            "9007199254740993.5",
+        ],
+    ),
+    ("inet", &["1.2.3.4", "1.2.3.4/31", "1.2.3.0/24", "::1", "::1/127", "::ffff:1.2.3.4", "::102:304"]),
+    ("int2", &["-32768", "32767", "0", "1", "-1"]),
+    ("int2vector", &["1 2", "2 1", "1", ""]),
+    ("int4", &["-2147483648", "2147483647", "0", "1", "-1"]),
+    ("int4multirange", &["{}", "{[1,2)}", "{[1,2),[3,4)}", "{[1,4)}", "{(,)}"]),
+    ("int4range", &["empty", "[1,2)", "[1,3)", "(,)", "[1,)", "(,1)"]),
+    // Four of these have one hash of the server's own.
+    (
+        "int8",
+        &[
+            "0",
+            "1",
+            "-1",
+            "4294967295",
+            "4294967296",
+            "-4294967296",
+            "-4294967297",
+            "8589934593",
+            "-9223372036854775808",
+            "9223372036854775807",
+            "2147483648",
+            "-2147483648",
+        ],
+    ),
+    ("int8multirange", &["{}", "{[1,2)}", "{[4294967296,4294967297)}"]),
+    ("int8range", &["empty", "[1,2)", "[4294967296,4294967297)", "(,)"]),
+    (
+        "interval",
+        &[
+            "1 day",
+            "24 hours",
+            "1 mon",
+            "30 days",
+            "720 hours",
+            "0",
+            "1 day -24 hours",
+            "-1 day 24 hours",
+            "00:00:00.000001",
+            "-00:00:00.000001",
+            "1 year",
+            "12 mons 1 day",
+        ],
+    ),
+    (
+        "json",
+        &["{\"a\":1}", "{\"a\": 1}", "{\"a\":1,\"a\":1}", "{}", "null", "[]", "\"\"", "1", "1.0", "\"1\""],
+    ),
+    (
+        "jsonb",
+        &[
+            "{\"a\": 1}",
+            "{\"a\": 1.0}",
+            "{\"A\": 1}",
+            "{}",
+            "null",
+            "[]",
+            "\"\"",
+            "1",
+            "1.0",
+            "\"1\"",
+            "[[]]",
+        ],
+    ),
+    ("jsonpath", &["$", "$.a", "$.A", "strict $", "$.a ? (@ > 1)", "$.a ? (@ > 1.0)"]),
+    ("line", &["{1,2,3}", "{1,2,3.0000000000000004}", "{-1,-2,-3}", "{1,2,-0}", "{1,2,0}"]),
+    ("lseg", &["[(0,0),(1,1)]", "[(1,1),(0,0)]", "[(0,0),(1,1.0000000000000002)]", "[(-0,0),(1,1)]"]),
+    ("macaddr", &["08:00:2b:01:02:03", "08:00:2b:01:02:04", "00:00:00:00:00:00"]),
+    ("macaddr8", &["08:00:2b:01:02:03:04:05", "08:00:2b:ff:fe:03:04:05", "00:00:00:00:00:00:00:00"]),
+    ("money", &["0", "0.01", "-0.01", "1234.50", "1234.51", "92233720368547758.07"]),
+    ("name", &["a", "A", "a ", "", "sql:repeat('n', 63)", "sql:repeat('n', 62)"]),
+    (
+        "numeric",
+        &[
+            "0",
+            "0.0",
+            "0.00",
+            "1",
+            "1.0",
+            "1.00",
+            "-1",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "1e-20",
+            "1e20",
+            "0.1",
+            "0.10000000000000000001",
+            "123456789012345678901234567890.5",
+            "123456789012345678901234567890.50",
+        ],
+    ),
+    ("nummultirange", &["{}", "{[1,2)}", "{[1.0,2)}", "{[1,2]}"]),
+    ("numrange", &["empty", "[1,2)", "[1.0,2)", "[1,2]", "(1,2)", "(,2)"]),
+    ("oid", &["0", "1", "2147483648", "4294967295"]),
+    ("oidvector", &["1 2", "2 1", "1", ""]),
+    ("path", &["((0,0),(1,1))", "[(0,0),(1,1)]", "[(1,1),(0,0)]", "[(0,0)]", "[(-0,0)]"]),
+    (
+        "pg_dependencies",
+        &[
+            "sql:select stxddependencies from pg_statistic_ext_data join pg_statistic_ext on oid = stxoid and stxname = 'of_halves'",
+            "sql:select stxddependencies from pg_statistic_ext_data join pg_statistic_ext on oid = stxoid and stxname = 'of_thirds'",
+        ],
+    ),
+    ("pg_lsn", &["0/0", "0/1", "1/0", "FFFFFFFF/FFFFFFFF", "FFFFFFFF/0", "0/FFFFFFFF"]),
+    (
+        "pg_mcv_list",
+        &[
+            "sql:select stxdmcv from pg_statistic_ext_data join pg_statistic_ext on oid = stxoid and stxname = 'of_halves'",
+            "sql:select stxdmcv from pg_statistic_ext_data join pg_statistic_ext on oid = stxoid and stxname = 'of_thirds'",
+        ],
+    ),
+    (
+        "pg_ndistinct",
+        &[
+            "sql:select stxdndistinct from pg_statistic_ext_data join pg_statistic_ext on oid = stxoid and stxname = 'of_halves'",
+            "sql:select stxdndistinct from pg_statistic_ext_data join pg_statistic_ext on oid = stxoid and stxname = 'of_thirds'",
+        ],
+    ),
+    (
+        "pg_node_tree",
+        &[
+            "sql:select adbin from pg_attrdef where adrelid = 'halves'::regclass and adnum = 1",
+            "sql:select adbin from pg_attrdef where adrelid = 'halves'::regclass and adnum = 2",
+        ],
+    ),
+    ("pg_snapshot", &["1:1:", "1:2:", "1:3:2", "1:4:2,3"]),
+    ("point", &["(0,0)", "(-0,0)", "(0,-0)", "(1,2)", "(1,2.0000000000000004)", "(NaN,2)", "(1e-300,2)"]),
+    ("polygon", &["((0,0),(1,1))", "((1,1),(0,0))", "((0,0),(1,1.0000000000000002))", "((0,0))"]),
+    ("refcursor", &["a", "A", "a ", ""]),
+    ("regclass", &["pg_class", "pg_type", "halves", "other.halves", "0"]),
+    ("regcollation", &["\"C\"", "\"POSIX\"", "nd"]),
+    ("regconfig", &["english", "simple"]),
+    ("regdictionary", &["english_stem", "simple"]),
+    ("regnamespace", &["public", "pg_catalog", "other"]),
+    ("regoper", &["|/", "||/", "0"]),
+    ("regoperator", &["+(int4,int4)", "+(int8,int8)", "-(int4,int4)"]),
+    ("regproc", &["now", "pg_backend_pid", "0"]),
+    ("regprocedure", &["now()", "length(text)", "length(bytea)"]),
+    ("regrole", &["postgres", "pg_monitor"]),
+    ("regtype", &["int4", "text", "int4[]", "mood"]),
+    ("sql_identifier", &["a", "A", "a ", ""]),
+    (
+        "text",
+        &[
+            "",
+            " ",
+            "a",
+            "a ",
+            " a",
+            "A",
+            "á",
+            "a\u{301}",
+            "a\u{200b}",
+            "\u{200b}a",
+            "😀",
+            "😁",
+            "NULL",
+            "\\N",
+            "a\nb",
+            "a\r\nb",
+            "a\tb",
+            "ß",
+            "ss",
+            "\u{feff}a",
+            "sql:repeat('x', 20000)",
+            "sql:repeat('x', 20000) || ' '",
+            "sql:(select string_agg(md5(i::text), '') from generate_series(1, 400) i)",
+            "sql:(select string_agg(md5(i::text), '') from generate_series(1, 400) i) || 'a'",
+        ],
+    ),
+    ("tid", &["(0,0)", "(0,1)", "(1,0)"]),
+    // The second is two to the power of 32 microseconds.
+    (
+        "time",
+        &[
+            "00:00:00.000001",
+            "01:11:34.967296",
+            "00:00",
+            "24:00",
+            "23:59:59.999999",
+            "12:00:00.000001",
+            "12:00",
+        ],
+    ),
+    ("time_stamp", &["2024-01-01 00:00:00.01+00", "2024-01-01 00:00:00.02+00", "infinity"]),
+    (
+        "timestamp",
+        &[
+            "2000-01-01 00:00:00.000001",
+            "2000-01-01 01:11:34.967296",
+            "2000-01-01",
+            "infinity",
+            "-infinity",
+            "2024-05-05 12:00",
+            "2024-05-05 12:00:00.000001",
+            "4714-11-24 00:00:00 BC",
+            "294276-12-31 23:59:59.999999",
+        ],
+    ),
+    (
+        "timestamptz",
+        &[
+            "2000-01-01 00:00:00.000001+00",
+            "2000-01-01 01:11:34.967296+00",
+            "2000-01-01+00",
+            "infinity",
+            "-infinity",
+            "2024-05-05 12:00+00",
+            "2024-05-05 12:00+01",
+            "2024-05-05 12:00:00.000001+00",
+        ],
+    ),
+    (
+        "timetz",
+        &[
+            "12:00+00",
+            "13:00+01",
+            "12:00:00.000001+00",
+            "12:00+00:00:01",
+            "00:00:00.000001+00",
+            "01:11:34.967296+00",
+        ],
+    ),
+    ("tsmultirange", &["{}", "{[2024-01-01,2024-01-02)}", "{[2024-01-01,2024-01-02]}"]),
+    ("tsquery", &["a", "A", "a & b", "b & a", "a | b", "!a", "a <-> b", "a <2> b", "a:*", "a:A", ""]),
+    (
+        "tsrange",
+        &[
+            "empty",
+            "[2024-01-01,2024-01-02)",
+            "[2024-01-01,2024-01-02]",
+            "[2024-01-01 00:00:00.000001,2024-01-02)",
+        ],
+    ),
+    (
+        "tstzmultirange",
+        &["{}", "{[2024-01-01 00:00+00,2024-01-02 00:00+00)}", "{[2024-01-01 00:00+01,2024-01-02 00:00+00)}"],
+    ),
+    (
+        "tstzrange",
+        &["empty", "[2024-01-01 00:00+00,2024-01-02 00:00+00)", "[2024-01-01 00:00+01,2024-01-02 00:00+00)"],
+    ),
+    ("tsvector", &["a", "A", "a:1", "a:1A", "a:2", "a:1,2", "a b", "'a b'", ""]),
+    ("txid_snapshot", &["1:1:", "1:2:", "1:3:2"]),
+    (
+        "uuid",
+        &[
+            "00000000-0000-0000-0000-000000000000",
+            "00000000-0000-0000-0000-000000000001",
+            "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+        ],
+    ),
+    ("varbit", &["", "0", "00", "1", "101", "1010", "01"]),
+    ("varchar", &["", " ", "a", "a ", "A", "á", "a\u{301}"]),
+    ("xid", &["0", "1", "4294967295"]),
+    ("xid8", &["0", "1", "4294967295", "4294967296", "18446744073709551615"]),
+    ("xml", &["<a/>", "<a></a>", "<a />", "<A/>", "x", ""]),
+    ("yes_or_no", &["YES", "NO"]),
+    // Of OWN, below. To its collation most values of the first are equal.
+    ("loose", &["a", "A", "á", "b"]),
+    ("mood", &["sad", "Sad", "sad "]),
+    ("texts", &["empty", "[a,b)", "[A,b)", "[a,b]", "[a,)"]),
+    ("texts_many", &["{}", "{[a,b)}", "{[A,b)}"]),
+];
+
+/// Types of extensions that come with the server.
+pub(super) const EXTENSIONS: &[(&str, &[&str])] = &[
+    ("citext", &["a", "A", "a ", "á", ""]),
+    ("cube", &["(1)", "(1,2)", "(1),(2)", "(0)", "(-0)", "(1.0000000000000002)"]),
+    ("ean13", &["9780393040029", "4006381333931"]),
+    ("earth", &["sql:ll_to_earth(0, 0)", "sql:ll_to_earth(0, 90)"]),
+    ("hstore", &["", "a=>1", "a=>1.0", "a=>NULL", "a=>\"NULL\"", "a=>\"\"", "A=>1", "a=>1,b=>2"]),
+    ("isbn", &["039304002X", "0486612724"]),
+    ("isbn13", &["9780393040029", "9780486612720"]),
+    ("ismn", &["M230671187", "M260000438"]),
+    ("ismn13", &["9790230671187", "9790260000438"]),
+    ("issn", &["14364522", "03178471"]),
+    ("issn13", &["9771436452008", "9770317847001"]),
+    ("lo", &["0", "1", "4294967295"]),
+    ("lquery", &["*", "a.*", "a", "a@", "A"]),
+    ("ltree", &["", "a", "A", "a.b", "b.a"]),
+    ("ltxtquery", &["a", "a & b", "b & a", "A"]),
+    ("query_int", &["1", "1&2", "2&1", "!1"]),
+    ("seg", &["1", "1.0", "~1", "1 .. 2", "1.0 .. 2"]),
+    ("upc", &["220356483481", "786936237184"]),
+];
+
+/// Types with lengths and collations, and of one's own.
+pub(super) const MORE: &[(&str, &[&str])] = &[
+    ("character(5)", &["a", "b", "A", "", "a b"]),
+    ("character varying(9)", &["a", "a ", "A", ""]),
+    ("numeric(12,3)", &["0", "1", "1.001", "-1", "NaN"]),
+    ("bit(3)", &["000", "001", "111"]),
+    ("timestamp(0)", &["2024-01-01 00:00", "2024-01-01 00:00:01"]),
+    ("interval year to month", &["1 year", "13 months", "0"]),
+    // To their collations, most of these are equal.
+    ("text collate nd", &["a", "A", "á", "a\u{301}", "Á", "b"]),
+    ("varchar(9) collate nd", &["a", "A", "á", "Á"]),
+    ("text[] collate nd", &["{a}", "{A}", "{á}"]),
+    ("citext collate nd", &["a", "A"]),
+    ("two", &["(1,a)", "(1,)", "(1,\"\")", "(,)", "(1,A)", "(2,a)"]),
+];
+
+/// Types that only the server's indexes have values of.
+pub(super) const NEVER: &[&str] = &[
+    "gbtreekey16",
+    "gbtreekey2",
+    "gbtreekey32",
+    "gbtreekey4",
+    "gbtreekey8",
+    "gbtreekey_var",
+    "ghstore",
+    "gtrgm",
+    "gtsvector",
+    "intbig_gkey",
+    "ltree_gist",
+    "pg_brin_bloom_summary",
+    "pg_brin_minmax_multi_summary",
+];
+
+/// What the values above are taken from, and types of one's own.
+pub(super) const OWN: &str = "
+  create extension hstore; create extension citext; create extension ltree; create extension cube; create extension seg;
+  create extension isn; create extension lo; create extension intarray; create extension pg_trgm; create extension btree_gist;
+  create extension earthdistance;
+  create collation nd (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+  create type mood as enum ('sad', 'Sad', 'sad ');
+  create type texts as range (subtype = text, collation = \"C\", multirange_type_name = texts_many);
+  create type two as (a int, b text);
+  create domain loose as text collate nd;
+  create schema other; create table other.halves (a int);
+  create table halves (a int default 1, b int default 2);
+  insert into halves select i, i / 2 from generate_series(1, 100) i;
+  create table thirds (a int, b int); insert into thirds select i / 2, i / 3 from generate_series(1, 100) i;
+  create statistics of_halves on a, b from halves; create statistics of_thirds on a, b from thirds;
+  analyze halves; analyze thirds";
