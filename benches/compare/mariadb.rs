@@ -73,6 +73,7 @@ pub fn run(turns: usize) {
         let bare = ("one crc32 a row", floor.server);
         table.ratio(&format!("{differ}: CPU of the servers"), "s", ours.server, bare, None);
         table.bound(&format!("{differ}: peak memory"), "MB", ours.peak, 64.0);
+        pair.mend();
     }
 }
 
@@ -97,24 +98,35 @@ impl Pair {
         pair
     }
 
-    /// Makes the target what the source is, but for so many rows.
+    /// Has so many rows differ at the target, in all ways in turns. What they were is kept in a database beside it.
     fn differ(&self, differ: u32) {
         let step = ROWS / differ;
         let mut sql = format!(
-            "set sql_log_bin = 0; use bench;
-             create or replace table picked (id bigint primary key, way int) as
+            "set sql_log_bin = 0; create database aside; use bench;
+             create table aside.picked (id bigint primary key, way int) as
                  select 2 * ((seq - 1) * {step} + 1 + crc32(seq) % {step}) as id, seq % {WAYS} as way
                  from seq_1_to_{differ};
+             create table aside.kept as select t.* from items t join aside.picked p on t.id = p.id;
              insert into items select t.id + 1, number, amount, note, code, active, born, made, seen, ratio, token,
                     doc, raw, remark
-                 from items t join picked p on t.id = p.id and way = 14;
-             delete t from items t join picked p on t.id = p.id and way = 13;"
+                 from items t join aside.picked p on t.id = p.id and way = 14;
+             delete t from items t join aside.picked p on t.id = p.id and way = 13;"
         );
         for (way, change) in CHANGES {
-            write!(sql, "update items t join picked p on t.id = p.id and way = {way} set {change};").unwrap();
+            write!(sql, "update items t join aside.picked p on t.id = p.id and way = {way} set {change};")
+                .unwrap();
         }
-        sql += "drop table picked; analyze table items";
-        self.0[1].run(&sql);
+        self.0[1].run(&(sql + "analyze table items"));
+    }
+
+    /// Makes the target what the source is.
+    fn mend(&self) {
+        self.0[1].run(
+            "set sql_log_bin = 0; use bench;
+             delete t from items t join aside.picked p on t.id = p.id;
+             delete t from items t join aside.picked p on t.id = p.id + 1;
+             insert into items select * from aside.kept; drop database aside",
+        );
     }
 
     fn ends(&self) -> [End; 2] {
