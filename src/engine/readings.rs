@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::reading::{Facts, FenceState, Lag, Measure, Origin, Reading, Verdict};
 use crate::clock::Boot;
-use crate::plan::model::{Probe, ProbeKind, Schedule};
+use crate::plan::model::{Probe, ProbeKind};
 use crate::plan::{Plan, ProbeId};
 
 /// How many samples of a link are kept for its trend.
@@ -171,10 +171,10 @@ impl Track {
         self.last.as_ref().map(|r| now.since(r.boot))
     }
 
-    // What is measured only when asked for does not grow old by itself: `rules::validation` says when it
-    // no longer holds.
+    // What is measured only when asked for has no greatest age unless the plan gives it one: `rules::validation`
+    // says when it no longer holds.
     fn is_stale(probe: &Probe, at: Boot, now: Boot) -> bool {
-        matches!(probe.schedule, Schedule::Every(_)) && now.since(at) > probe.max_age
+        now.since(at) > probe.max_age
     }
 
     /// Whether a link has been at zero for the whole of its window, with no gap in the looking.

@@ -37,12 +37,16 @@ pub(super) fn probe(scene: &Scene<'_>, id: &ProbeId, outputs: &HashMap<Source, O
     };
     doc.plain("when", every);
     doc.plain("from", probe.from.as_ref().map_or_else(String::new, |host| host.0.clone()));
-    let (timeout, age) = (format::span(probe.timeout), format::span(probe.max_age));
+    let timeout = format::span(probe.timeout);
+    let stale = match probe.max_age {
+        Duration::MAX => String::new(),
+        age => format!("; stale after {}", format::span(age)),
+    };
     let took = scene.readings.track(id).and_then(|t| t.last.as_ref()).map(|last| last.took_ms);
     let took = took.map_or_else(String::new, |ms| {
         format!("the last took {}, ", format::span(Duration::from_millis(ms)))
     });
-    doc.plain("budget", format!("{took}{timeout} at most; stale after {age}"));
+    doc.plain("budget", format!("{took}{timeout} at most{stale}"));
     if let Some(since) = &probe.since {
         doc.plain("counts", format!("since {since} has finished"));
     }

@@ -1,7 +1,8 @@
 //! What a step does and how a probe looks, as the plan says it: labels and texts, secrets left as references.
 
 use crate::plan::model::{
-    CommandLine, Expect, NotifyBy, ProbeKind, ProbeWrite, Step, StepKind, Undo, WaitFor,
+    Body, CommandLine, Expect, HttpProbe, HttpRequest, NotifyBy, ProbeKind, ProbeWrite, Step, StepKind, Undo,
+    WaitFor,
 };
 use crate::ui::format;
 
@@ -98,13 +99,7 @@ pub(super) fn probe(kind: &ProbeKind) -> Facts {
             facts.extend(expect(&probe.expect));
             facts
         }
-        ProbeKind::Http(http) => {
-            let mut facts = vec![fact("asks", format!("{} {}", http.method, http.url))];
-            facts.extend(http.headers.iter().map(|(name, value)| fact("header", format!("{name}: {value}"))));
-            facts.extend(http.body.as_ref().map(|body| fact("body", body.to_string())));
-            facts.extend(expect(&http.expect));
-            facts
-        }
+        ProbeKind::Http(probe) => http(probe),
         ProbeKind::Tcp { address } => vec![fact("connects to", address.as_str())],
         ProbeKind::Tls(tls) => {
             vec![
@@ -119,8 +114,9 @@ pub(super) fn probe(kind: &ProbeKind) -> Facts {
             facts.extend(dns.ttl_at_most.map(|ttl| fact("TTL at most", format::span(ttl))));
             facts
         }
-        ProbeKind::Sql { endpoint, query, expect: wanted } => {
+        ProbeKind::Sql { endpoint, query, expect: wanted, same_on } => {
             let mut facts = vec![fact("on", endpoint.as_str()), fact("asks", query.as_str())];
+            facts.extend(same_on.as_ref().map(|other| fact("must be", format!("the same on {other}"))));
             facts.extend(expect(wanted));
             facts
         }
@@ -149,8 +145,8 @@ pub(super) fn probe(kind: &ProbeKind) -> Facts {
         ProbeKind::Version(version) => vec![fact(
             "watches",
             match &version.pointer {
-                Some(pointer) => format!("{pointer} of GET {}", version.http.url),
-                None => format!("what GET {} answers", version.http.url),
+                Some(pointer) => format!("{pointer} of GET {}", urls(&version.http)),
+                None => format!("what GET {} answers", urls(&version.http)),
             },
         )],
         ProbeKind::Rows(rows) => {
@@ -191,6 +187,36 @@ pub(super) fn probe(kind: &ProbeKind) -> Facts {
     }
 }
 
+/// Every request in order, each with what it sends, keeps and must be answered.
+fn http(probe: &HttpProbe) -> Facts {
+    let mut facts: Facts = probe.requests.iter().flat_map(request).collect();
+    if !probe.hosts.is_empty() {
+        facts.push(fact("may lead to", probe.hosts.join(", ")));
+    }
+    facts
+}
+
+fn request(request: &HttpRequest) -> Facts {
+    let mut facts = vec![fact("asks", format!("{} {}", request.method, request.url))];
+    facts.extend(request.headers.iter().map(|(name, value)| fact("header", format!("{name}: {value}"))));
+    facts.extend(request.body.as_ref().map(|body| match body {
+        Body::Text(text) => fact("body", text.to_string()),
+        Body::Json(json) => fact("body", json.to_string()),
+        Body::Form(fields) => {
+            let all: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            fact("form", all.join(" "))
+        }
+    }));
+    facts.extend(request.timeout.map(|most| fact("given up", format!("after {}", format::span(most)))));
+    facts.extend(expect(&request.expect));
+    facts.extend(request.keep.iter().map(|(name, keep)| fact("keeps", format!("{keep} as {name}"))));
+    facts
+}
+
+fn urls(probe: &HttpProbe) -> String {
+    probe.requests.iter().map(|request| request.url.to_string()).collect()
+}
+
 /// The command as it stands in the plan; what its environment is given by name only.
 fn argv(command: &CommandLine) -> Facts {
     let mut facts = vec![fact("runs", command.argv.join(" "))];
@@ -204,10 +230,18 @@ fn argv(command: &CommandLine) -> Facts {
 fn expect(expect: &Expect) -> Facts {
     let mut facts = Facts::new();
     facts.extend(expect.exit.map(|code| fact("must exit", code.to_string())));
-    facts.extend(expect.status.map(|status| fact("must answer", status.to_string())));
+    if !expect.status.is_empty() {
+        let all: Vec<String> = expect.status.iter().map(ToString::to_string).collect();
+        facts.push(fact("must answer", all.join(" or ")));
+    }
+    facts.extend(expect.within.map(|within| fact("within", format!("{} ms", within.as_millis()))));
+    facts.extend(expect.headers.iter().map(|(name, text)| fact("must hold", format!("{name}: {text}"))));
     facts.extend(expect.text.as_ref().map(|text| fact("must hold", text.as_str())));
+    facts.extend(expect.matches.as_ref().map(|pattern| fact("must match", pattern.as_str())));
     facts.extend(expect.is.as_ref().map(|is| fact("must be", is.as_str())));
     facts.extend(expect.json.iter().map(|(at, value)| fact("must have", format!("{at} = {value}"))));
+    facts.extend(expect.has.iter().map(|at| fact("must have", at.as_str())));
+    facts.extend(expect.rows.map(|rows| fact("must give", format::counted(rows, "row", "rows"))));
     let number = expect.number.as_deref().unwrap_or("the answer");
     facts.extend(expect.at_most.map(|most| fact("at most", format!("{number} {most}"))));
     facts.extend(expect.at_least.map(|least| fact("at least", format!("{number} {least}"))));

@@ -42,7 +42,8 @@ pub(super) fn noun(kind: Kind) -> &'static str {
         Kind::Flag => "true or false",
         Kind::Whole(..) => "a whole number",
         Kind::Number => "a number",
-        Kind::Json => "a value that JSON can hold",
+        Kind::Json | Kind::Body => "a value that JSON can hold",
+        Kind::Status => "a status or a list of them",
         Kind::Address => "a host and port",
         Kind::SshHost => "a host",
         Kind::Table(_) | Kind::Map(..) => "a table",
@@ -60,7 +61,8 @@ fn bare(key: &str) -> String {
 
 fn value(key: &str, kind: Kind) -> String {
     let fixed = match kind {
-        Kind::Text | Kind::Secret | Kind::Json => "\"…\"",
+        Kind::Text | Kind::Secret | Kind::Json | Kind::Body => "\"…\"",
+        Kind::Status => "200",
         // The two sides are told apart by their words.
         Kind::Word if key == "source" => "\"dc1\"",
         Kind::Word => "\"azure\"",

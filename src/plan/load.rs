@@ -179,10 +179,11 @@ fn missing(used: &[Used], folder: &Path, environment: &Environment, findings: &m
                 Ok(()) => continue,
                 Err(why) => Missing::File(path.clone(), why.to_string()),
             },
-            Part::Env(_) | Part::Text(_) => continue,
+            Part::Env(_) | Part::Text(_) | Part::Kept(_) => continue,
         };
         let help = match &missing {
             Missing::Env(name) => format!("export {name} before the run: it refuses to start without"),
+            Missing::Kept(name) => format!("keep {name} in an earlier request"),
             Missing::File(path, _) => {
                 format!("put {} there before the run: it refuses to start without", path.display())
             }

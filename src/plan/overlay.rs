@@ -16,6 +16,7 @@ const FIXED: &[(&str, &str)] = &[
     ("", "since"),
     ("", "until"),
     ("", "alarm"),
+    ("", "flow"),
     ("step", "after"),
     ("step", "start"),
     ("step", "check"),

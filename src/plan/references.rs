@@ -41,7 +41,7 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     out
 }
 
-/// What a text holds of the environment and of files.
+/// What a text holds of the environment, of files and of earlier requests.
 pub(super) fn from_outside(text: &str) -> Vec<Part> {
     let references = pieces(text).into_iter().filter_map(|piece| match piece {
         Piece::Reference(name) => Some(name.trim()),
@@ -50,6 +50,7 @@ pub(super) fn from_outside(text: &str) -> Vec<Part> {
     let part = |name: &str| match name.split_once(':')? {
         ("env", name) if Names::Environment.fits(name) => Some(Part::Env(name.to_owned())),
         ("file", path) if !path.is_empty() => Some(Part::File(path.into())),
+        ("kept", name) if Names::Variables.fits(name) => Some(Part::Kept(name.to_owned())),
         _ => None,
     };
     references.filter_map(part).collect()

@@ -86,7 +86,11 @@ fn kind(kind: Kind) -> Value {
         Kind::Whole(least, i64::MAX) => json!({ "type": "integer", "minimum": least }),
         Kind::Whole(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Kind::Number => json!({ "type": "number" }),
-        Kind::Json => json!({}),
+        Kind::Json | Kind::Body => json!({}),
+        Kind::Status => {
+            let code = json!({ "type": "integer", "minimum": 100, "maximum": 599 });
+            one_or_many(&json!({ "anyOf": [code, pattern("[1-5]xx")] }), 1)
+        }
         Kind::Choice(words) => json!({ "enum": words }),
         Kind::Address => pattern("(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+):[0-9]{1,5}"),
         Kind::SshHost => pattern("([A-Za-z0-9._][A-Za-z0-9._-]*@)?[A-Za-z0-9._][A-Za-z0-9._-]*"),

@@ -26,6 +26,8 @@ pub enum Part {
     Env(String),
     /// `${file:PATH}`, its trailing line end left out.
     File(PathBuf),
+    /// `${kept:NAME}`: what an earlier request of the same flow kept.
+    Kept(String),
 }
 
 /// A revealed value. It can be used, never shown.
@@ -38,6 +40,8 @@ pub enum Missing {
     Env(String),
     /// The file could not be read, and why.
     File(PathBuf, String),
+    /// No request has kept it.
+    Kept(String),
 }
 
 impl Template {
@@ -66,8 +70,26 @@ impl Template {
         (!self.is_tainted()).then(|| self.to_string())
     }
 
+    /// The names of what it takes from earlier requests.
+    pub fn kept(&self) -> impl Iterator<Item = &str> {
+        self.parts
+            .iter()
+            .filter_map(|part| if let Part::Kept(name) = part { Some(name.as_str()) } else { None })
+    }
+
     /// Follows every reference. `root` is where relative files are looked for.
+    ///
+    /// # Errors
+    /// What leads nowhere; what a flow keeps does: see [`Template::reveal_with`].
     pub fn reveal(&self, root: &Path) -> Result<Secret, Missing> {
+        self.reveal_with(root, &|_| None)
+    }
+
+    /// The same with what a flow has kept.
+    ///
+    /// # Errors
+    /// What leads nowhere.
+    pub fn reveal_with(&self, root: &Path, kept: &dyn Fn(&str) -> Option<String>) -> Result<Secret, Missing> {
         let mut out = String::new();
         for part in &self.parts {
             match part {
@@ -80,6 +102,7 @@ impl Template {
                         .map_err(|why| Missing::File(path.clone(), why.to_string()))?;
                     out.push_str(text.trim_end_matches(['\n', '\r']));
                 }
+                Part::Kept(name) => out.push_str(&kept(name).ok_or_else(|| Missing::Kept(name.clone()))?),
             }
         }
         Ok(Secret(out))
@@ -100,6 +123,7 @@ impl fmt::Display for Template {
                 Part::Text(text) => f.write_str(text)?,
                 Part::Env(name) => write!(f, "${{env:{name}}}")?,
                 Part::File(path) => write!(f, "${{file:{}}}", path.display())?,
+                Part::Kept(name) => write!(f, "${{kept:{name}}}")?,
             }
         }
         Ok(())
@@ -119,6 +143,7 @@ impl fmt::Display for Missing {
                 write!(f, "the environment variable {name} is not set: export it, then start again")
             }
             Missing::File(path, why) => write!(f, "the secret file {} cannot be read: {why}", path.display()),
+            Missing::Kept(name) => write!(f, "no request has kept {name}"),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! What passes here has the shape that `build` reads without looking twice. Refuses to know what values mean
 //! together.
 
+mod values;
+
 use std::cell::OnceCell;
 
 use toml::value::Datetime;
@@ -174,20 +176,7 @@ impl Shape<'_> {
 
     fn value(&mut self, node: &Node, key: &str, kind: Kind) {
         self.unfilled(node, key);
-        if let (Value::Tainted(template), false) = (&node.value, matches!(kind, Kind::Secret)) {
-            let help = match kind {
-                Kind::Argv | Kind::ArgvOr(_) => {
-                    "put it in `env = { NAME = \"…\" }`: arguments are visible to everybody on the host"
-                }
-                _ => {
-                    "values from the environment or a file stand only in urls, headers, bodies, paths and `env`"
-                }
-            };
-            self.findings.push(
-                Diagnostic::error("secret-in-the-open", node.at, format!("`{key}` may not hold {template}"))
-                    .label("would be shown, hashed and recorded")
-                    .help(help),
-            );
+        if self.is_refused(node, key, kind) {
             return;
         }
         match (kind, &node.value) {
@@ -229,7 +218,8 @@ impl Shape<'_> {
                 }
             }
             (Kind::RefsOrNone(_), Value::List(list)) => self.texts(list, key),
-            (Kind::Json, _) => self.json(node, key),
+            (Kind::Json | Kind::Body, _) => self.json(node, key, kind),
+            (Kind::Status, _) => self.status(node, key),
             (Kind::Secret, Value::Tainted(_) | Value::Text(_))
             | (Kind::Flag, Value::Flag(_))
             | (Kind::Number, Value::Whole(_) | Value::Real(_)) => {}
@@ -339,16 +329,6 @@ impl Shape<'_> {
                 );
             }
             self.value(&entry.node, &entry.key, inner);
-        }
-    }
-
-    fn json(&mut self, node: &Node, key: &str) {
-        match &node.value {
-            Value::Text(_) | Value::Whole(_) | Value::Flag(_) => {}
-            Value::Real(n) if n.is_finite() => {}
-            Value::List(list) => list.iter().for_each(|n| self.value(n, key, Kind::Json)),
-            Value::Table(table) => table.entries.iter().for_each(|e| self.value(&e.node, key, Kind::Json)),
-            Value::Tainted(_) | Value::Real(_) | Value::Time(_) => self.wrong(node, key, Kind::Json),
         }
     }
 

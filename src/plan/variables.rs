@@ -120,7 +120,7 @@ impl Variables<'_> {
     fn node(&mut self, node: &mut Node, kind: Option<Kind>, findings: &mut Findings) {
         match &mut node.value {
             Value::Text(text) => {
-                self.secret = kind.is_none_or(|kind| matches!(kind, Kind::Secret));
+                self.secret = kind.is_none_or(|kind| matches!(kind, Kind::Secret | Kind::Body));
                 if text.contains("${") {
                     let raw = std::mem::take(text);
                     node.value = match self.parts(&raw, node.at, 0, findings) {
@@ -143,8 +143,10 @@ impl Variables<'_> {
                 }
             }
             Value::Table(table) => {
+                // In a document or a form it is a name like others.
+                let names = !matches!(kind, Some(Kind::Body | Kind::Json | Kind::Map(..)));
                 for entry in &mut table.entries {
-                    if entry.key == "id" && entry.node.text().is_some_and(has_reference) {
+                    if names && entry.key == "id" && entry.node.text().is_some_and(has_reference) {
                         findings.push(
                             Diagnostic::error("wrong-value", entry.node.at, "an id stands for itself")
                                 .label("holds a reference")
@@ -188,7 +190,8 @@ impl Variables<'_> {
     fn note_used(&mut self, parts: &[Part], at: Place) {
         for part in parts {
             let name = match part {
-                Part::Text(_) => continue,
+                // A flow has its own within itself.
+                Part::Text(_) | Part::Kept(_) => continue,
                 Part::Env(name) => format!("env:{name}"),
                 Part::File(path) => format!("file:{}", path.display()),
             };
@@ -323,6 +326,13 @@ impl Variables<'_> {
             }
             findings
                 .push(wrong("a file reference without a path".to_owned(), "write ${file:/run/secrets/name}"));
+            return None;
+        }
+        if let Some(kept) = name.strip_prefix("kept:") {
+            if Names::Variables.fits(kept) {
+                return Some(vec![Part::Kept(kept.to_owned())]);
+            }
+            findings.push(wrong(format!("`{kept}` is no name for what is kept"), "write ${kept:name}"));
             return None;
         }
         if self.values.contains_key(name) || Names::Variables.fits(name) || Names::Environment.fits(name) {

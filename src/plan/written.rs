@@ -120,6 +120,7 @@ fn template_text(template: &Template) -> String {
         Part::Text(text) => escaped(text),
         Part::Env(name) => format!("${{env:{name}}}"),
         Part::File(path) => format!("${{file:{}}}", path.display()),
+        Part::Kept(name) => format!("${{kept:{name}}}"),
     });
     parts.collect()
 }

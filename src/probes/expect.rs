@@ -4,6 +4,7 @@
 //! way the plan wants it read is no measure at all: junk is never zero, never small, never good. Values stay
 //! out of the wording except numbers, since what is said here goes into the record.
 
+use regex::Regex;
 use serde_json::Value;
 
 use super::look::{fail, failed};
@@ -21,7 +22,12 @@ pub(crate) struct Answer<'a> {
 
 /// Whether anything beyond exit or status is asked.
 pub(crate) fn asks_for_body(expect: &Expect) -> bool {
-    expect.text.is_some() || expect.is.is_some() || !expect.json.is_empty() || asks_for_number(expect)
+    let Expect { text, matches, is, .. } = expect;
+    text.is_some()
+        || matches.is_some()
+        || is.is_some()
+        || !(expect.json.is_empty() && expect.has.is_empty())
+        || asks_for_number(expect)
 }
 
 fn asks_for_number(expect: &Expect) -> bool {
@@ -44,6 +50,13 @@ pub(crate) fn judge(expect: &Expect, answer: &Answer<'_>) -> Result<Measure, Unm
         }
         said.push(line(text, 60));
     }
+    if let Some(pattern) = &expect.matches {
+        let shown = line(pattern, 60);
+        if !read(pattern)?.is_match(body) {
+            return Ok(fail(joined(&said, &format!("nothing in the answer matches {shown}"))));
+        }
+        said.push(format!("matches {shown}"));
+    }
     if let Some(is) = &expect.is {
         let got = body.trim();
         if got != is.trim() {
@@ -51,7 +64,7 @@ pub(crate) fn judge(expect: &Expect, answer: &Answer<'_>) -> Result<Measure, Unm
         }
         said.push(if is.trim().is_empty() { "empty".to_owned() } else { line(is, 60) });
     }
-    if !expect.json.is_empty() {
+    if !(expect.json.is_empty() && expect.has.is_empty()) {
         let json = parsed(body)?;
         for (pointer, wanted) in &expect.json {
             let Some(got) = json.pointer(pointer) else {
@@ -61,9 +74,17 @@ pub(crate) fn judge(expect: &Expect, answer: &Answer<'_>) -> Result<Measure, Unm
                 return Ok(fail(joined(&said, &format!("{pointer} is {}, expected {wanted}", kind(got)))));
             }
         }
-        said.push(match expect.json.as_slice() {
-            [(pointer, value)] => format!("{pointer} is {value}"),
-            all => format!("{} values as expected", all.len()),
+        for pointer in &expect.has {
+            match json.pointer(pointer) {
+                None => return Ok(fail(joined(&said, &format!("{pointer} is not in the answer")))),
+                Some(Value::Null) => return Ok(fail(joined(&said, &format!("{pointer} is null")))),
+                Some(_) => {}
+            }
+        }
+        said.push(match (expect.json.as_slice(), expect.has.as_slice()) {
+            ([(pointer, value)], []) => format!("{pointer} is {value}"),
+            ([], [pointer]) => format!("has {pointer}"),
+            (json, has) => format!("{} values as expected", json.len() + has.len()),
         });
     }
     if !asks_for_number(expect) {
@@ -129,6 +150,11 @@ fn bounded(expect: &Expect, value: f64) -> (bool, String) {
         (Some(least), Some(most)) => format!(", {least} to {most}"),
     };
     (true, format!("{named}{value}{limit}"))
+}
+
+/// A regular expression; `check` has read it before.
+pub(super) fn read(pattern: &str) -> Result<Regex, Unmeasured> {
+    Regex::new(pattern).map_err(|_| Unmeasured::Failed(format!("{pattern} is no regular expression")))
 }
 
 /// The answer as JSON.

@@ -23,9 +23,8 @@ use crate::plan::{EndpointId, ProbeId};
 
 /// A line for people is cut here.
 const LINE: usize = 200;
-/// Of the last output so much is kept: the beginning, and the end.
-const HEAD: usize = 48 << 10;
-const TAIL: usize = 16 << 10;
+/// So much of the last output is kept: of each of its parts the beginning, and the end.
+const MOST: usize = 64 << 10;
 /// Where random numbers come from.
 const RANDOM: &str = "/dev/urandom";
 
@@ -115,7 +114,8 @@ pub(crate) struct Look<'a> {
     taken: Option<Baseline>,
     pub(super) scrub: Scrub,
     query: String,
-    raw: String,
+    summary: String,
+    raw: Vec<String>,
 }
 
 impl<'a> Look<'a> {
@@ -130,7 +130,8 @@ impl<'a> Look<'a> {
             taken: None,
             scrub: Scrub::default(),
             query: String::new(),
-            raw: String::new(),
+            summary: String::new(),
+            raw: vec![String::new()],
         }
     }
 
@@ -141,15 +142,35 @@ impl<'a> Look<'a> {
 
     /// Keeps what came back.
     pub(crate) fn keep(&mut self, text: &str) {
-        self.raw.push_str(text);
-        if !text.ends_with('\n') {
-            self.raw.push('\n');
+        if let Some(last) = self.raw.last_mut() {
+            ended(last, text);
         }
+    }
+
+    /// What comes back from here on is another answer: none of several that are kept crowds the others out.
+    pub(crate) fn apart(&mut self) {
+        if self.raw.last().is_some_and(|last| !last.is_empty()) {
+            self.raw.push(String::new());
+        }
+    }
+
+    /// A line about what came back, above all of it.
+    pub(crate) fn sum_up(&mut self, text: &str) {
+        ended(&mut self.summary, text);
     }
 
     /// Follows a reference, and sees to it that the value does not come back out.
     pub(crate) fn reveal(&mut self, template: &Template) -> Result<Secret, Unmeasured> {
         reveal(&mut self.scrub, template, &self.ctx.root).map_err(Unmeasured::Failed)
+    }
+
+    /// The same with what a flow has kept, which it hides itself.
+    pub(crate) fn reveal_with(
+        &mut self,
+        template: &Template,
+        kept: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Secret, Unmeasured> {
+        reveal_with(&mut self.scrub, template, &self.ctx.root, kept).map_err(Unmeasured::Failed)
     }
 
     /// Sees to it that this does not come back out.
@@ -205,25 +226,41 @@ impl<'a> Look<'a> {
                 "a secret of the plan is a common word of the answer: change it".to_owned(),
             ))
         });
-        Looked {
-            result,
-            baseline: self.taken,
-            raw: capped(&self.scrub.text(self.raw)),
-            query: self.scrub.text(self.query),
-        }
+        let share = MOST / self.raw.len().max(1);
+        let parts =
+            std::iter::once((self.summary, MOST / 4)).chain(self.raw.into_iter().map(|raw| (raw, share)));
+        let kept = parts.map(|(text, most)| capped(&self.scrub.text(text), most)).collect();
+        Looked { result, baseline: self.taken, raw: kept, query: self.scrub.text(self.query) }
+    }
+}
+
+/// A text that ends its line.
+fn ended(out: &mut String, text: &str) {
+    out.push_str(text);
+    if !text.ends_with('\n') {
+        out.push('\n');
     }
 }
 
 /// Follows every reference of a template; each value is to be blotted out by itself.
 pub(crate) fn reveal(scrub: &mut Scrub, template: &Template, root: &Path) -> Result<Secret, String> {
+    reveal_with(scrub, template, root, &|_| None)
+}
+
+fn reveal_with(
+    scrub: &mut Scrub,
+    template: &Template,
+    root: &Path,
+    kept: &dyn Fn(&str) -> Option<String>,
+) -> Result<Secret, String> {
     for part in template.parts() {
-        if !matches!(part, Part::Text(_)) {
+        if matches!(part, Part::Env(_) | Part::File(_)) {
             let value =
                 Template::new(vec![part.clone()]).reveal(root).map_err(|missing| missing.to_string())?;
             scrub.add(value.expose());
         }
     }
-    template.reveal(root).map_err(|missing| missing.to_string())
+    template.reveal_with(root, kept).map_err(|missing| missing.to_string())
 }
 
 /// As it must be.
@@ -242,12 +279,13 @@ pub(crate) fn failed<T>(why: impl Into<String>) -> Result<T, Unmeasured> {
 }
 
 /// The beginning and the end of a text that is too long to keep.
-fn capped(text: &str) -> String {
-    if text.len() <= HEAD + TAIL {
+fn capped(text: &str, most: usize) -> String {
+    if text.len() <= most {
         return text.to_owned();
     }
-    let head = (0..=HEAD).rev().find_map(|at| text.get(..at)).unwrap_or_default();
-    let tail = (text.len() - TAIL..=text.len()).find_map(|at| text.get(at..)).unwrap_or_default();
+    let (first, last) = (most / 4 * 3, most / 4);
+    let head = (0..=first).rev().find_map(|at| text.get(..at)).unwrap_or_default();
+    let tail = (text.len() - last..=text.len()).find_map(|at| text.get(at..)).unwrap_or_default();
     let out = crate::counts::counted((text.len() - head.len() - tail.len()) as u64, "byte", "bytes");
     format!("{head}\n… {out} left out …\n{tail}")
 }
@@ -259,10 +297,10 @@ mod tests {
     #[test]
     fn a_long_answer_keeps_its_beginning_and_its_end() {
         let text = format!("first{}last", "é".repeat(60_000));
-        let kept = capped(&text);
+        let kept = capped(&text, MOST);
         assert!(kept.starts_with("first") && kept.ends_with("last"));
-        assert!(kept.len() <= HEAD + TAIL + 64, "{}", kept.len());
+        assert!(kept.len() <= MOST + 64, "{}", kept.len());
         assert!(kept.contains("bytes left out"));
-        assert_eq!(capped("short"), "short");
+        assert_eq!(capped("short", MOST), "short");
     }
 }

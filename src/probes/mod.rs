@@ -10,15 +10,18 @@
 //! `engine::rules` do.
 
 pub mod baseline;
+mod carried;
 mod command;
 mod commit;
 mod control;
+mod cookies;
 mod dns;
 mod drift;
 pub(crate) mod endpoint;
 mod expect;
 pub(crate) mod fence;
 mod files;
+mod flow;
 mod git;
 pub(crate) mod http;
 mod identity;
@@ -79,13 +82,18 @@ fn timed_out(after: std::time::Duration) -> Unmeasured {
 async fn look_at(look: &mut Look<'_>, kind: &ProbeKind) -> Result<Measure, Unmeasured> {
     match kind {
         ProbeKind::Command(it) => command::look(look, it).await,
-        ProbeKind::Http(it) => http::look(look, it).await,
+        ProbeKind::Http(it) => flow::look(look, it).await,
         ProbeKind::Tcp { address } => tcp::look(look, address).await,
         ProbeKind::Tls(it) => tls::look(look, it).await,
         ProbeKind::Dns(it) => dns::look(look, it).await,
         ProbeKind::Files(it) => files::look(look, it).await,
         ProbeKind::Tree { paths } => tree::look(look, paths).await,
-        ProbeKind::Sql { endpoint, query, expect } => sql::look(look, endpoint, query, expect).await,
+        ProbeKind::Sql { endpoint, query, expect, same_on: None } => {
+            sql::look(look, endpoint, query, expect).await
+        }
+        ProbeKind::Sql { endpoint, query, same_on: Some(other), .. } => {
+            sql::same(look, endpoint, other, query).await
+        }
         ProbeKind::Link(it) => link::look(look, it).await,
         ProbeKind::Schema { endpoint } => schema::look(look, endpoint).await,
         ProbeKind::Writes { endpoint } => writes::look(look, endpoint).await,

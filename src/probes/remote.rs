@@ -15,10 +15,10 @@ use super::{Baseline, Looked};
 use crate::clock::Clock;
 use crate::engine::reading::{Measure, Unmeasured};
 use crate::plan::model::{
-    CommandLine, CommandProbe, DatabaseSettings, Endpoint, HttpProbe, Link, Probe, ProbeKind, Schedule,
-    Section, SshHost, TerraformProbe, VersionProbe,
+    CommandLine, CommandProbe, DatabaseSettings, Endpoint, Link, Probe, ProbeKind, Schedule, Section,
+    SshHost, TerraformProbe, VersionProbe,
 };
-use crate::plan::secret::Template;
+use crate::plan::secret::{Part, Template};
 use crate::process::{self, Ended, Limits, Spec};
 
 /// Both ends speak the same only when they are the same.
@@ -132,7 +132,7 @@ pub async fn answer(question: &[u8]) -> Result<Vec<u8>, String> {
 
 /// The same with values in place of references: what they refer to is here, not there.
 fn revealed(look: &mut Look<'_>, kind: &ProbeKind) -> Result<ProbeKind, Unmeasured> {
-    let mut plain = |template: &Template| look.reveal(template).map(|value| Template::plain(value.expose()));
+    let mut plain = |template: &Template| settled(look, template);
     Ok(match kind {
         ProbeKind::Command(it) => ProbeKind::Command(CommandProbe {
             command: command(&it.command, &mut plain)?,
@@ -140,9 +140,9 @@ fn revealed(look: &mut Look<'_>, kind: &ProbeKind) -> Result<ProbeKind, Unmeasur
         }),
         ProbeKind::Unchanged(it) => ProbeKind::Unchanged(command(it, &mut plain)?),
         ProbeKind::Control(it) => ProbeKind::Control(command(it, &mut plain)?),
-        ProbeKind::Http(it) => ProbeKind::Http(http(it, &mut plain)?),
+        ProbeKind::Http(it) => ProbeKind::Http(it.with(&mut plain)?),
         ProbeKind::Version(it) => {
-            ProbeKind::Version(VersionProbe { http: http(&it.http, &mut plain)?, ..it.clone() })
+            ProbeKind::Version(VersionProbe { http: it.http.with(&mut plain)?, ..it.clone() })
         }
         ProbeKind::Terraform(it) => {
             ProbeKind::Terraform(TerraformProbe { env: pairs(&it.env, &mut plain)?, ..it.clone() })
@@ -172,13 +172,13 @@ fn command(it: &CommandLine, plain: Plain<'_>) -> Result<CommandLine, Unmeasured
     Ok(CommandLine { argv: it.argv.clone(), env: pairs(&it.env, plain)? })
 }
 
-fn http(it: &HttpProbe, mut plain: Plain<'_>) -> Result<HttpProbe, Unmeasured> {
-    Ok(HttpProbe {
-        url: plain(&it.url)?,
-        headers: pairs(&it.headers, plain)?,
-        body: it.body.as_ref().map(&mut plain).transpose()?,
-        ..it.clone()
-    })
+/// What stands there and here; what a flow keeps, it keeps where it runs.
+fn settled(look: &mut Look<'_>, template: &Template) -> Result<Template, Unmeasured> {
+    let part = |part: &Part| match part {
+        Part::Kept(_) => Ok(part.clone()),
+        _ => Ok(Part::Text(look.reveal(&Template::new(vec![part.clone()]))?.expose().to_owned())),
+    };
+    Ok(Template::new(template.parts().iter().map(part).collect::<Result<_, Unmeasured>>()?))
 }
 
 fn pairs(all: &[(String, Template)], plain: Plain<'_>) -> Result<Vec<(String, Template)>, Unmeasured> {

@@ -35,6 +35,9 @@ impl Scrub {
             percent(value),
             STANDARD.encode(value).trim_end_matches('=').to_owned(),
             URL_SAFE_NO_PAD.encode(value),
+            percent(value).replace("%20", "+"),
+            page(value, "&#39;"),
+            page(value, "&#x27;"),
         ];
         for form in forms {
             if !self.forms.contains(&form) {
@@ -72,7 +75,14 @@ impl Scrub {
     }
 }
 
-fn percent(value: &str) -> String {
+/// As a page shows it.
+fn page(value: &str, quote: &str) -> String {
+    let plain = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    plain.replace('"', "&quot;").replace('\'', quote)
+}
+
+/// As it stands in an address.
+pub(super) fn percent(value: &str) -> String {
     use std::fmt::Write as _;
     value.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -98,6 +108,7 @@ mod tests {
             r#"{"pw":"p\"w/s3cret"}"#.to_owned(),
             "?pw=p%22w%2Fs3cret&".to_owned(),
             format!("Basic {}", STANDARD.encode("p\"w/s3cret")),
+            "<b>p&quot;w/s3cret</b>".to_owned(),
         ] {
             let clean = scrub.text(shown.clone());
             assert!(clean.contains(BLOT), "{shown} became {clean}");

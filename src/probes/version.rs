@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::baseline::{Baseline, Change, Object, sha256, short, still};
 use super::expect;
-use super::http::{Answered, exchange};
+use super::flow::exchange;
+use super::http::Answered;
 use super::look::{Look, failed};
 use super::words::line;
 use crate::clock::Timestamp;
@@ -25,7 +26,8 @@ const WHOLE: &str = "the answer";
 /// Asks for the version and compares it with the baseline.
 pub(super) async fn look(look: &mut Look<'_>, probe: &VersionProbe) -> Result<Measure, Unmeasured> {
     let of = probe.pointer.as_ref().map_or_else(String::new, |pointer| format!(", {pointer} of it"));
-    look.ask(format!("GET {}{of}", probe.http.url));
+    let asked: Vec<String> = probe.http.requests.iter().map(|r| format!("GET {}{of}", r.url)).collect();
+    look.ask(asked.concat());
     let answered = exchange(look, &probe.http).await?;
     if !answered.status.is_success() {
         return failed(format!("{}, expected 2xx: the version is not known", answered.said()));

@@ -54,7 +54,7 @@ fn replicate(from: &Path, to: &Path) {
 }
 
 fn query(sql: &str, expect: Expect) -> ProbeKind {
-    ProbeKind::Sql { endpoint: "source".into(), query: sql.to_owned(), expect }
+    ProbeKind::Sql { endpoint: "source".into(), query: sql.to_owned(), expect, same_on: None }
 }
 
 #[tokio::test]
@@ -76,6 +76,49 @@ async fn one_value_is_asked_for_and_nothing_else_is_taken_for_it() {
     }
     let seen = pair.world.seen(query("select id from orders", Expect::default())).await;
     assert_eq!((seen.pass, seen.text.as_str()), (true, "answers, 1 row"));
+}
+
+#[tokio::test]
+async fn rows_are_counted_whatever_stands_in_them() {
+    let pair = pair();
+    let none = || Expect { rows: Some(0), ..Expect::default() };
+    let seen = pair.world.seen(query("select * from orders where qty < 0", none())).await;
+    assert_eq!((seen.pass, seen.text.as_str()), (true, "0 rows"));
+    let looked = pair.world.look(query("select id, qty from orders", none())).await;
+    assert_eq!(looked.result.unwrap().text, "1 row, expected 0");
+    assert!(looked.raw.contains("o1 | 1"), "what was found is on the screen: {}", looked.raw);
+    let many = "with recursive n(i) as (select 1 union all select i + 1 from n limit 1001) select i from n";
+    let seen = pair.world.seen(query(many, Expect { rows: Some(1000), ..Expect::default() })).await;
+    assert_eq!((seen.pass, seen.text.as_str()), (false, "more than 1 000 rows, expected 1000"));
+    let like = Expect { matches: Some("^o[0-9]$".to_owned()), ..Expect::default() };
+    assert!(pair.world.seen(query("select id from orders", like)).await.pass);
+}
+
+#[tokio::test]
+async fn a_query_gives_the_same_on_both_sides() {
+    let pair = pair();
+    let same = |sql: &str| ProbeKind::Sql {
+        endpoint: "source".into(),
+        query: sql.to_owned(),
+        expect: Expect::default(),
+        same_on: Some("target".into()),
+    };
+    let seen = pair.world.seen(same("select count(*), sum(qty) from orders")).await;
+    assert_eq!((seen.pass, seen.text.as_str()), (true, "the same on both, 1 row"));
+    write(&pair.source, "update orders set qty = 7; insert into orders values ('o2', 1)");
+    let looked = pair.world.look(same("select count(*), sum(qty) from orders")).await;
+    assert_eq!(looked.result.unwrap().text, "source and target differ");
+    assert!(looked.raw.contains("2 | 8") && looked.raw.contains("1 | 1"), "{}", looked.raw);
+    let seen = pair.world.seen(same("select id, qty from orders order by id")).await;
+    assert_eq!((seen.pass, seen.text.as_str()), (false, "2 rows on source, 1 on target"));
+    write(&pair.target, "insert into orders values ('o2', null)");
+    let seen = pair.world.seen(same("select id, qty from orders order by id desc")).await;
+    assert_eq!((seen.pass, seen.text.as_str()), (false, "source and target differ at row 1 of 2"));
+    let many = "with recursive n(i) as (select 1 union all select i + 1 from n limit 1001) select i from n";
+    let why = pair.world.unmeasured(same(many)).await;
+    assert!(failed(&why).contains("more than 1 000 rows"), "{why:?}");
+    std::fs::rename(&pair.target, pair.target.with_extension("away")).unwrap();
+    assert!(matches!(pair.world.unmeasured(same("select 1")).await, Unmeasured::NotReachable(_)));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cutover::engine::reading::{Facts, Unmeasured};
-use cutover::plan::model::{Expect, HttpProbe, ProbeKind};
+use cutover::plan::model::{Expect, HttpProbe, HttpRequest, ProbeKind, Status};
 use cutover::plan::secret::{Part, Template};
 use cutover::probes::measure;
 use tokio::io::AsyncWriteExt as _;
@@ -17,14 +17,7 @@ async fn fixed(response: &'static str) -> String {
 }
 
 fn get(url: &str, expect: Expect) -> ProbeKind {
-    ProbeKind::Http(HttpProbe {
-        method: "GET".to_owned(),
-        url: Template::plain(url),
-        headers: Vec::new(),
-        body: None,
-        ca: None,
-        expect,
-    })
+    ProbeKind::Http(HttpProbe::of(HttpRequest { expect, ..HttpRequest::get(Template::plain(url)) }, None))
 }
 
 #[tokio::test]
@@ -38,7 +31,7 @@ async fn a_good_answer_is_good_and_another_status_is_not() {
     let down = fixed("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n").await;
     let seen = world.seen(get(&format!("http://{down}/"), text)).await;
     assert_eq!((seen.pass, seen.text.as_str()), (false, "503, expected 2xx"));
-    let wanted = Expect { status: Some(503), ..Expect::default() };
+    let wanted = Expect { status: vec![Status::Code(503)], ..Expect::default() };
     assert!(world.seen(get(&format!("http://{down}/"), wanted)).await.pass);
 }
 
@@ -156,22 +149,16 @@ async fn a_secret_is_sent_and_never_comes_back() {
     })
     .await;
     let part = |name: &str| Part::File(name.into());
-    let kind = ProbeKind::Http(HttpProbe {
-        method: "GET".to_owned(),
-        url: Template::new(vec![
-            Part::Text("http://user:".to_owned()),
-            part("pw"),
-            Part::Text(format!("@{address}/")),
-        ]),
+    let url = vec![Part::Text("http://user:".to_owned()), part("pw"), Part::Text(format!("@{address}/"))];
+    let request = HttpRequest {
         headers: vec![(
             "authorization".to_owned(),
             Template::new(vec![Part::Text("Bearer ".to_owned()), part("token")]),
         )],
-        body: None,
-        ca: None,
         expect: Expect { is: Some("nothing like this".to_owned()), ..Expect::default() },
-    });
-    let looked = world.look(kind).await;
+        ..HttpRequest::get(Template::new(url))
+    };
+    let looked = world.look(ProbeKind::Http(HttpProbe::of(request, None))).await;
     assert!(
         looked.raw.contains("true GET"),
         "{:?}, the secret did not reach the server: {}",

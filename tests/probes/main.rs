@@ -11,6 +11,7 @@ mod common;
 mod databases;
 mod dns;
 mod files;
+mod flows;
 mod http;
 mod infrastructure;
 mod repositories;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cutover::engine::reading::Unmeasured;
-use cutover::plan::model::{Expect, HttpProbe, ProbeKind, TlsProbe};
+use cutover::plan::model::{Expect, HttpProbe, HttpRequest, ProbeKind, TlsProbe};
 use cutover::plan::secret::Template;
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -13,12 +13,12 @@ use tokio::net::TcpListener;
 
 use crate::common::{World, failed};
 
-struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pub(crate) pem: String,
 }
 
-fn authority() -> Authority {
+pub(crate) fn authority() -> Authority {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -34,7 +34,7 @@ fn authority() -> Authority {
 }
 
 /// A certificate for `name` that is good from and until so many days from now.
-fn leaf(
+pub(crate) fn leaf(
     by: Option<&Authority>,
     name: &str,
     days: (i64, i64),
@@ -160,14 +160,9 @@ async fn https_trusts_the_plans_roots_and_says_why_it_does_not() {
     let (world, authority) = (World::new(), authority());
     let ca = trust(&world, &authority);
     let get = |address: &str, ca: Option<String>| {
-        ProbeKind::Http(HttpProbe {
-            method: "GET".to_owned(),
-            url: Template::plain(format!("https://{address}/")),
-            headers: Vec::new(),
-            body: None,
-            ca,
-            expect: Expect { is: Some("ok".to_owned()), ..Expect::default() },
-        })
+        let expect = Expect { is: Some("ok".to_owned()), ..Expect::default() };
+        let url = Template::plain(format!("https://{address}/"));
+        ProbeKind::Http(HttpProbe::of(HttpRequest { expect, ..HttpRequest::get(url) }, ca))
     };
     let good = serve(leaf(Some(&authority), "127.0.0.1", (-1, 61))).await;
     assert!(world.seen(get(&good, Some(ca.clone()))).await.pass);

@@ -2,21 +2,14 @@
 
 use cutover::clock::Timestamp;
 use cutover::engine::reading::Unmeasured;
-use cutover::plan::model::{Expect, HttpProbe, ProbeKind, VersionProbe};
+use cutover::plan::model::{HttpProbe, HttpRequest, ProbeKind, VersionProbe};
 use cutover::plan::secret::{Part, Template};
 
 use crate::common::{World, failed, findings};
 use crate::watched::{ok, says};
 
 fn at(url: &str, pointer: Option<&str>) -> ProbeKind {
-    let http = HttpProbe {
-        method: "GET".to_owned(),
-        url: Template::plain(url),
-        headers: Vec::new(),
-        body: None,
-        ca: None,
-        expect: Expect::default(),
-    };
+    let http = HttpProbe::of(HttpRequest::get(Template::plain(url)), None);
     ProbeKind::Version(VersionProbe { http, pointer: pointer.map(str::to_owned) })
 }
 
@@ -93,7 +86,8 @@ async fn a_secret_that_comes_back_is_neither_told_nor_kept() {
     let (url, answer) = says(&ok("", "1.0 for s3cr3t-t0ken")).await;
     let kind = || {
         let ProbeKind::Version(mut probe) = at(&url, None) else { unreachable!() };
-        probe.http.headers.push(("x-token".to_owned(), Template::new(vec![Part::File("token".into())])));
+        let token = Template::new(vec![Part::File("token".into())]);
+        probe.http.requests[0].headers.push(("x-token".to_owned(), token));
         ProbeKind::Version(probe)
     };
     let looked = world.look(kind()).await;

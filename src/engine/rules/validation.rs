@@ -5,15 +5,15 @@ use crate::engine::State;
 use crate::engine::reading::{Facts, FenceState};
 use crate::engine::readings::Readings;
 use crate::engine::rules::span::in_span;
-use crate::plan::Plan;
 use crate::plan::model::{Probe, ProbeKind, TablesProbe};
+use crate::plan::{EndpointId, Plan};
 
 /// Whether what a validation found is still worth something, or why not.
 ///
-/// A comparison of tables holds while the side that it read from is fenced, proved to be so, and was so
+/// A comparison of two sides holds while the side that it read from is fenced, proved to be so, and was so
 /// before the comparison began; a comparison under live writes is a snapshot of a moment and holds for none.
 pub fn still_holds(plan: &Plan, state: &State, readings: &Readings, probe: &Probe) -> Result<(), String> {
-    let ProbeKind::Tables(TablesProbe { from, to, .. }) = &probe.kind else { return Ok(()) };
+    let Some((from, to)) = compared(&probe.kind) else { return Ok(()) };
     let Some(read) = readings.track(&probe.id).and_then(|t| t.last.as_ref()) else {
         return Err("not compared yet".to_owned());
     };
@@ -51,4 +51,13 @@ pub fn still_holds(plan: &Plan, state: &State, readings: &Readings, probe: &Prob
         }
     }
     Ok(())
+}
+
+/// The two sides that are compared.
+fn compared(kind: &ProbeKind) -> Option<(&EndpointId, &EndpointId)> {
+    match kind {
+        ProbeKind::Tables(TablesProbe { from, to, .. })
+        | ProbeKind::Sql { endpoint: from, same_on: Some(to), .. } => Some((from, to)),
+        _ => None,
+    }
 }

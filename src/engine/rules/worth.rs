@@ -85,8 +85,7 @@ pub fn last_look(state: &State, readings: &Readings, probe: &Probe, now: Boot) -
 
 /// How old the look is, where that is what makes it stale.
 pub fn too_old(probe: &Probe, evidence: &Evidence) -> Option<Duration> {
-    let old = |age: &Duration| matches!(probe.schedule, Schedule::Every(_)) && *age > probe.max_age;
-    evidence.age.filter(|age| evidence.verdict == Verdict::Stale && old(age))
+    evidence.age.filter(|age| evidence.verdict == Verdict::Stale && *age > probe.max_age)
 }
 
 fn fence_position(state: &State, probe: &Probe) -> Option<String> {

@@ -14,7 +14,7 @@ use crate::engine::rules::evidence::{WINDOW, finding, lines};
 use crate::engine::rules::gates::ARMS_AFTER_MS;
 use crate::engine::rules::worth;
 use crate::engine::state::Status;
-use crate::plan::model::{Gate, ProbeKind, Schedule, StepKind, Window};
+use crate::plan::model::{Expect, Gate, Probe, ProbeKind, Schedule, StepKind, Window};
 use crate::plan::{ProbeId, StepId};
 
 fn one_gate() -> Driver {
@@ -239,13 +239,14 @@ fn a_writer_behind_the_fence_closes_the_gate_until_it_is_gone() {
 }
 
 /// As in a plan that compares again and again, and watches the target for stray writes.
-fn compares_by_itself() -> Driver {
+fn compares_by_itself(otherwise: impl Fn(&mut Probe)) -> Driver {
     let mut p = cutover();
     let rows = ProbeId::from("rows");
     for probe in p.probes.iter_mut().filter(|probe| probe.id == rows) {
         probe.schedule = Schedule::Every(Duration::from_secs(5));
         probe.max_age = Duration::from_secs(10);
         probe.since = Some("begin".into());
+        otherwise(probe);
     }
     let quiet = ProbeKind::Writes { endpoint: "target".into() };
     let mut quiet = probe("quiet", quiet, Schedule::Every(Duration::from_secs(1)));
@@ -258,7 +259,7 @@ fn compares_by_itself() -> Driver {
 
 #[test]
 fn what_was_compared_by_itself_is_stale_at_the_gate_once_somebody_has_written() {
-    let mut d = compares_by_itself();
+    let mut d = compares_by_itself(|_| {});
     d.pass(1);
     d.read("quiet", stray(1));
     let id = StepId::from("go");
@@ -282,6 +283,41 @@ fn what_was_compared_by_itself_is_stale_at_the_gate_once_somebody_has_written() 
     let sheet = lines(&d.plan, &d.state, &d.readings, &id, now);
     let rows = sheet.iter().find(|line| line.id == "rows").unwrap();
     assert_eq!(rows.verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_query_that_is_the_same_on_both_sides_holds_no_longer_than_their_rows() {
+    let mut d = compares_by_itself(|probe| {
+        let query = "select sum(qty) from orders".to_owned();
+        let same_on = Some("target".into());
+        probe.kind = ProbeKind::Sql { endpoint: "source".into(), query, expect: Expect::default(), same_on };
+    });
+    let rows = |d: &Driver| {
+        let probe = d.plan.probe(&"rows".into()).unwrap();
+        worth::of_probe(&d.plan, &d.state, &d.readings, probe, d.clock.now())
+    };
+    d.read("rows", good());
+    assert_eq!(rows(&d).verdict, Verdict::Pass);
+    d.pass(1);
+    d.read("quiet", stray(1));
+    assert_eq!(rows(&d).text, "target was written to since it was compared");
+    assert_eq!(rows(&d).verdict, Verdict::Stale);
+}
+
+#[test]
+fn what_is_asked_for_once_grows_old_only_where_the_plan_says_when() {
+    for (max_age, verdict) in [(Duration::MAX, Verdict::Pass), (Duration::from_secs(60), Verdict::Stale)] {
+        let mut tried = probe("tried", ProbeKind::Tcp { address: "localhost:1".into() }, Schedule::OnDemand);
+        tried.max_age = max_age;
+        let gate = step("gate", StepKind::Gate(Gate::default()));
+        let mut d = Driver::begin(plan(vec![gate], vec![tried]));
+        d.read("tried", good());
+        d.pass(61);
+        let probe = d.plan.probe(&"tried".into()).unwrap();
+        let line = worth::of_probe(&d.plan, &d.state, &d.readings, probe, d.clock.now());
+        assert_eq!(line.verdict, verdict, "{max_age:?}");
+        assert_eq!(worth::too_old(probe, &line).is_some(), verdict == Verdict::Stale);
+    }
 }
 
 #[test]

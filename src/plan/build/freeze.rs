@@ -4,8 +4,8 @@ use super::probes::Usual;
 use super::{Builder, View};
 use crate::plan::ids::ProbeId;
 use crate::plan::model::{
-    CommandLine, Control, Expect, HttpProbe, Probe, ProbeKind, RowsProbe, Section, Severity, TerraformProbe,
-    VersionProbe,
+    CommandLine, Control, HttpProbe, HttpRequest, Probe, ProbeKind, RowsProbe, Section, Severity,
+    TerraformProbe, VersionProbe,
 };
 
 const CONTROL: Usual = Usual::every(Section::Freeze, 30, 30, Severity::Warning);
@@ -84,14 +84,9 @@ impl<'t> Builder<'t, '_> {
         if let Some(pointer) = &pointer {
             self.pointer(pointer, view.at("json"));
         }
-        let http = HttpProbe {
-            method: "GET".to_owned(),
-            url: self.address(view, "get")?,
-            headers: view.secrets("headers"),
-            body: None,
-            ca: view.text("ca"),
-            expect: Expect::default(),
-        };
+        let url = self.address(view, "get")?;
+        let request = HttpRequest { headers: view.secrets("headers"), ..HttpRequest::get(url) };
+        let http = HttpProbe::of(request, view.text("ca"));
         Some(VersionProbe { http, pointer })
     }
 }

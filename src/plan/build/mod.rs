@@ -4,8 +4,10 @@
 //! Owns the meaning of keys. One file a part of the plan; `order` finds what follows what, `implied` adds what
 //! the plan measures without writing it. Refuses to know good practice: that is `lint`.
 
+mod expect;
 mod freeze;
 mod header;
+mod http;
 mod implied;
 mod known;
 mod offers;

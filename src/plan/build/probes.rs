@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::grammar::Named;
-use super::super::source::Place;
 use super::super::units;
 use super::{Builder, View};
 use crate::plan::ids::{EndpointId, ProbeId, StepId};
 use crate::plan::model::{
-    CommandLine, CommandProbe, DnsProbe, Expect, FilesProbe, HttpProbe, Link, LinkKind, Probe, ProbeKind,
-    Schedule, Section, Severity, SshHost, TablesProbe, TlsProbe,
+    CommandLine, CommandProbe, DnsProbe, Expect, FilesProbe, Link, LinkKind, Probe, ProbeKind, Schedule,
+    Section, Severity, SshHost, TablesProbe, TlsProbe,
 };
-use crate::plan::secret::Template;
 
 /// A certificate must be good for so many days unless the plan says otherwise.
 const DAYS_LEFT: u32 = 14;
@@ -22,9 +20,6 @@ const WARN_CHANGES: u64 = 1_000;
 
 /// … and where a link counts bytes of log, above so many.
 const WARN_BYTES: u64 = 16 << 20;
-
-/// A reading that is asked for, not repeated, is stale after this.
-const ON_DEMAND_MAX_AGE: Duration = Duration::from_secs(3600);
 
 /// However often something is measured, a reading is not stale before this.
 const LEAST_MAX_AGE: Duration = Duration::from_secs(5);
@@ -79,7 +74,7 @@ const TABLES: Usual = Usual::asked(Section::Validation, 3600, Some(Severity::Cau
 fn max_age(schedule: Schedule) -> Duration {
     match schedule {
         Schedule::Every(every) => every.saturating_mul(2).max(LEAST_MAX_AGE),
-        Schedule::OnDemand => ON_DEMAND_MAX_AGE,
+        Schedule::OnDemand => Duration::MAX,
     }
 }
 
@@ -190,9 +185,14 @@ impl<'t> Builder<'t, '_> {
             }));
         }
         if let Some(sql) = view.view("sql") {
-            let endpoint = self.endpoint(sql, "on");
             let expect = sql.view("expect").map_or_else(Expect::default, |e| self.expect(e));
-            return Some(ProbeKind::Sql { endpoint: endpoint?, query: sql.must("query"), expect });
+            let (endpoint, same_on) = if sql.has("same_on") {
+                let (on, same_on) = self.ends(sql, "on", "same_on")?;
+                (on, Some(same_on))
+            } else {
+                (self.endpoint(sql, "on")?, None)
+            };
+            return Some(ProbeKind::Sql { endpoint, query: sql.must("query"), expect, same_on });
         }
         let Some(files) = view.view("files") else {
             // What it should be is missing, and that is said; what it expects is looked at all the same.
@@ -205,89 +205,6 @@ impl<'t> Builder<'t, '_> {
             younger_than: self.positive(files, "younger_than"),
             bytes_at_least: files.count("bytes_at_least"),
         }))
-    }
-
-    fn http(&mut self, view: View<'t>) -> Option<HttpProbe> {
-        let expect = view.view("expect").map_or_else(Expect::default, |e| self.expect(e));
-        let (method, key) = [("GET", "get"), ("HEAD", "head"), ("POST", "post")]
-            .into_iter()
-            .find(|(_, key)| view.has(key))?;
-        let url = self.address(view, key)?;
-        Some(HttpProbe {
-            method: method.to_owned(),
-            url,
-            headers: view.secrets("headers"),
-            body: view.secret("body"),
-            ca: view.text("ca"),
-            expect,
-        })
-    }
-
-    /// A web address.
-    pub(super) fn address(&mut self, view: View<'t>, key: &str) -> Option<Template> {
-        let url = view.secret(key)?;
-        let written = url.to_string();
-        let starts_open = written.starts_with("${");
-        if !starts_open && !written.starts_with("http://") && !written.starts_with("https://") {
-            self.findings.push(
-                Diagnostic::error("wrong-value", view.at(key), format!("`{written}` is no web address"))
-                    .label("not a URL")
-                    .help("write https://host/path"),
-            );
-        }
-        Some(url)
-    }
-
-    /// What leads to a value in JSON starts with a slash.
-    pub(super) fn pointer(&mut self, pointer: &str, at: Place) {
-        if !pointer.starts_with('/') {
-            self.findings.push(
-                Diagnostic::error("wrong-value", at, format!("`{pointer}` is no JSON pointer"))
-                    .label("does not start with `/`")
-                    .help(format!("write \"{}\"", units::pointer(pointer))),
-            );
-        }
-    }
-
-    fn expect(&mut self, view: View<'t>) -> Expect {
-        let expect = Expect {
-            exit: view.whole("exit"),
-            status: view.whole("status"),
-            text: view.text("text"),
-            json: view.json("json"),
-            is: view.text("is"),
-            at_most: view.number("at_most"),
-            at_least: view.number("at_least"),
-            number: view.text("number"),
-        };
-        if expect == Expect::default() {
-            self.findings.push(
-                Diagnostic::error("missing-kind", view.at, "an `expect` that expects nothing")
-                    .label("empty")
-                    .help("say what the answer must look like, or take it out"),
-            );
-        }
-        if let (Some(least), Some(most)) = (expect.at_least, expect.at_most)
-            && least > most
-        {
-            self.findings.push(
-                Diagnostic::error(
-                    "wrong-value",
-                    view.at("at_least"),
-                    "no number is at least this and at most that",
-                )
-                .label("above `at_most`")
-                .related(view.at("at_most"), "at most this")
-                .help("swap the two"),
-            );
-        }
-        let table = view.view("json").map(|j| j.table.entries.as_slice()).unwrap_or_default();
-        let pointers = table.iter().map(|e| (e.key.as_str(), e.key_at));
-        let number = expect.number.as_deref().map(|n| (n, view.at("number")));
-        for (pointer, at) in pointers.chain(number) {
-            self.pointer(pointer, at);
-        }
-        expect
     }
 
     fn link(&mut self, view: View<'t>) -> Option<Link> {
@@ -322,28 +239,33 @@ impl<'t> Builder<'t, '_> {
 
     /// From one endpoint to another one.
     pub(super) fn direction(&mut self, view: View<'t>) -> Option<(EndpointId, EndpointId)> {
-        let from = self.endpoint(view, "from");
-        let to = self.endpoint(view, "to");
+        self.ends(view, "from", "to")
+    }
+
+    /// The same under other keys.
+    fn ends(&mut self, view: View<'t>, here: &str, there: &str) -> Option<(EndpointId, EndpointId)> {
+        let from = self.endpoint(view, here);
+        let to = self.endpoint(view, there);
         let (from, to) = (from?, to?);
         if from == to {
             let named: Vec<String> = self
                 .known
                 .endpoints_beside(from.as_str())
                 .iter()
-                .map(|id| format!("to = \"{id}\""))
+                .map(|id| format!("{there} = \"{id}\""))
                 .collect();
             let other = if from.as_str() == "target" { "source" } else { "target" };
             let help = if named.is_empty() {
                 format!(
-                    "add the other side as [endpoints.{other}] with its address, and write to = \"{other}\""
+                    "add the other side as [endpoints.{other}] with its address, and write {there} = \"{other}\""
                 )
             } else {
                 format!("write {}", named.join(" or "))
             };
             self.findings.push(
-                Diagnostic::error("same-system", view.at("to"), format!("from `{from}` to itself"))
+                Diagnostic::error("same-system", view.at(there), format!("from `{from}` to itself"))
                     .label("the same endpoint")
-                    .related(view.at("from"), "it starts here")
+                    .related(view.at(here), "it starts here")
                     .help(help),
             );
         }

@@ -10,7 +10,7 @@ use super::super::source::Place;
 use super::super::tree::{Node, Table, Value};
 use super::super::units;
 use crate::clock::Timestamp;
-use crate::plan::model::CommandLine;
+use crate::plan::model::{CommandLine, Json, Status};
 
 /// A table and where it stands.
 #[derive(Clone, Copy, Debug)]
@@ -155,6 +155,21 @@ impl<'t> View<'t> {
         view.table.entries.iter().map(|e| (e.key.clone(), json(&e.node))).collect()
     }
 
+    /// A value as a document whose texts may hold references.
+    pub(in crate::plan) fn document(self, key: &str) -> Option<Json> {
+        self.get(key).map(document)
+    }
+
+    /// The statuses of one, or of a list.
+    pub(in crate::plan) fn statuses(self, key: &str) -> Vec<Status> {
+        let Some(node) = self.get(key) else { return Vec::new() };
+        let one = |node: &Node| match &node.value {
+            Value::Whole(n) => Status::code(*n),
+            _ => node.text().and_then(Status::class),
+        };
+        node.list().map_or_else(|| one(node).into_iter().collect(), |l| l.iter().filter_map(one).collect())
+    }
+
     /// A command with the `env` beside it.
     pub(in crate::plan) fn command(self, key: &str) -> Option<CommandLine> {
         let argv: Vec<String> =
@@ -173,6 +188,18 @@ fn template(node: &Node) -> Option<Template> {
         | Value::Time(_)
         | Value::List(_)
         | Value::Table(_) => None,
+    }
+}
+
+fn document(node: &Node) -> Json {
+    match &node.value {
+        Value::Text(text) => Json::Text(Template::plain(text.clone())),
+        Value::Tainted(template) => Json::Text(template.clone()),
+        Value::List(list) => Json::List(list.iter().map(document).collect()),
+        Value::Table(table) => {
+            Json::Table(table.entries.iter().map(|e| (e.key.clone(), document(&e.node))).collect())
+        }
+        Value::Whole(_) | Value::Real(_) | Value::Flag(_) | Value::Time(_) => Json::Plain(json(node)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is measured and held to something: probes, links, validations, and what they expect.
 
+use super::http::{HTTP, HTTP_EXPECT};
 use super::links::{CHANNEL, DIRECTION, SLOT};
 use super::{Key, Kind, Named, Names, Spec, beside, may, must, needs};
 
@@ -142,20 +143,6 @@ static TABLES: Spec = Spec {
     ],
 };
 
-static HTTP: Spec = Spec {
-    name: "an HTTP exchange",
-    one_of: &["get", "head", "post"],
-    keys: &[
-        may("get", Kind::Secret, "The URL that is asked."),
-        may("head", Kind::Secret, "The URL whose headers are asked."),
-        may("post", Kind::Secret, "The URL that is sent to."),
-        may("headers", Kind::Map(&Kind::Secret, Names::Free), "Header lines."),
-        beside("body", Kind::Secret, &["post"], "What is sent."),
-        may("ca", Kind::Text, "A PEM file of roots to trust instead of the system's."),
-        may("expect", Kind::Table(&HTTP_EXPECT), "What must come back; any 2xx where it is not given."),
-    ],
-};
-
 static TLS: Spec = Spec {
     name: "a certificate",
     one_of: &[],
@@ -193,11 +180,16 @@ static DNS: Spec = Spec {
 
 static SQL_PROBE: Spec = Spec {
     name: "a query",
-    one_of: &[],
+    one_of: &["expect", "same_on"],
     keys: &[
         must("on", Kind::Ref(Named::Endpoint), "Which endpoint."),
-        must("query", Kind::Text, "One query of one value, run read-only."),
-        must("expect", Kind::Table(&SQL_EXPECT), "What it must give."),
+        must(
+            "query",
+            Kind::Text,
+            "One query, run read-only; of one value unless `rows` or `same_on` is asked.",
+        ),
+        may("expect", Kind::Table(&SQL_EXPECT), "What it must give."),
+        may("same_on", Kind::Ref(Named::Endpoint), "It must give the same rows there; at most 1000."),
     ],
 };
 
@@ -222,7 +214,9 @@ static COMMAND_EXPECT: Spec = Spec {
     keys: &[
         may("exit", Kind::Whole(0, 255), "The exit code; 0 where it is not given."),
         EXPECT_TEXT,
+        EXPECT_MATCHES,
         EXPECT_JSON,
+        EXPECT_HAS,
         EXPECT_IS,
         AT_MOST,
         AT_LEAST,
@@ -230,22 +224,18 @@ static COMMAND_EXPECT: Spec = Spec {
     ],
 };
 
-static HTTP_EXPECT: Spec = Spec {
+static SQL_EXPECT: Spec = Spec {
     name: "`expect`",
     one_of: &[],
     keys: &[
-        may("status", Kind::Whole(100, 599), "The status; any 2xx where it is not given."),
+        may("rows", Kind::Whole(0, 1000), "So many rows, whatever stands in them; 0 for none."),
         EXPECT_TEXT,
-        EXPECT_JSON,
+        EXPECT_MATCHES,
         EXPECT_IS,
         AT_MOST,
         AT_LEAST,
-        NUMBER,
     ],
 };
-
-static SQL_EXPECT: Spec =
-    Spec { name: "`expect`", one_of: &[], keys: &[EXPECT_TEXT, EXPECT_IS, AT_MOST, AT_LEAST] };
 
 pub(super) const ID: Key = must("id", Kind::Id, "Its name; unique among its kind.");
 
@@ -258,7 +248,7 @@ pub(super) const TIMEOUT: Key = may("timeout", Kind::Duration, "One measurement 
 pub(super) const MAX_AGE: Key = may(
     "max_age",
     Kind::Duration,
-    "An older reading is stale; twice `every`, at least 5s, where it is not given.",
+    "An older reading is stale. Where it is not given: twice `every`, at least 5s; without `every` none is too old.",
 );
 
 pub(super) const ALARM: Key = may(
@@ -292,7 +282,7 @@ pub(super) const ENV: Key = beside(
 const EXPECT: Key =
     beside("expect", Kind::Table(&COMMAND_EXPECT), &["command"], "What the command must give.");
 
-const HTTP_KEY: Key = may("http", Kind::Table(&HTTP), "One HTTP exchange.");
+const HTTP_KEY: Key = may("http", Kind::Table(&HTTP), "One HTTP exchange, or a flow of several.");
 
 const TCP: Key = may("tcp", Kind::Address, "A port that accepts.");
 
@@ -300,22 +290,28 @@ const TLS_KEY: Key = may("tls", Kind::Table(&TLS), "A certificate: chain, name, 
 
 const DNS_KEY: Key = may("dns", Kind::Table(&DNS), "A record at a named server.");
 
-const SQL_PROBE_KEY: Key = may("sql", Kind::Table(&SQL_PROBE), "One value from a database.");
+const SQL_PROBE_KEY: Key = may("sql", Kind::Table(&SQL_PROBE), "What a query gives.");
 
 const FILES_KEY: Key = may("files", Kind::Table(&FILES), "Files that are there.");
 
-const EXPECT_TEXT: Key = may("text", Kind::Text, "Text that must stand in the answer.");
+pub(super) const EXPECT_TEXT: Key = may("text", Kind::Text, "Text that must stand in the answer.");
 
-const EXPECT_JSON: Key =
+pub(super) const EXPECT_MATCHES: Key =
+    may("matches", Kind::Text, "A regular expression that must match in the answer.");
+
+pub(super) const EXPECT_HAS: Key =
+    may("has", Kind::Texts, "JSON pointers at which something other than null must stand.");
+
+pub(super) const EXPECT_JSON: Key =
     may("json", Kind::Map(&Kind::Json, Names::Free), "JSON pointers and the values that must stand there.");
 
-const EXPECT_IS: Key = may("is", Kind::Text, "The whole answer, trimmed.");
+pub(super) const EXPECT_IS: Key = may("is", Kind::Text, "The whole answer, trimmed.");
 
-const AT_MOST: Key =
+pub(super) const AT_MOST: Key =
     may("at_most", Kind::Number, "The answer, or the value at `number`, may be at most this.");
 
-const AT_LEAST: Key =
+pub(super) const AT_LEAST: Key =
     may("at_least", Kind::Number, "The answer, or the value at `number`, must be at least this.");
 
-const NUMBER: Key =
+pub(super) const NUMBER: Key =
     beside("number", Kind::Text, &["at_most", "at_least"], "JSON pointer to the number that is looked at.");

@@ -4,6 +4,7 @@
 //! tables themselves are in [`whole`], [`measured`], [`freeze`] and [`steps`]. Refuses to know what keys mean together: that is `build` and `lint`.
 
 mod freeze;
+mod http;
 mod links;
 mod measured;
 mod steps;
@@ -73,6 +74,10 @@ pub(super) enum Kind {
     Number,
     /// Any value that JSON can hold.
     Json,
+    /// The same, and its texts may hold `${env:…}` and `${file:…}`.
+    Body,
+    /// A status of HTTP, `2xx`, or a list of such.
+    Status,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// `host:port`.
@@ -137,6 +142,7 @@ impl Kind {
         match self {
             Kind::Table(spec) | Kind::Tables(spec) | Kind::ArgvOr(spec) => spec.key(key).map(|key| key.kind),
             Kind::Map(inner, _) => Some(*inner),
+            Kind::Body => Some(Kind::Body),
             _ => None,
         }
     }
@@ -169,6 +175,8 @@ impl Kind {
             | Kind::Whole(..)
             | Kind::Number
             | Kind::Json
+            | Kind::Body
+            | Kind::Status
             | Kind::Address
             | Kind::SshHost => false,
         }

@@ -18,7 +18,8 @@ const SECRET_WORDS: &[&str] =
     &["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "ACCESS_KEY", "PRIVATE_KEY"];
 
 /// Keys whose values may hold references.
-const TAKES_REFERENCES: &[&str] = &["get", "head", "post", "webhook", "path", "url", "body"];
+const TAKES_REFERENCES: &[&str] =
+    &["get", "head", "post", "put", "patch", "delete", "webhook", "path", "url", "body"];
 
 const OF_A_VALUE: &str = "write ${env:NAME} or ${file:/run/secrets/name} in its place";
 const OF_A_COMMAND: &str = "take it out of the arguments, which everybody on the host can see: put `env = { NAME = \"${env:NAME}\" }` \
@@ -154,8 +155,10 @@ fn commands<'t>(table: &'t Table, each: &mut dyn FnMut(&'t [Node], Place)) {
             {
                 each(list, entry.node.at);
             }
-            Value::Table(inner) => commands(inner, each),
-            Value::List(_)
+            // What is sent or looked for is nothing that is run here.
+            Value::Table(inner) if entry.key != "json" => commands(inner, each),
+            Value::Table(_)
+            | Value::List(_)
             | Value::Text(_)
             | Value::Tainted(_)
             | Value::Whole(_)
@@ -186,21 +189,9 @@ fn plain_secrets(table: &Table, found: &mut Vec<Diagnostic>) {
                     }
                 }
             }
-            ("env", Value::Table(env)) => {
-                for variable in &env.entries {
-                    agent_socket(&variable.node, found);
-                    let name = variable.key.to_ascii_uppercase();
-                    if SECRET_WORDS.iter().any(|w| name.ends_with(w))
-                        && variable.node.text().is_some_and(|t| !t.is_empty())
-                    {
-                        found.push(in_the_plan(
-                            variable.node.at,
-                            &format!("the value of `{}` stands in the plan", variable.key),
-                            OF_A_VALUE,
-                        ));
-                    }
-                }
-            }
+            ("env" | "form" | "json", Value::Table(named)) => named_secrets(named, found),
+            // What is looked for in an answer is no secret, whatever it is called.
+            ("match" | "matches", _) => {}
             (_, Value::Table(inner)) => plain_secrets(inner, found),
             (_, Value::List(list)) => {
                 for item in list {
@@ -214,6 +205,30 @@ fn plain_secrets(table: &Table, found: &mut Vec<Diagnostic>) {
                 let mend = if TAKES_REFERENCES.contains(&key) { OF_A_VALUE } else { OF_A_TEXT };
                 plain_secret(&entry.node, mend, found);
             }
+        }
+    }
+}
+
+/// Values under the names of secrets: in an environment, a form, a document.
+fn named_secrets(table: &Table, found: &mut Vec<Diagnostic>) {
+    for entry in &table.entries {
+        agent_socket(&entry.node, found);
+        let name = entry.key.to_ascii_uppercase();
+        match &entry.node.value {
+            // A pointer leads to what an answer must hold.
+            Value::Text(text)
+                if !text.is_empty()
+                    && !name.starts_with('/')
+                    && SECRET_WORDS.iter().any(|word| name.ends_with(word)) =>
+            {
+                let what = format!("the value of `{}` stands in the plan", entry.key);
+                found.push(in_the_plan(entry.node.at, &what, OF_A_VALUE));
+            }
+            Value::Table(inner) => named_secrets(inner, found),
+            Value::List(list) => {
+                list.iter().filter_map(Node::table).for_each(|inner| named_secrets(inner, found));
+            }
+            _ => {}
         }
     }
 }

@@ -13,8 +13,8 @@ impl Probe {
             return Vec::new();
         }
         match &self.kind {
-            ProbeKind::Sql { endpoint, .. }
-            | ProbeKind::Rows(RowsProbe { endpoint, .. })
+            ProbeKind::Sql { endpoint, same_on, .. } => std::iter::once(endpoint).chain(same_on).collect(),
+            ProbeKind::Rows(RowsProbe { endpoint, .. })
             | ProbeKind::Schema { endpoint }
             | ProbeKind::Writes { endpoint }
             | ProbeKind::Identity { endpoint }

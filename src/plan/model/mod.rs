@@ -6,6 +6,7 @@
 //! links, probes and steps have files of their own.
 
 mod endpoints;
+mod http;
 mod kinds;
 mod links;
 mod probes;
@@ -20,10 +21,11 @@ use super::ids::{EndpointId, PersonId, ProbeId, StepId};
 use crate::clock::Timestamp;
 
 pub use endpoints::{DatabaseKind, DatabaseSettings, Endpoint, Identity, IdentityRow};
+pub use http::{Body, HttpProbe, HttpRequest, Json, Keep, Status};
 pub use links::{Link, LinkKind};
 pub use probes::{
-    CommandLine, CommandProbe, DnsProbe, Expect, FenceTarget, FilesProbe, HttpProbe, Probe, ProbeKind,
-    ProbeWrite, Schedule, Section, Severity, SshHost, TablesProbe, TlsProbe,
+    CommandLine, CommandProbe, DnsProbe, Expect, FenceTarget, FilesProbe, Probe, ProbeKind, ProbeWrite,
+    Schedule, Section, Severity, SshHost, TablesProbe, TlsProbe,
 };
 pub use steps::{
     Carry, Control, FenceStep, FreezeStep, Gate, Notify, NotifyBy, Phase, Retries, Rollback, Start, Step,

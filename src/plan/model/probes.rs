@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Link, ReadyProbe, RowsProbe, TerraformProbe, VersionProbe};
+use super::{HttpProbe, Link, ReadyProbe, RowsProbe, Status, TerraformProbe, VersionProbe};
 use crate::plan::ids::{EndpointId, ProbeId, StepId};
 use crate::plan::secret::Template;
 
@@ -36,7 +36,7 @@ pub struct Probe {
     pub schedule: Schedule,
     /// One measurement may take this long.
     pub timeout: Duration,
-    /// A reading older than this is stale.
+    /// A reading older than this is stale; the longest there is where age alone makes none stale.
     pub max_age: Duration,
     /// How loud the alarm is when it goes bad; `None` never alarms (a reading that a step waits for).
     pub alarm: Option<Severity>,
@@ -80,7 +80,7 @@ pub enum Severity {
 pub enum ProbeKind {
     /// A command: exit, text, or a value in its JSON.
     Command(CommandProbe),
-    /// One HTTP exchange.
+    /// One HTTP exchange, or a flow of several.
     Http(HttpProbe),
     /// A port that accepts.
     Tcp {
@@ -99,6 +99,8 @@ pub enum ProbeKind {
         query: String,
         /// What it must give.
         expect: Expect,
+        /// Where it must give the same rows.
+        same_on: Option<EndpointId>,
     },
     /// Files that are there: how many, how old, how large.
     Files(FilesProbe),
@@ -179,10 +181,18 @@ pub struct CommandProbe {
 pub struct Expect {
     /// Exit code of a command; 0 unless said otherwise.
     pub exit: Option<i32>,
-    /// Status of an HTTP exchange; any 2xx unless said otherwise.
-    pub status: Option<u16>,
+    /// Status of an HTTP exchange, one of these; any 2xx where there is none.
+    pub status: Vec<Status>,
+    /// The answer must be there whole within this.
+    pub within: Option<Duration>,
+    /// Headers, by name, and what must stand in each.
+    pub headers: Vec<(String, String)>,
     /// Text that must stand in the answer.
     pub text: Option<String>,
+    /// A regular expression that must match in the answer.
+    pub matches: Option<String>,
+    /// JSON pointers at which something other than null must stand.
+    pub has: Vec<String>,
     /// JSON pointers and the values that must stand there.
     pub json: Vec<(String, serde_json::Value)>,
     /// The whole answer, trimmed.
@@ -193,23 +203,8 @@ pub struct Expect {
     pub at_least: Option<f64>,
     /// JSON pointer to the number that `at_most` and `at_least` look at.
     pub number: Option<String>,
-}
-
-/// One HTTP exchange.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct HttpProbe {
-    /// `GET`, `HEAD` or `POST`.
-    pub method: String,
-    /// Where.
-    pub url: Template,
-    /// Header lines.
-    pub headers: Vec<(String, Template)>,
-    /// Sent with a POST.
-    pub body: Option<Template>,
-    /// A PEM file of roots to trust instead of the system's.
-    pub ca: Option<String>,
-    /// What must come back.
-    pub expect: Expect,
+    /// So many rows must a query give.
+    pub rows: Option<u64>,
 }
 
 /// A certificate.
