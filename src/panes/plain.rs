@@ -251,3 +251,46 @@ fn expect(expect: &Expect) -> Facts {
 fn ids<I: std::fmt::Display>(ids: &[I]) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::model::{Json, Keep, Status};
+    use crate::plan::secret::{Part, Template};
+
+    #[test]
+    fn a_flow_is_shown_request_by_request_with_references_in_place_of_values() {
+        let password = Template::new(vec![Part::Env("PASSWORD".to_owned())]);
+        let sign_in = HttpRequest {
+            method: "POST".to_owned(),
+            body: Some(Body::Json(Json::Table(vec![("password".to_owned(), Json::Text(password))]))),
+            expect: Expect { status: vec![Status::Code(201), Status::Class(3)], ..Expect::default() },
+            keep: vec![("token".to_owned(), Keep::Json("/token".to_owned()))],
+            ..HttpRequest::get(Template::plain("https://h/login"))
+        };
+        let bearer = Template::new(vec![Part::Text("Bearer ".to_owned()), Part::Kept("token".to_owned())]);
+        let orders = HttpRequest {
+            headers: vec![("authorization".to_owned(), bearer)],
+            timeout: Some(std::time::Duration::from_secs(5)),
+            ..HttpRequest::get(Template::plain("https://h/orders"))
+        };
+        let flow = HttpProbe { requests: vec![sign_in, orders], ca: None, hosts: vec!["id.test".to_owned()] };
+        let shown: Vec<String> = probe(&ProbeKind::Http(flow))
+            .into_iter()
+            .map(|(label, text)| format!("{label}: {text}"))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "asks: POST https://h/login",
+                "body: {\"password\":\"${env:PASSWORD}\"}",
+                "must answer: 201 or 3xx",
+                "keeps: /token of the answer as token",
+                "asks: GET https://h/orders",
+                "header: authorization: Bearer ${kept:token}",
+                "given up: after 5s",
+                "may lead to: id.test",
+            ]
+        );
+    }
+}

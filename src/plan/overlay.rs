@@ -182,6 +182,9 @@ mod tests {
         assert!(wrong("[[phase]]\nid = 'p'\n[[phase.step]]\nid = 't'\n").contains("no `t`"));
         assert!(wrong("[[phase]]\ntitle = 't'\n").contains("by its id"));
         assert!(wrong("[[probe]]\nid = 'x'\n").contains("no `probe`"));
+        let flow = |url: &str| format!("[[probe]]\nid = 'p'\nhttp = {{ flow = [{{ get = '{url}' }}] }}\n");
+        let why = laid(&flow("a"), &flow("b")).unwrap_err().join("; ");
+        assert!(why.contains("may not change `flow`"), "{why}");
         assert!(
             wrong("[[phase]]\nid = 'p'\n[[phase.step]]\nid = 's'\nproof = { probe = 'x' }\n")
                 .contains("no `proof`")

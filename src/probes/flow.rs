@@ -46,7 +46,9 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &HttpProbe) -> Result<Measu
         look.sum_up(&format!("{} {}: {told}", request.method, request.url));
         match seen {
             Ok((measure, _)) if measure.pass => last = measure,
-            Ok((measure, _)) => return Ok(Measure { text: format!("{name}{}", measure.text), ..measure }),
+            Ok((measure, _)) if all == 1 => return Ok(measure),
+            // Which request it was is what is wrong, and a number alone would not say.
+            Ok((measure, _)) => return Ok(fail(format!("{name}{}", measure.text))),
             Err(Unmeasured::NotReachable(text)) => return Err(Unmeasured::NotReachable(name + &text)),
             Err(Unmeasured::Failed(text)) => return Err(Unmeasured::Failed(name + &text)),
             Err(why @ Unmeasured::TimedOut(_)) if all == 1 => return Err(why),

@@ -1,9 +1,5 @@
 //! Flows of several requests against a real shop with sign-in, another program than ours, as a plan writes them.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cutover::engine::reading::Unmeasured;
@@ -12,59 +8,8 @@ use cutover::probes::{Looked, measure};
 use serde_json::Value;
 
 use crate::common::{World, failed};
+use crate::signed::{PASSWORD, SIGN_IN, Shop};
 use crate::tls::{authority, leaf};
-
-/// What the shop lets in.
-const PASSWORD: &str = "p&ss w0rd<1>";
-
-/// The shop; it ends with the test.
-struct Shop {
-    child: Child,
-    port: String,
-}
-
-impl Shop {
-    fn new() -> Shop {
-        Shop::with(&[])
-    }
-
-    fn with(args: &[&Path]) -> Shop {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/probes/shop.py");
-        let mut child = Command::new("python3")
-            .arg(script)
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the tests of flows need python3 on the PATH");
-        let mut port = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
-        Shop { child, port: port.trim().to_owned() }
-    }
-
-    /// Its address under this name of the machine.
-    fn at(&self, host: &str) -> String {
-        format!("http://{host}:{}", self.port)
-    }
-
-    /// Every request that it has got.
-    fn log(&self) -> Vec<Value> {
-        let mut stream = TcpStream::connect(format!("127.0.0.1:{}", self.port)).unwrap();
-        stream.write_all(b"GET /log HTTP/1.1\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let mut all: Vec<Value> = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-        all.retain(|request| request["asked"] != "GET /log");
-        all
-    }
-}
-
-impl Drop for Shop {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A world in which the shop's password is a file.
 fn world() -> World {
@@ -102,42 +47,6 @@ async fn unmeasured(world: &World, shop: &str, said: &str) -> Unmeasured {
 fn bearer(request: &Value) -> String {
     request["authorization"].as_str().and_then(|value| value.strip_prefix("Bearer ")).unwrap().to_owned()
 }
-
-/// Signs in by the page's form, places an order, pays and looks at it, and takes it back.
-const SIGN_IN: &str = r#"
-[[validation.http.flow]]
-get  = "${shop}/login"
-keep = { csrf = { match = 'name="csrf" value="([^"]+)"' }, action = { match = 'action="([^"]+)"' } }
-
-[[validation.http.flow]]
-post   = "${kept:action}"
-form   = { user = "probe", password = "${file:password}", csrf = "${kept:csrf}" }
-expect = { json = { "/session/valid" = true } }
-keep   = { csrf = { header = "X-Csrf" } }
-
-[[validation.http.flow]]
-post    = "${shop}/orders"
-headers = { x-csrf = "${kept:csrf}" }
-json    = { item = "a book", count = 1 }
-expect  = { status = 201, within = "5s", headers = { content-type = "json" }, json = { "/state" = "placed" }, has = "/id" }
-keep    = { order = { json = "/id" }, link = { header = "location" } }
-
-[[validation.http.flow]]
-put    = "${shop}/orders/${kept:order}"
-json   = { id = "${kept:order}", state = "paid" }
-expect = { status = [204, "3xx"] }
-
-[[validation.http.flow]]
-head = "${kept:link}"
-
-[[validation.http.flow]]
-get    = "${kept:link}"
-expect = { matches = '"state": *"(placed|paid)"', number = "/id", at_least = 17 }
-
-[[validation.http.flow]]
-delete = "${shop}/orders/${kept:order}"
-expect = { status = "2xx" }
-"#;
 
 #[tokio::test]
 async fn one_user_signs_in_orders_and_takes_it_back_over_one_connection() {

@@ -16,6 +16,8 @@ mod http;
 mod infrastructure;
 mod repositories;
 mod settings;
+#[path = "../signed/mod.rs"]
+mod signed;
 mod ssh;
 mod tls;
 mod versions;

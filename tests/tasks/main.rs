@@ -4,6 +4,9 @@
 
 mod commands;
 mod common;
+mod flows;
 mod looks;
 mod rehearsal;
 mod sides;
+#[path = "../signed/mod.rs"]
+mod signed;
