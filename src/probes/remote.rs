@@ -70,9 +70,8 @@ pub(super) async fn look(
 
 /// The line to the other side.
 async fn ask(look: &mut Look<'_>, host: &SshHost, question: &[u8]) -> Result<Vec<u8>, Unmeasured> {
-    let connect = format!("ConnectTimeout={}", look.timeout.min(CONNECT).as_secs().max(1));
-    let options = ["-T", "-o", "BatchMode=yes", "-o", &connect, "--", &host.0, "cutover", "__probe"];
-    let argv = look.ctx.ssh.iter().map(String::as_str).chain(options);
+    let connect = look.timeout.min(CONNECT);
+    let argv = process::ssh::words(&look.ctx.ssh, connect, &host.0, None, &["cutover", "__probe"]);
     let spec = Spec::new(argv, &look.ctx.root, look.timeout)
         .map_err(|why| Unmeasured::Failed(why.to_string()))?
         .grace(super::command::GRACE);

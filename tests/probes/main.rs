@@ -19,6 +19,8 @@ mod settings;
 #[path = "../signed/mod.rs"]
 mod signed;
 mod ssh;
+#[path = "../servers/sshd.rs"]
+mod sshd;
 mod tls;
 mod versions;
 #[path = "../watched/mod.rs"]

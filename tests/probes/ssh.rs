@@ -1,11 +1,8 @@
 //! The same looks from another host: this one, over a real sshd of the tests' own.
 
 use std::fs;
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
 use cutover::engine::reading::Unmeasured;
 use cutover::plan::model::{CommandLine, CommandProbe, Expect, ProbeKind, SshHost};
@@ -13,75 +10,14 @@ use cutover::plan::secret::{Part, Template};
 use cutover::probes::{Looked, measure};
 
 use crate::common::{World, failed, findings, probe};
-
-/// A server for one account and one key on a free port of loopback.
-struct Sshd(Child);
-
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn tool(name: &str) -> PathBuf {
-    let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/usr/local/sbin", "/usr/local/bin"];
-    let found = folders.iter().map(|f| Path::new(f).join(name)).find(|p| p.exists());
-    found.unwrap_or_else(|| panic!("{name} is missing: `tests/run` installs it"))
-}
+use crate::sshd::Sshd;
 
 /// Starts a server whose commands find what is in `path`, and makes a world that reaches it as `far`.
 fn world(path: &str) -> (World, Sshd) {
     let mut world = World::new();
-    let at = |name: &str| world.path().join(name);
-    for key in ["host", "user"] {
-        let made = Command::new(tool("ssh-keygen"))
-            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-            .arg(at(key))
-            .status()
-            .unwrap();
-        assert!(made.success());
-    }
-    fs::copy(at("user.pub"), at("authorized")).unwrap();
-    fs::set_permissions(at("authorized"), fs::Permissions::from_mode(0o600)).unwrap();
-    // Taken and given back: somebody else may get it in between, which the wait below then finds out.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let home = world.path().display();
-    fs::write(
-        at("sshd_config"),
-        format!(
-            "ListenAddress 127.0.0.1:{port}\nHostKey {home}/host\nAuthorizedKeysFile {home}/authorized\nPidFile none\n\
-             StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-             PermitRootLogin prohibit-password\nSetEnv PATH={path} HOME={home}\n"
-        ),
-    )
-    .unwrap();
-    fs::write(
-        at("ssh_config"),
-        format!(
-            "Host far\n  HostName 127.0.0.1\n  Port {port}\n  IdentityFile {home}/user\n  IdentitiesOnly yes\n  \
-             UserKnownHostsFile /dev/null\n  StrictHostKeyChecking no\n  LogLevel ERROR\n"
-        ),
-    )
-    .unwrap();
-    // As root, sshd wants the folder of its unprivileged half.
-    let _ = fs::create_dir_all("/run/sshd");
-    let server = Command::new(tool("sshd"))
-        .args(["-D", "-e", "-f"])
-        .arg(at("sshd_config"))
-        .stdin(Stdio::null())
-        .stderr(fs::File::create(at("sshd.log")).unwrap())
-        .spawn()
-        .unwrap();
-    let server = Sshd(server);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        let log = fs::read_to_string(at("sshd.log")).unwrap_or_default();
-        assert!(Instant::now() < deadline, "sshd does not answer: {log}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    world.context.ssh = vec!["ssh".to_owned(), "-F".to_owned(), at("ssh_config").display().to_string()];
-    (world, server)
+    let sshd = Sshd::start(world.path(), path);
+    world.context.ssh = sshd.ssh.clone();
+    (world, sshd)
 }
 
 /// Where the far side finds this program, and what the commands of the tests need.
