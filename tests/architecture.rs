@@ -35,7 +35,8 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("journal", &["engine", "plan"]),
     ("databases", &["plan"]),
     ("adapters", &["plan", "process"]),
-    ("compare", &["databases"]),
+    // A tree on another host is read by this program there, over ssh.
+    ("compare", &["databases", "process"]),
     ("probes", &["databases", "compare", "adapters", "process", "plan", "engine"]),
     ("tasks", &["probes", "compare", "databases", "adapters", "process", "engine", "plan"]),
     // It keeps the run's own copy of the plan, and reads it back when the run is resumed.

@@ -237,7 +237,7 @@ fn two_databases_are_compared_and_every_row_that_differs_is_named() {
     assert!(out(&slip).contains("matches no table of either side"), "{}", out(&slip));
     let itself = machine.cutover(&["compare", "source.db", "source.db"]);
     assert_eq!(code(&itself), 3, "{itself:?}");
-    for (other, why) in [("none.db", "is no file, and no address"), (".", "is a folder")] {
+    for (other, why) in [("none.db", "is no file or folder"), (".", "a database and a tree of files")] {
         let done = machine.cutover(&["compare", "source.db", other]);
         assert_eq!(code(&done), 2, "{done:?}");
         assert!(err(&done).contains(why), "{}", err(&done));

@@ -1,4 +1,4 @@
-//! Commands that nobody types: this program as its own engine, step shim, far probe and demo world.
+//! Commands that nobody types: this program as its own engine, step shim, far probe, far tree and demo world.
 //!
 //! They are no part of what is promised to people, so they stand outside of clap and of the help.
 
@@ -16,6 +16,7 @@ pub(super) fn main(words: &[OsString]) -> Option<ExitCode> {
     match words.first()?.to_str()? {
         "__engine" => Some(super::end(engine(words.get(1..)?))),
         "__probe" => Some(super::end(far_probe())),
+        "__tree" => Some(super::end(far_tree())),
         "__step" => Some(crate::process::shim::main(words.get(1))),
         _ => crate::demo::commands::main(words),
     }
@@ -32,6 +33,14 @@ fn far_probe() -> Result<Exit, Failure> {
         Ok(answer) => std::io::stdout().lock().write_all(&answer).map_err(broken).map(|()| Exit::Done),
         Err(why) => Err(Failure::new(Exit::NotProved, why)),
     }
+}
+
+/// A tree that another host compares with one of its own.
+fn far_tree() -> Result<Exit, Failure> {
+    let served = crate::compare::trees::serve(&mut std::io::stdin(), std::io::stdout());
+    served
+        .map(|()| Exit::Done)
+        .map_err(|why| Failure::new(Exit::NotProved, format!("the line broke off: {why}")))
 }
 
 fn engine(words: &[OsString]) -> Result<Exit, Failure> {

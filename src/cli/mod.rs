@@ -16,6 +16,7 @@ mod failures;
 mod generate;
 mod hidden;
 mod keys;
+mod manifest;
 mod new;
 mod open;
 mod panics;
@@ -56,6 +57,7 @@ enum Command {
     Demo(demo::Args),
     Convention(convention::Args),
     Compare(compare::Args),
+    Manifest(manifest::Args),
     Runs(runs::Args),
     Status(status::Args),
     Verify(verify::Args),
@@ -88,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::main(&args),
         Command::Convention(args) => convention::main(&args),
         Command::Compare(args) => compare::main(&args),
+        Command::Manifest(args) => manifest::main(&args),
         Command::Runs(args) => runs::main(&args),
         Command::Status(args) => status::main(&args),
         Command::Verify(args) => verify::main(&args),

@@ -1,9 +1,5 @@
-//! `cutover compare`: the validation engine by itself.
-//!
-//! Owns which databases are meant, how far it is on the screen, and the two forms of the answer. What is compared and
-//! proved is `compare`'s.
+//! `cutover compare` of two databases: which are meant, how far it is, and the two forms of the answer.
 
-use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value as Json, json};
 
-use super::exit::{Exit, Failure};
-use super::print;
+use super::super::exit::{Exit, Failure};
+use super::super::print;
+use super::teller::{Rate, Teller};
+use super::{Args, verdict_words};
 use crate::compare::tables::{
     Difference, DifferenceKind, Load, Outcome, Progress, Request, Sides, Stage, TableOutcome, Verdict,
     compare_with,
@@ -20,56 +18,17 @@ use crate::compare::tables::{
 use crate::counts::counted;
 use crate::databases::snapshot::Stamp;
 use crate::databases::{Database, Error, Settings, Value, connect, postgres};
-use crate::ui::{format, safe};
+use crate::ui::format;
 
 /// A question to a server may take this long, but for the reading of rows.
 const WITHIN: Duration = Duration::from_secs(30);
-/// How often a line says how far it is, where that is no terminal.
-const TELL_EVERY: Duration = Duration::from_secs(10);
 /// So many differing rows of a table are named unless all are asked for.
 const LISTED: usize = 1_000;
 /// A value is shown up to so many characters: its whole is in the JSON.
 const SHOWN: usize = 60;
 
-/// Compares two databases, every row of them, and names each row that differs.
-///
-/// SOURCE and TARGET are addresses (postgres://…, mysql://…, what libpq reads) or SQLite files, two of one kind. Rows are
-/// hashed inside the databases, each side in one consistent look; only rows that differ are fetched. Nothing is written.
-/// Without a replication link in between, a row that differs is looked at again until both sides stood still.
-///
-/// Ends with 0 when every row is the same, with 1 when something differs for certain, with 3 when neither could be proved.
-///
-/// `--json` prints `{"verdict", "why", "source", "target", "hashing", "tables", "left_out", "differences", "took_ms"}`;
-/// each of `differences` has `table`, `key`, `kind` (`changed`, `missing` or `extra` at the target), `columns`, and the
-/// row of either side.
-#[derive(clap::Args)]
-pub(super) struct Args {
-    /// What is right by definition. Passwords belong into ~/.pgpass or ~/.my.cnf: everybody on this host can see what
-    /// stands here.
-    source: String,
-    /// What has to be the same.
-    target: String,
-    /// Only tables whose name fits, with `*` and `?`; may be given several times, or parted by commas.
-    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
-    tables: Vec<String>,
-    /// All but tables whose name fits.
-    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
-    except: Vec<String>,
-    /// Names every row that differs, and not the first thousand of a table.
-    #[arg(long)]
-    full: bool,
-    /// Counts rows that differ and names none.
-    #[arg(long, conflicts_with = "full")]
-    quick: bool,
-    /// How many connections a side work at a time, where the databases can share one moment.
-    #[arg(long, value_name = "N", default_value_t = Load::CONNECTIONS)]
-    connections: usize,
-    /// Prints a document for scripts.
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
+/// Compares, and prints the answer.
+pub(super) fn main(args: &Args) -> Result<Verdict, Failure> {
     let (source, target) = (database(&args.source, "source")?, database(&args.target, "target")?);
     let sides = Sides { source, target, link: None };
     let listed = match (args.full, args.quick) {
@@ -78,14 +37,16 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         _ => LISTED,
     };
     let request =
-        Request { include: args.tables.clone(), except: args.except.clone(), listed, ..Request::default() };
+        Request { include: args.only.clone(), except: args.except.clone(), listed, ..Request::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Failure::new(Exit::NotProved, format!("nothing can be asked: {error}")))?;
     let mut teller = Teller::new();
+    let mut rate = Rate::default();
     let load = Load::new(args.connections);
     let outcome = runtime.block_on(compare_with(&sides, &request, &load, None, &mut |progress| {
-        teller.tell(progress);
+        let reading = (progress.stage == Stage::Digesting).then(|| rate.of(progress.rows)).flatten();
+        teller.tell(|begun| line(progress, begun, reading));
         ControlFlow::Continue(())
     }));
     teller.end();
@@ -94,100 +55,54 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     } else {
         print::out(&words(&outcome))?;
     }
-    Ok(match outcome.verdict() {
-        Verdict::Same => Exit::Done,
-        Verdict::Different => Exit::Different,
-        Verdict::NotProved { .. } => Exit::NotProved,
-    })
+    Ok(outcome.verdict())
+}
+
+/// Which engine's database an address means.
+pub(super) fn kind(address: &str) -> Option<&'static str> {
+    if postgres::is_address(address) {
+        Some("postgres")
+    } else if ["mysql://", "mariadb://"].iter().any(|scheme| address.starts_with(scheme)) {
+        Some("mysql")
+    } else if Path::new(address).is_file() {
+        Some("sqlite")
+    } else {
+        None
+    }
 }
 
 /// The database that a word of the command line means. Connects to nothing yet.
 fn database(address: &str, name: &str) -> Result<Arc<dyn Database>, Failure> {
-    let kind = if postgres::is_address(address) {
-        "postgres"
-    } else if ["mysql://", "mariadb://"].iter().any(|scheme| address.starts_with(scheme)) {
-        "mysql"
-    } else if Path::new(address).is_file() {
-        "sqlite"
-    } else {
-        let why = if Path::new(address).is_dir() { "is a folder" } else { "is no file, and no address" };
-        return Err(Failure::usage(format!(
-            "{name}: {address} {why}: give a SQLite file, or an address such as postgres://host/database or mysql://host/database"
-        )));
-    };
     let root = PathBuf::new();
     let settings = Settings { name: name.to_owned(), address: address.to_owned(), root, timeout: WITHIN };
-    connect(kind, &settings).map_err(|error| match error {
+    connect(kind(address).unwrap_or_default(), &settings).map_err(|error| match error {
         Error::Broken { .. } => Failure::usage(error.to_string()),
         _ => Failure::new(Exit::NotProved, error.to_string()),
     })
 }
 
-/// Says how far it is, beside the answer: a line that is drawn over on a terminal, else a new one now and then.
-struct Teller {
-    terminal: bool,
-    begun: Instant,
-    /// When rows were first read, and how many had been by then.
-    reading: Option<(Instant, u64)>,
-    told: Instant,
-}
-
-impl Teller {
-    fn new() -> Teller {
-        let now = Instant::now();
-        Teller { terminal: std::io::stderr().is_terminal(), begun: now, reading: None, told: now }
-    }
-
-    fn tell(&mut self, progress: &Progress) {
-        if progress.stage == Stage::Digesting && self.reading.is_none() {
-            self.reading = Some((Instant::now(), progress.rows));
+/// How far it is.
+fn line(progress: &Progress, begun: Instant, rate: Option<u64>) -> String {
+    let table = progress.table.as_deref().unwrap_or_default();
+    let doing = match progress.stage {
+        Stage::Schema => return format!("connecting, {}", format::span(begun.elapsed())),
+        Stage::LookingAgain => {
+            let rows = counted(progress.suspects, "row", "rows");
+            return format!("looking at {rows} again that may be on their way");
         }
-        if !self.terminal && self.told.elapsed() < TELL_EVERY {
-            return;
-        }
-        self.told = Instant::now();
-        let line = safe::line(&self.line(progress)).into_owned();
-        let mut err = std::io::stderr().lock();
-        // Nobody is there to tell when it fails; the answer comes all the same.
-        let _closed = if self.terminal { write!(err, "\r\x1b[K{line}") } else { writeln!(err, "{line}") };
-        let _flushed = err.flush();
+        Stage::Digesting => table,
+    };
+    let of = progress.tables.unwrap_or_default();
+    let mut parts = vec![format!("{doing} ({} of {of})", (progress.tables_done + 1).min(of))];
+    if let Some(expected) = progress.rows_expected.filter(|&expected| expected > 0) {
+        parts.push(format!("{} %", progress.rows.min(expected) * 100 / expected));
     }
-
-    fn line(&self, progress: &Progress) -> String {
-        let table = progress.table.as_deref().unwrap_or_default();
-        let doing = match progress.stage {
-            Stage::Schema => return format!("connecting, {}", format::span(self.begun.elapsed())),
-            Stage::LookingAgain => {
-                let rows = counted(progress.suspects, "row", "rows");
-                return format!("looking at {rows} again that may be on their way");
-            }
-            Stage::Digesting => table,
-        };
-        let of = progress.tables.unwrap_or_default();
-        let mut parts = vec![format!("{doing} ({} of {of})", (progress.tables_done + 1).min(of))];
-        if let Some(expected) = progress.rows_expected.filter(|&expected| expected > 0) {
-            parts.push(format!("{} %", progress.rows.min(expected) * 100 / expected));
-        }
-        if let Some(rate) = self.rate(progress) {
-            parts.push(format!("{} rows/s", format::count(rate)));
-            let left = progress.rows_expected.map(|all| all.saturating_sub(progress.rows) / rate);
-            parts.extend(left.map(|left| format!("about {} left", format::span(Duration::from_secs(left)))));
-        }
-        parts.join(", ")
+    if let Some(rate) = rate {
+        parts.push(format!("{} rows/s", format::count(rate)));
+        let left = progress.rows_expected.map(|all| all.saturating_sub(progress.rows) / rate);
+        parts.extend(left.map(|left| format!("about {} left", format::span(Duration::from_secs(left)))));
     }
-
-    /// Rows a second, since the first was read.
-    fn rate(&self, progress: &Progress) -> Option<u64> {
-        let (since, before) = self.reading?;
-        let ms = u64::try_from(since.elapsed().as_millis()).ok().filter(|&ms| ms > 0)?;
-        Some(progress.rows.saturating_sub(before) * 1_000 / ms).filter(|&rate| rate > 0)
-    }
-
-    fn end(&self) {
-        if self.terminal {
-            let _closed = write!(std::io::stderr().lock(), "\r\x1b[K");
-        }
-    }
+    parts.join(", ")
 }
 
 /// The answer for a person: what is wrong first, the verdict last, where it is seen.
@@ -334,14 +249,6 @@ fn document(outcome: &Outcome, args: &Args) -> Json {
         "differences": differences,
         "took_ms": u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
     })
-}
-
-fn verdict_words(verdict: &Verdict) -> (&'static str, Option<String>) {
-    match verdict {
-        Verdict::Same => ("same", None),
-        Verdict::Different => ("different", None),
-        Verdict::NotProved { why } => ("not_proved", Some(why.clone())),
-    }
 }
 
 fn table(of: &TableOutcome) -> Json {
