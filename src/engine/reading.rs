@@ -204,9 +204,13 @@ pub struct SessionSeen {
     pub spared: Option<String>,
 }
 
-/// A comparison of tables.
+/// A comparison of tables, or of trees of files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compared {
+    /// It is one of trees: entries stand in the place of tables, files in that of rows, folders in that of a table's
+    /// name.
+    #[serde(default)]
+    pub trees: bool,
     /// Tables looked at.
     pub tables: u64,
     /// … of which so many are the same.

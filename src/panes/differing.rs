@@ -2,12 +2,25 @@
 
 use crate::engine::reading::{Compared, Facts};
 use crate::engine::state::{Stage, Status, StepState};
-use crate::plan::model::{Probe, Step, StepKind};
+use crate::plan::model::{Probe, ProbeKind, Step, StepKind};
 use crate::ui::actions::Action;
+use crate::ui::format;
 use crate::ui::theme::Role;
 
 use super::row::Words;
 use super::scene::Scene;
+
+/// Whether a probe compares two sides.
+pub(super) fn compares(probe: &Probe) -> bool {
+    matches!(probe.kind, ProbeKind::Tables(_) | ProbeKind::Trees(_))
+}
+
+/// How many differ, in words.
+pub(super) fn differ(compared: &Compared) -> String {
+    let (one, many) =
+        if compared.trees { ("entry differs", "entries differ") } else { ("row differs", "rows differ") };
+    format::counted(compared.differences, one, many)
+}
 
 /// What a comparison found, where rows differ.
 pub(super) fn of<'a>(scene: &Scene<'a>, probe: &Probe) -> Option<&'a Compared> {
@@ -28,7 +41,7 @@ pub(super) fn of_step<'a>(scene: &Scene<'a>, step: &Step) -> Option<&'a Probe> {
 pub(super) fn way_on(scene: &Scene<'_>, probe: &Probe, names: bool) -> Words<'static> {
     let mut line = Words::none();
     if !names {
-        line = line.also(scene.key(Action::ViewValidation)).and(Role::KeyLabel, " names the rows; ");
+        line = line.also(scene.key(Action::ViewValidation)).and(Role::KeyLabel, " names them; ");
     }
     line.push(Role::Normal, "mend them, then ");
     let checks = asked_by(scene, probe);

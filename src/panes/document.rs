@@ -8,7 +8,7 @@ use crate::engine::reading::Facts;
 use crate::engine::rules::evidence::Evidence;
 use crate::engine::rules::{steps, wayback};
 use crate::engine::state::{Alarm, StepState};
-use crate::plan::model::{Severity, Step, StepKind};
+use crate::plan::model::{ProbeKind, Severity, Step, StepKind};
 use crate::plan::{EndpointId, PersonId, ProbeId, StepId};
 use crate::ui::format;
 use crate::ui::safe::SafeText;
@@ -250,9 +250,17 @@ fn difference(scene: &Scene<'_>, id: &ProbeId, n: usize) -> Doc {
     let Some(row) = found else { return gone("row") };
     let mut doc = Doc::new(format!("{}  {}", row.table, row.key));
     doc.fact("is", words(Role::Warning, row.kind.clone()));
-    doc.plain("columns", row.columns.join(", "));
+    let trees = scene.plan.probe(id).is_some_and(|probe| matches!(probe.kind, ProbeKind::Trees(_)));
+    doc.plain(if trees { "in its" } else { "columns" }, row.columns.join(", "));
     doc.plain("seen from", "the side that is held to be right");
-    doc.plain("values", "stay in the databases: no row's content is ever recorded");
+    doc.plain(
+        "values",
+        if trees {
+            "stay where they are: no file's content is ever recorded"
+        } else {
+            "stay in the databases: no row's content is ever recorded"
+        },
+    );
     if let Some(probe) = scene.plan.probe(id) {
         doc.fact("way on", super::differing::way_on(scene, probe, true));
     }

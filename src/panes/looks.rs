@@ -188,8 +188,9 @@ fn session_line(scene: &Scene<'_>, session: &SessionSeen) -> String {
 }
 
 fn compared_facts(scene: &Scene<'_>, compared: &Compared, doc: &mut Doc) {
-    doc.fact("tables", words(Role::Figure, format!("{} of {} the same", compared.same, compared.tables)));
-    doc.fact("rows", words(Role::Figure, format::count(compared.rows)));
+    let (wholes, parts) = if compared.trees { ("entries", "files") } else { ("tables", "rows") };
+    doc.fact(wholes, words(Role::Figure, format!("{} of {} the same", compared.same, compared.tables)));
+    doc.fact(parts, words(Role::Figure, format::count(compared.rows)));
     doc.plain("equality", compared.equality.clone());
     if !compared.positions.0.is_empty() || !compared.positions.1.is_empty() {
         doc.plain("read at", format!("{} and {}", compared.positions.0, compared.positions.1));
@@ -208,7 +209,8 @@ fn compared_facts(scene: &Scene<'_>, compared: &Compared, doc: &mut Doc) {
         doc.fact("", words(Role::Caution, "rows were written while they were read: a moment, no proof"));
     }
     if compared.differences > 0 {
-        doc.fact("differ", words(Role::Warning, format::counted(compared.differences, "row", "rows")));
+        let (one, many) = if compared.trees { ("entry", "entries") } else { ("row", "rows") };
+        doc.fact("differ", words(Role::Warning, format::counted(compared.differences, one, many)));
     }
     for row in &compared.named {
         let columns =

@@ -180,6 +180,22 @@ pub(super) fn probe(kind: &ProbeKind) -> Facts {
             }
             facts
         }
+        ProbeKind::Trees(trees) => {
+            let mut facts = vec![fact("compares", format!("every file of {} with {}", trees.from, trees.to))];
+            if !trees.include.is_empty() {
+                facts.push(fact("only", trees.include.join(", ")));
+            }
+            if !trees.except.is_empty() {
+                facts.push(fact("without", trees.except.join(", ")));
+            }
+            let asked = [(trees.times, "times"), (trees.modes, "modes"), (trees.owners, "owners")];
+            let asked: Vec<&str> = asked.into_iter().filter(|(on, _)| *on).map(|(_, what)| what).collect();
+            facts.push(fact("and their", asked.join(", ")));
+            if trees.full {
+                facts.push(fact("reads", "all of them, also where a digest is published"));
+            }
+            facts
+        }
         ProbeKind::Ready(ready) => vec![
             fact("looks for", ready.trap.title()),
             fact("at", format!("{} and {}, before rows move for good", ready.link.from, ready.link.to)),

@@ -4,7 +4,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::plan::model::{ProbeKind, Section};
+use crate::plan::model::Section;
 use crate::ui::actions::Action;
 use crate::ui::canvas::{Canvas, piece};
 use crate::ui::format;
@@ -185,7 +185,7 @@ fn census<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
 /// The rows that differ, by name.
 fn differences<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
     let mut rows: Vec<More<'a>> = Vec::new();
-    for probe in scene.plan.probes.iter().filter(|p| matches!(p.kind, ProbeKind::Tables(_))) {
+    for probe in scene.plan.probes.iter().filter(|p| differing::compares(p)) {
         let Some(compared) = differing::of(&scene, probe) else { continue };
         rows.push(Box::new(move |place| {
             let named = compared.named.len() as u64;
@@ -195,11 +195,7 @@ fn differences<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
                 String::new()
             };
             let at = slot(place.x + 1, place.width.saturating_sub(1));
-            let text = format!(
-                "{}: {}{of}",
-                probe.title,
-                format::counted(compared.differences, "row differs", "rows differ")
-            );
+            let text = format!("{}: {}{of}", probe.title, differing::differ(compared));
             Row::new().left(at, words(Role::Title, text))
         }));
         rows.push(Box::new(move |place| {

@@ -40,6 +40,7 @@ mod tcp;
 mod terraform;
 mod tls;
 mod tree;
+mod trees;
 mod unchanged;
 mod version;
 mod walk;
@@ -107,6 +108,7 @@ async fn look_at(look: &mut Look<'_>, kind: &ProbeKind) -> Result<Measure, Unmea
         ProbeKind::Terraform(it) => terraform::look(look, it).await,
         ProbeKind::Control(it) => control::look(look, it).await,
         ProbeKind::Tables(it) => tables::look(look, it).await,
+        ProbeKind::Trees(it) => trees::look(look, it).await,
         ProbeKind::Ready(it) => ready::look(look, it).await,
     }
 }

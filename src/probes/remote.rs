@@ -161,6 +161,7 @@ fn revealed(look: &mut Look<'_>, kind: &ProbeKind) -> Result<ProbeKind, Unmeasur
         | ProbeKind::Identity { .. }
         | ProbeKind::Marker { .. }
         | ProbeKind::Tables(_)
+        | ProbeKind::Trees(_)
         | ProbeKind::Ready(_) => kind.clone(),
     })
 }

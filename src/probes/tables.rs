@@ -114,6 +114,7 @@ fn judge(outcome: &Outcome, in_flight: bool) -> Result<Measure, Unmeasured> {
         stamp.position.as_ref().map_or_else(String::new, |p| p.0.clone())
     };
     let facts = Facts::Compared(Compared {
+        trees: false,
         tables,
         same,
         rows,

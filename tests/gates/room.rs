@@ -335,6 +335,7 @@ impl Room {
             ProbeKind::Tables(_) => {
                 let differences = if pass { 0 } else { 3 };
                 let compared = Compared {
+                    trees: false,
                     tables: 3,
                     same: if pass { 3 } else { 2 },
                     rows: 1_000,

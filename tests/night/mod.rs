@@ -89,6 +89,7 @@ pub fn same(rows: u64) -> World {
         pass: true,
         text: format!("128 of 128 tables the same, {} rows", cutover::ui::format::count(rows)),
         facts: Facts::Compared(Compared {
+            trees: false,
             tables: 128,
             same: 128,
             rows,

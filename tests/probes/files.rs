@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::Duration;
 
-use cutover::engine::reading::Finding;
-use cutover::plan::model::{FilesProbe, ProbeKind};
+use cutover::engine::reading::{Facts, Finding};
+use cutover::plan::model::{FilesProbe, ProbeKind, TreesProbe};
 
 use crate::common::{World, failed, findings};
 
@@ -133,4 +133,49 @@ async fn a_tree_that_was_never_there_is_no_measure_and_one_that_goes_is_a_breach
     fs::remove_dir_all(world.path().join("app")).unwrap();
     let seen = world.against(tree(), &baseline).await.result.unwrap();
     assert!(!seen.pass && seen.text.ends_with("app/a removed, was e3b0c442"), "{}", seen.text);
+}
+
+#[tokio::test]
+async fn two_trees_are_compared_and_what_differs_is_named() {
+    let world = World::new();
+    let write = |name: &str, holds: &str| {
+        let path = world.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, holds).unwrap();
+    };
+    let probe = TreesProbe {
+        from: "a".to_owned(),
+        to: "b".to_owned(),
+        include: Vec::new(),
+        except: vec!["*.tmp".to_owned()],
+        times: false,
+        modes: true,
+        owners: false,
+        full: false,
+    };
+    let look = || world.look(ProbeKind::Trees(probe.clone()));
+    for side in ["a", "b"] {
+        write(&format!("{side}/deep/x"), "one");
+        write(&format!("{side}/y.tmp"), side);
+    }
+    let same = look().await.result.unwrap();
+    assert_eq!((same.pass, same.text.as_str()), (true, "1 file the same, 3 B"));
+
+    write("b/deep/x", "two");
+    write("b/z", "");
+    let looked = look().await;
+    let seen = looked.result.unwrap();
+    assert_eq!((seen.pass, seen.text.as_str()), (false, "1 extra, 1 with other contents: deep/x changed"));
+    let Facts::Compared(compared) = seen.facts else { panic!("{:?}", seen.facts) };
+    assert_eq!((compared.trees, compared.differences, compared.tables, compared.same), (true, 2, 2, 1));
+    let named = &compared.named[0];
+    assert_eq!(
+        (named.table.as_str(), named.key.as_str(), named.columns.join(",").as_str()),
+        ("deep", "x", "content")
+    );
+    assert!(looked.raw.contains("deep/x: content; a file 3 bytes"), "{}", looked.raw);
+
+    fs::remove_dir_all(world.path().join("b")).unwrap();
+    let why = world.unmeasured(ProbeKind::Trees(probe.clone())).await;
+    assert!(failed(&why).contains("b is no tree of files"), "{why:?}");
 }

@@ -50,8 +50,8 @@ fn what_may_not_be_read_is_not_proved() {
         trees.write(format!("{side}/shut"), "1");
         trees.write(format!("{side}/closed/y"), "1");
     }
-    fs::set_permissions(trees.path("b/shut"), fs::Permissions::from_mode(0)).unwrap();
-    fs::set_permissions(trees.path("b/closed"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(trees.path("b/shut"), fs::Permissions::from_mode(0o0)).unwrap();
+    fs::set_permissions(trees.path("b/closed"), fs::Permissions::from_mode(0o0)).unwrap();
     fs::set_permissions(trees.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let program = env!("CARGO_BIN_EXE_cutover");
     let words = ["compare", "a", "b", "--ignore", "mode", "--json"];

@@ -218,6 +218,7 @@ impl Scope<'_> {
             | ProbeKind::Identity { .. }
             | ProbeKind::Marker { .. }
             | ProbeKind::Tables(_)
+            | ProbeKind::Trees(_)
             | ProbeKind::Ready(_) => match probe.schedule {
                 Schedule::Every(_) => true,
                 Schedule::OnDemand => {

@@ -63,7 +63,9 @@ pub fn last_look(state: &State, readings: &Readings, probe: &Probe, now: Boot) -
         Some(Ok(m)) => match &m.facts {
             Facts::Fence(_) => fence_position(state, probe),
             // What is compared again and again holds at another position each time, and that is no news.
-            Facts::Compared(c) => (probe.schedule == Schedule::OnDemand).then(|| c.positions.0.clone()),
+            Facts::Compared(c) => {
+                (probe.schedule == Schedule::OnDemand && !c.trees).then(|| c.positions.0.clone())
+            }
             Facts::Still(Still { baseline, .. }) => Some(baseline.chars().take(12).collect()),
             Facts::Identity { system, .. } => Some(system.clone()),
             Facts::Plain | Facts::Number { .. } | Facts::Lag(_) | Facts::Traps { .. } => None,
@@ -128,6 +130,7 @@ fn bound(probe: &Probe) -> String {
         ProbeKind::Link(link) => format!("behind by at most {}", link.warn),
         ProbeKind::Fence(_) => "no write gets through".to_owned(),
         ProbeKind::Tables(_) => "every row the same".to_owned(),
+        ProbeKind::Trees(_) => "every file the same".to_owned(),
         ProbeKind::Ready(it) => it.trap.none().to_owned(),
         ProbeKind::Schema { .. }
         | ProbeKind::Writes { .. }

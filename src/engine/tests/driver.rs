@@ -455,6 +455,7 @@ pub(super) fn stray(rows: u64) -> Result<Measure, Unmeasured> {
 #[expect(clippy::unnecessary_wraps, reason = "as a probe gives it")]
 pub(super) fn compared(differences: u64) -> Result<Measure, Unmeasured> {
     let facts = Facts::Compared(crate::engine::reading::Compared {
+        trees: false,
         tables: 3,
         same: if differences == 0 { 3 } else { 2 },
         rows: 1000,

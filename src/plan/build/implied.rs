@@ -374,6 +374,7 @@ fn spans(plan: &mut Plan) {
             | ProbeKind::Identity { .. }
             | ProbeKind::Marker { .. }
             | ProbeKind::Tables(_)
+            | ProbeKind::Trees(_)
             // Its span is given where it is made.
             | ProbeKind::Ready(_) => (None, None),
         })

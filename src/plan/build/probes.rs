@@ -9,7 +9,7 @@ use super::{Builder, View};
 use crate::plan::ids::{EndpointId, ProbeId, StepId};
 use crate::plan::model::{
     CommandLine, CommandProbe, DnsProbe, Expect, FilesProbe, Link, LinkKind, Probe, ProbeKind, Schedule,
-    Section, Severity, SshHost, TablesProbe, TlsProbe,
+    Section, Severity, SshHost, TablesProbe, TlsProbe, TreesProbe,
 };
 
 /// A certificate must be good for so many days unless the plan says otherwise.
@@ -89,9 +89,13 @@ impl<'t> Builder<'t, '_> {
         }
         self.freeze(&mut out);
         for view in root.views("validation") {
-            let tables = view.view("tables");
-            let usual = if tables.is_some() { TABLES } else { VALIDATION };
-            let kind = if let Some(tables) = tables { self.tables(view, tables) } else { self.kind(view) };
+            let (tables, trees) = (view.view("tables"), view.view("trees"));
+            let usual = if tables.or(trees).is_some() { TABLES } else { VALIDATION };
+            let kind = match (tables, trees) {
+                (Some(tables), _) => self.tables(view, tables),
+                (None, Some(trees)) => Some(self.trees(trees)),
+                (None, None) => self.kind(view),
+            };
             if tables.is_none() && view.has("before") {
                 self.findings.push(
                     Diagnostic::error("wrong-value", view.at("before"), "only `tables` are read before")
@@ -235,6 +239,28 @@ impl<'t> Builder<'t, '_> {
         let (include, except) = (view.strings("include"), view.strings("except"));
         let (before, connections) = (validation.flag("before"), view.whole("connections"));
         Some(ProbeKind::Tables(TablesProbe { from, to, include, except, before, connections }))
+    }
+
+    fn trees(&mut self, view: View<'t>) -> ProbeKind {
+        let (from, to) = (view.must("from"), view.must("to"));
+        if from == to {
+            self.findings.push(
+                Diagnostic::error("same-system", view.at("to"), format!("`{from}` with itself"))
+                    .label("the same tree")
+                    .related(view.at("from"), "it is compared with this")
+                    .help("name the copy that the target reads"),
+            );
+        }
+        ProbeKind::Trees(TreesProbe {
+            from,
+            to,
+            include: view.strings("include"),
+            except: view.strings("except"),
+            times: view.maybe_flag("times").unwrap_or(true),
+            modes: view.maybe_flag("modes").unwrap_or(true),
+            owners: view.flag("owners"),
+            full: view.flag("full"),
+        })
     }
 
     /// From one endpoint to another one.

@@ -89,7 +89,7 @@ pub(super) static REPLICATION: Spec = Spec {
 
 pub(super) static VALIDATION: Spec = Spec {
     name: "a validation",
-    one_of: &["tables", "http", "sql", "command", "files"],
+    one_of: &["tables", "trees", "http", "sql", "command", "files"],
     keys: &[
         ID,
         TITLE,
@@ -102,6 +102,7 @@ pub(super) static VALIDATION: Spec = Spec {
         FROM,
         ESTIMATE,
         may("tables", Kind::Table(&TABLES), "Every row of two databases."),
+        may("trees", Kind::Table(&TREES), "Every file of two trees, in folders or object stores."),
         PROBE_COMMAND,
         ENV,
         EXPECT,
@@ -112,16 +113,6 @@ pub(super) static VALIDATION: Spec = Spec {
             "before",
             Kind::Flag,
             "Of `tables`: they are read before a step asks for it; then only what was written since is compared.",
-        ),
-        needs(
-            "trees",
-            "the comparison of file trees",
-            "write `command` in its place, for example with `rclone check`",
-        ),
-        needs(
-            "objects",
-            "the comparison of object stores",
-            "write `command` in its place, for example with `rclone check`",
         ),
     ],
 };
@@ -140,6 +131,29 @@ static TABLES: Spec = Spec {
             "So many connections a side work at a time; 2 unless said otherwise.",
         ),
         needs("strength", "a choice of strength", "take it out: every row is compared exactly"),
+    ],
+};
+
+static TREES: Spec = Spec {
+    name: "a comparison of trees",
+    one_of: &[],
+    keys: &[
+        must(
+            "from",
+            Kind::Text,
+            "Held to be right: a folder, a manifest, ssh://host/path, s3://bucket/prefix or az://account/container/prefix.",
+        ),
+        must("to", Kind::Text, "Must be the same."),
+        may(
+            "include",
+            Kind::Texts,
+            "Paths with `*`, which stands for slashes too; all where it is not given.",
+        ),
+        may("except", Kind::Texts, "Paths left out, with `*`; a folder stands for all in it."),
+        may("times", Kind::Flag, "Times must be the same; true unless said otherwise."),
+        may("modes", Kind::Flag, "Permissions must be the same; true unless said otherwise."),
+        may("owners", Kind::Flag, "Accounts and groups must be the same."),
+        may("full", Kind::Flag, "Files are read even where a digest of them is published."),
     ],
 };
 

@@ -34,7 +34,8 @@ impl Probe {
             | ProbeKind::Unchanged(_)
             | ProbeKind::Version(_)
             | ProbeKind::Terraform(_)
-            | ProbeKind::Control(_) => Vec::new(),
+            | ProbeKind::Control(_)
+            | ProbeKind::Trees(_) => Vec::new(),
         }
     }
 }
@@ -71,6 +72,7 @@ impl ProbeKind {
             | ProbeKind::Identity { .. }
             | ProbeKind::Marker { .. }
             | ProbeKind::Tables(_)
+            | ProbeKind::Trees(_)
             | ProbeKind::Ready(_) => false,
         }
     }

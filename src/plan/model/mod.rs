@@ -25,7 +25,7 @@ pub use http::{Body, HttpProbe, HttpRequest, Json, Keep, Status};
 pub use links::{Link, LinkKind};
 pub use probes::{
     CommandLine, CommandProbe, DnsProbe, Expect, FenceTarget, FilesProbe, Probe, ProbeKind, ProbeWrite,
-    Schedule, Section, Severity, SshHost, TablesProbe, TlsProbe,
+    Schedule, Section, Severity, SshHost, TablesProbe, TlsProbe, TreesProbe,
 };
 pub use steps::{
     Carry, Control, FenceStep, FreezeStep, Gate, Notify, NotifyBy, Phase, Retries, Rollback, Start, Step,

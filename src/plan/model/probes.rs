@@ -154,6 +154,8 @@ pub enum ProbeKind {
     },
     /// Every row of two databases.
     Tables(TablesProbe),
+    /// Every file of two trees.
+    Trees(TreesProbe),
     /// A trap at either end of a link.
     Ready(ReadyProbe),
 }
@@ -283,4 +285,25 @@ pub struct TablesProbe {
     pub before: bool,
     /// Connections a side that may work at a time, where the plan says.
     pub connections: Option<usize>,
+}
+
+/// Every file of two trees.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreesProbe {
+    /// Held to be right: a folder relative to the plan's, a manifest, or an `ssh://`, `s3://` or `az://` address.
+    pub from: String,
+    /// Must be the same.
+    pub to: String,
+    /// Patterns of paths with `*`; everything where empty.
+    pub include: Vec<String>,
+    /// Patterns of paths with `*`, left out.
+    pub except: Vec<String>,
+    /// Times of the last modification must be the same.
+    pub times: bool,
+    /// Permissions must be the same.
+    pub modes: bool,
+    /// Accounts and groups must be the same, as numbers.
+    pub owners: bool,
+    /// Files are read even where a digest of them is published.
+    pub full: bool,
 }

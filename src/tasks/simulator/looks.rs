@@ -41,6 +41,7 @@ impl World {
             | ProbeKind::Identity { .. }
             | ProbeKind::Marker { .. }
             | ProbeKind::Tables(_)
+            | ProbeKind::Trees(_)
             | ProbeKind::Ready(_) => {}
         }
         if !World::is_good(probe, looked_for) {
@@ -64,7 +65,8 @@ impl World {
                 let row = asked.and_then(|i| i.row.as_ref()).map(|row| row.is.clone());
                 ("is what it should be", Facts::Identity { system, row })
             }
-            ProbeKind::Tables(_) => ("every row the same", Facts::Compared(compared())),
+            ProbeKind::Tables(_) => ("every row the same", Facts::Compared(compared(false))),
+            ProbeKind::Trees(_) => ("every file the same", Facts::Compared(compared(true))),
             ProbeKind::Ready(it) => (it.trap.none(), Facts::Plain),
             ProbeKind::Marker { .. } => ("came through in 0.4s", Facts::Plain),
             ProbeKind::Command(_)
@@ -145,8 +147,9 @@ fn lag(link: &Link, probe: &Probe, now: Now, looked_for: Duration) -> Measure {
 }
 
 /// Nothing was compared, so no figure is made up.
-fn compared() -> Compared {
+fn compared(trees: bool) -> Compared {
     Compared {
+        trees,
         tables: 0,
         same: 0,
         rows: 0,
