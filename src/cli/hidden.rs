@@ -37,7 +37,7 @@ fn far_probe() -> Result<Exit, Failure> {
 
 /// A tree that another host compares with one of its own.
 fn far_tree() -> Result<Exit, Failure> {
-    let served = crate::compare::trees::serve(&mut std::io::stdin(), std::io::stdout());
+    let served = crate::compare::trees::serve(std::io::stdin(), std::io::stdout());
     served
         .map(|()| Exit::Done)
         .map_err(|why| Failure::new(Exit::NotProved, format!("the line broke off: {why}")))
