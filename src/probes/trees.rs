@@ -86,6 +86,7 @@ fn judge(outcome: &Outcome) -> Result<Measure, Unmeasured> {
         equality: format!("files {}", outcome.ways),
         positions: (String::new(), String::new()),
         in_flight: false,
+        before: None,
     });
     Ok(Measure { pass, text, facts })
 }

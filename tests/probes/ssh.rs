@@ -16,7 +16,7 @@ use crate::sshd::Sshd;
 fn world(path: &str) -> (World, Sshd) {
     let mut world = World::new();
     let sshd = Sshd::start(world.path(), path);
-    world.context.ssh = sshd.ssh.clone();
+    world.context.ssh.clone_from(&sshd.ssh);
     (world, sshd)
 }
 
