@@ -44,8 +44,8 @@ pub enum Buckets {
     /// By the whole-number key: bucket `key >> shift` (an arithmetic shift: negative keys are not folded
     /// onto positive ones) of the rows whose key lies in `keys`.
     Keys {
-        /// The keys that are looked at.
-        keys: RangeInclusive<i64>,
+        /// The keys that are looked at: ranges that do not overlap.
+        keys: Vec<RangeInclusive<i64>>,
         /// How many low bits of the key share a bucket.
         shift: u32,
     },

@@ -6,22 +6,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use super::look::{Both, Look};
-use crate::databases::Error;
 use crate::databases::digest::{RowHash, SetDigest};
-use crate::databases::snapshot::{Buckets, HashedRow, Meter, Part, Within};
+use crate::databases::snapshot::{Buckets, HashedRow, Meter, Part, Row, Selection, Within};
+use crate::databases::{Error, Value};
 
-/// How many rows share a bucket, about: few enough to read one by one for a single difference.
+/// How many rows share a bucket, about, when a table is read: few enough that a bucket that differs is soon read again.
 const ROWS_A_BUCKET: u64 = 128;
+
+/// How many rows share a bucket, about, when buckets that differ are divided: few enough to be read one by one, which takes
+/// four hashes a row in place of one.
+const ROWS_A_FINE_BUCKET: u64 = 8;
+
+/// A bucket of a key range with more rows than this is divided before its rows are read one by one.
+const DIVIDED_ABOVE: u64 = 2 * ROWS_A_FINE_BUCKET;
+
+/// … and this holds where only one side has rows: every one of them differs.
+const DIVIDED_ABOVE_ALONE: u64 = 4_096;
+
+/// A bucket is divided into at most two to this power.
+const FINER_AT_MOST: u32 = 10;
 
 /// How many buckets one pass has at most, so that digests take some megabytes and no more.
 const MOST_BUCKETS: u64 = 1 << 17;
 
-/// A bucket of a key range with more rows than this is divided before its rows are read: keys that are
-/// bunched up in one place of a wide span.
-const DIVIDED_ABOVE: u64 = 4_096;
-
 /// How many rows of a side are held by their hashes at a time (32 bytes each).
 const ROWS_A_GROUP: u64 = 250_000;
+
+/// How many ranges of keys stand in one question.
+const RANGES_A_QUESTION: usize = 1_000;
+
+/// How many rows at a time are asked for by the values of their keys.
+const NAMED_AT_MOST: usize = 1_000;
 
 /// How many suspects are kept one by one for a table.
 pub(super) const KEPT: usize = 100_000;
@@ -162,21 +177,27 @@ async fn differ(
 ) -> Result<Vec<Buckets>, Error> {
     let mut finer = Vec::new();
     let mut group = Gathered::new(by);
+    // What is divided by so much more.
+    let mut divided: BTreeMap<u32, Gathered<'_>> = BTreeMap::new();
     for bucket in a.keys().chain(b.keys()).copied().collect::<BTreeSet<i64>>() {
         let (x, y) = (a.get(&bucket), b.get(&bucket));
         if x == y {
             continue;
         }
-        let rows = x.map_or(0, |d| d.rows).max(y.map_or(0, |d| d.rows));
-        if let Some(division) = divided(by, bucket, rows) {
-            finer.push(division);
-            continue;
-        }
-        group.add(bucket, rows);
-        if group.rows >= ROWS_A_GROUP {
-            inspect(look, of, group.take(), found).await?;
+        let rows = [x, y].map(|digest| digest.map_or(0, |digest| digest.rows));
+        let most = rows[0].max(rows[1]);
+        let (group, steps) = match steps(by, rows) {
+            Some(steps) => (divided.entry(steps).or_insert_with(|| Gathered::new(by)), Some(steps)),
+            None => (&mut group, None),
+        };
+        group.add(bucket, most);
+        match steps {
+            _ if !group.full() => {}
+            Some(steps) => finer.extend(group.take_finer(steps)),
+            None => inspect(look, of, group.take(), found).await?,
         }
     }
+    finer.extend(divided.into_iter().filter_map(|(steps, mut group)| group.take_finer(steps)));
     if group.rows > 0 {
         inspect(look, of, group.take(), found).await?;
     }
@@ -193,28 +214,42 @@ pub(super) fn by_keys(keys: RangeInclusive<i64>, rows: u64) -> Buckets {
     let span = keys.start().abs_diff(*keys.end());
     let wanted = (rows / ROWS_A_BUCKET).clamp(1, MOST_BUCKETS);
     let shift = (0..64).find(|shift| span >> shift < wanted).unwrap_or(63);
-    Buckets::Keys { keys, shift: shift.min(63) }
+    Buckets::Keys { keys: vec![keys], shift: shift.min(63) }
 }
 
-/// A finer division of a bucket that has too many rows to read them one by one.
-fn divided(by: &Buckets, bucket: i64, rows: u64) -> Option<Buckets> {
+/// By how many powers of two a bucket is divided before its rows are read one by one; `None` when they are right away, since
+/// there are few, or it cannot be divided.
+fn steps(by: &Buckets, rows: [u64; 2]) -> Option<u32> {
+    let most = rows[0].max(rows[1]);
+    let above = if rows.contains(&0) { DIVIDED_ABOVE_ALONE } else { DIVIDED_ABOVE };
     match by {
-        Buckets::Keys { keys, shift } if rows > DIVIDED_ABOVE && *shift > 0 => {
-            // At least two, so that every division is finer than the one before.
-            let wanted = (rows / ROWS_A_BUCKET).clamp(2, MOST_BUCKETS);
-            let finer = shift.saturating_sub(wanted.ilog2());
-            Some(Buckets::Keys { keys: range_of(bucket, *shift, keys), shift: finer })
+        Buckets::Keys { shift, .. } if *shift > 0 && most > above => {
+            // At least by one, so that every division is finer than the one before.
+            Some((most / ROWS_A_FINE_BUCKET).ilog2().clamp(1, FINER_AT_MOST.min(*shift)))
         }
         Buckets::Keys { .. } | Buckets::Hashes { .. } => None,
     }
 }
 
-/// The keys of a bucket, as far as they lie within `keys`.
-fn range_of(bucket: i64, shift: u32, keys: &RangeInclusive<i64>) -> RangeInclusive<i64> {
+/// The keys of a bucket.
+fn range_of(bucket: i64, shift: u32) -> RangeInclusive<i64> {
     let first = bucket << shift;
     // All ones below the shift: the last key of the bucket, without an overflow at the end of the type.
-    let last = first | !(-1_i64 << shift);
-    first.max(*keys.start())..=last.min(*keys.end())
+    first..=first | !(-1_i64 << shift)
+}
+
+/// What of these ranges lies in `keys`, which are in order too.
+fn clipped(ranges: &[RangeInclusive<i64>], keys: &[RangeInclusive<i64>]) -> Vec<RangeInclusive<i64>> {
+    let mut all = Vec::with_capacity(ranges.len());
+    let mut keys = keys.iter().peekable();
+    for range in ranges {
+        while keys.next_if(|within| within.end() < range.start()).is_some() {}
+        let mut ahead = keys.clone();
+        while let Some(within) = ahead.next_if(|within| within.start() <= range.end()) {
+            all.push(*range.start().max(within.start())..=*range.end().min(within.end()));
+        }
+    }
+    all
 }
 
 /// Buckets gathered until there are enough rows in them for one look.
@@ -234,6 +269,10 @@ impl Gathered<'_> {
         self.buckets.insert(bucket);
     }
 
+    fn full(&self) -> bool {
+        self.rows >= ROWS_A_GROUP || self.buckets.len() >= RANGES_A_QUESTION
+    }
+
     fn take(&mut self) -> Within {
         self.rows = 0;
         let buckets = std::mem::take(&mut self.buckets);
@@ -241,7 +280,7 @@ impl Gathered<'_> {
             Buckets::Hashes { bits } => Within::Hashes { bits: *bits, buckets },
             Buckets::Keys { keys, shift } => {
                 let mut ranges: Vec<RangeInclusive<i64>> = Vec::new();
-                for range in buckets.into_iter().map(|b| range_of(b, *shift, keys)) {
+                for range in buckets.into_iter().map(|b| range_of(b, *shift)) {
                     match ranges.last_mut() {
                         Some(last) if last.end().checked_add(1) == Some(*range.start()) => {
                             *last = *last.start()..=*range.end();
@@ -249,16 +288,58 @@ impl Gathered<'_> {
                         _ => ranges.push(range),
                     }
                 }
-                Within::Keys(ranges)
+                Within::Keys(clipped(&ranges, keys))
             }
+        }
+    }
+
+    /// The same rows in buckets that are smaller by so many powers of two, if there are any.
+    fn take_finer(&mut self, steps: u32) -> Option<Buckets> {
+        match (self.by, self.buckets.is_empty()) {
+            (Buckets::Keys { shift, .. }, false) => {
+                let shift = shift.saturating_sub(steps);
+                let Within::Keys(keys) = self.take() else { return None };
+                Some(Buckets::Keys { keys, shift })
+            }
+            _ => None,
         }
     }
 }
 
 async fn inspect(look: &mut Look, of: &Both, within: Within, found: &mut Found) -> Result<(), Error> {
     let suspects = suspects(look, of, &within).await?;
+    let within = if matches!(within, Within::Hashes { .. }) && of.has_names() {
+        by_name(look, of, &suspects).await?.unwrap_or(within)
+    } else {
+        within
+    };
     found.add(within, suspects);
     Ok(())
+}
+
+/// The rows of suspects by the values of their keys. No index knows the hash of a key, so that by it every further look would
+/// read the whole table. `None` where there are too many, or one that cannot be said, or not the same rows are found so.
+async fn by_name(look: &mut Look, of: &Both, all: &[Suspect]) -> Result<Option<Within>, Error> {
+    if all.is_empty() || all.len() > NAMED_AT_MOST {
+        return Ok(None);
+    }
+    let keys: BTreeSet<RowHash> = all.iter().map(|suspect| suspect.key).collect();
+    let within = Within::everything();
+    let (source, target) = look.rows(of, &within, &keys).await?;
+    let name = |of: &Selection, row: Row| -> Vec<Value> {
+        let named = of.columns.iter().zip(row.values).filter(|(name, _)| of.key.contains(name));
+        let by_name: BTreeMap<&String, Value> = named.collect();
+        of.key.iter().filter_map(|name| by_name.get(name).cloned()).collect()
+    };
+    let source = source.into_iter().map(|row| name(&of.source, row));
+    let names: BTreeSet<Vec<Value>> =
+        source.chain(target.into_iter().map(|row| name(&of.target, row))).collect();
+    let said = |value: &Value| !matches!(value, Value::Text(bytes) if std::str::from_utf8(bytes).is_err());
+    if !names.iter().flatten().all(said) {
+        return Ok(None);
+    }
+    let within = Within::Rows(names.into_iter().collect());
+    Ok((suspects(look, of, &within).await? == all).then_some(within))
 }
 
 /// Every key within under which the two sides have different rows, in the order of their hashes.
@@ -340,18 +421,23 @@ mod tests {
     fn buckets_of_keys_cover_the_whole_type_without_overlap() {
         for keys in [i64::MIN..=i64::MAX, -5..=5, 0..=0, i64::MAX - 1..=i64::MAX, i64::MIN..=i64::MIN + 9] {
             for wanted in [0, 1, 2, 3, 1_000, u64::MAX / ROWS_A_BUCKET] {
-                let Buckets::Keys { shift, .. } = by_keys(keys.clone(), wanted * ROWS_A_BUCKET) else {
-                    panic!("keys were asked for");
-                };
+                let by = by_keys(keys.clone(), wanted * ROWS_A_BUCKET);
+                let Buckets::Keys { shift, .. } = by else { panic!("keys were asked for") };
                 let (first, last) = (*keys.start() >> shift, *keys.end() >> shift);
                 let spread = first.abs_diff(last);
                 // One more than wanted when the first key lies in the middle of a bucket.
                 assert!(spread <= wanted.clamp(1, MOST_BUCKETS), "{keys:?} in {wanted}: {spread} at {shift}");
-                assert_eq!(range_of(first, shift, &keys).start(), keys.start());
-                assert_eq!(range_of(last, shift, &keys).end(), keys.end());
+                let of = |bucket| {
+                    let mut one = Gathered::new(&by);
+                    one.add(bucket, 1);
+                    let Within::Keys(ranges) = one.take() else { panic!("keys stay keys") };
+                    assert_eq!(ranges.len(), 1);
+                    ranges[0].clone()
+                };
+                assert_eq!(of(first).start(), keys.start());
+                assert_eq!(of(last).end(), keys.end());
                 if first < last {
-                    let edge = *range_of(first, shift, &keys).end();
-                    assert_eq!(*range_of(first + 1, shift, &keys).start(), edge + 1);
+                    assert_eq!(*of(first + 1).start(), *of(first).end() + 1);
                 }
             }
         }
@@ -359,14 +445,29 @@ mod tests {
 
     #[test]
     fn dividing_a_bucket_always_ends() {
-        let mut by = Buckets::Keys { keys: i64::MIN..=i64::MAX, shift: 63 };
+        let rows = [1 << 40, 1 << 40];
+        let mut by = Buckets::Keys { keys: vec![i64::MIN..=i64::MAX], shift: 63 };
         let mut divisions = 0;
-        while let Some(finer) = divided(&by, 0, DIVIDED_ABOVE + 1) {
-            by = finer;
+        while let Some(steps) = steps(&by, rows) {
+            let mut group = Gathered::new(&by);
+            group.add(-1, 1);
+            by = group.take_finer(steps).unwrap();
             divisions += 1;
             assert!(divisions < 64);
         }
-        let Buckets::Keys { shift, .. } = by else { panic!("keys stay keys") };
-        assert_eq!(shift, 0);
+        let Buckets::Keys { keys, shift } = by else { panic!("keys stay keys") };
+        assert_eq!((keys.len(), keys[0].end(), shift), (1, &-1, 0));
+    }
+
+    #[test]
+    fn what_is_divided_stays_within_what_was_looked_at() {
+        let by = Buckets::Keys { keys: vec![3..=9, 12..=20, 40..=47], shift: 3 };
+        let mut group = Gathered::new(&by);
+        for bucket in [0, 1, 2, 5] {
+            group.add(bucket, 1);
+        }
+        let Some(Buckets::Keys { keys, shift }) = group.take_finer(2) else { panic!("keys stay keys") };
+        assert_eq!((keys, shift), (vec![3..=9, 12..=20, 40..=47], 1));
+        assert_eq!(clipped(&[0..=4, 8..=12, 60..=70], &[3..=9, 12..=20]), [3..=4, 8..=9, 12..=12]);
     }
 }

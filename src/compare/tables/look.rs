@@ -1,11 +1,12 @@
 //! One look at both sides, by as many connections as it takes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+use std::time::Instant;
 
 use super::Sides;
-use crate::databases::digest::SetDigest;
-use crate::databases::snapshot::{Buckets, HashedRow, Meter, Outline, Part, Selection, Stamp, Within};
+use crate::databases::digest::{RowHash, SetDigest};
+use crate::databases::snapshot::{Buckets, HashedRow, Meter, Outline, Part, Row, Selection, Stamp, Within};
 use crate::databases::{Error, Snapshot};
 
 /// A table as either side has it: the same columns in the same order, whatever they are called there.
@@ -13,6 +14,16 @@ use crate::databases::{Error, Snapshot};
 pub(super) struct Both {
     pub(super) source: Selection,
     pub(super) target: Selection,
+    /// It has a primary key.
+    pub(super) keyed: bool,
+}
+
+impl Both {
+    /// A row can be asked for by its key, as either side writes it: the key's types are the same on both.
+    pub(super) fn has_names(&self) -> bool {
+        let Selection { key, as_text, .. } = &self.source;
+        self.keyed && !key.iter().any(|column| as_text.contains(column))
+    }
 }
 
 /// One moment of each side.
@@ -22,6 +33,8 @@ pub(super) struct Look {
     pub(super) target: Box<dyn Snapshot>,
     pub(super) source_stamp: Stamp,
     pub(super) target_stamp: Stamp,
+    /// It sees nothing that was written after this.
+    pub(super) begun: Instant,
 }
 
 impl Look {
@@ -31,7 +44,7 @@ impl Look {
         let mut target = sides.target.snapshot().await?;
         let mut source = sides.source.snapshot().await?;
         let (source_stamp, target_stamp) = tokio::try_join!(source.stamp(), target.stamp())?;
-        Ok(Look { source, target, source_stamp, target_stamp })
+        Ok(Look { source, target, source_stamp, target_stamp, begun: Instant::now() })
     }
 
     /// The same two moments over two more connections; `None` where an engine has no such thing.
@@ -39,7 +52,8 @@ impl Look {
         let (source, target) = tokio::try_join!(self.source.sibling(), self.target.sibling())?;
         let both = source.zip(target);
         let (source_stamp, target_stamp) = (self.source_stamp.clone(), self.target_stamp.clone());
-        Ok(both.map(|(source, target)| Look { source, target, source_stamp, target_stamp }))
+        let begun = self.begun;
+        Ok(both.map(|(source, target)| Look { source, target, source_stamp, target_stamp, begun }))
     }
 
     /// Each side had applied all that the other had: what differs in this look differs.
@@ -102,6 +116,19 @@ impl Look {
         tokio::try_join!(
             self.source.hashes(&of.source, within, &unseen),
             self.target.hashes(&of.target, within, &unseen)
+        )
+    }
+
+    /// The rows with these keys.
+    pub(super) async fn rows(
+        &mut self,
+        of: &Both,
+        within: &Within,
+        keys: &BTreeSet<RowHash>,
+    ) -> Result<(Vec<Row>, Vec<Row>), Error> {
+        tokio::try_join!(
+            self.source.rows(&of.source, within, keys),
+            self.target.rows(&of.target, within, keys)
         )
     }
 }

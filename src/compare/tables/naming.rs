@@ -12,16 +12,12 @@ use crate::databases::{Error, Value};
 pub(super) async fn name(
     look: &mut Look,
     of: &Both,
-    keyed: bool,
     within: &Within,
     keys: &BTreeSet<RowHash>,
 ) -> Result<Vec<Difference>, Error> {
-    let (source, target) = tokio::try_join!(
-        look.source.rows(&of.source, within, keys),
-        look.target.rows(&of.target, within, keys)
-    )?;
+    let (source, target) = look.rows(of, within, keys).await?;
     // People know the columns by the source's names.
-    let of = &of.source;
+    let (of, keyed) = (&of.source, of.keyed);
     let mut by_key: BTreeMap<RowHash, (Vec<Row>, Vec<Row>)> = BTreeMap::new();
     for row in source {
         by_key.entry(row.hashes.key).or_default().0.push(row);

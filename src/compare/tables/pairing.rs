@@ -206,7 +206,8 @@ fn pair_of(name: &str, source: Side<'_>, target: Side<'_>) -> Pair {
     let columns: Vec<String> = source.columns.iter().map(|c| c.name.clone()).collect();
     let key = if pair.keyed { source.key.clone() } else { columns.clone() };
     let selection = Selection { table: name.to_owned(), columns, key, as_text };
-    pair.both = comparable.then(|| Both { source: selection.clone(), target: selection });
+    let keyed = pair.keyed;
+    pair.both = comparable.then(|| Both { source: selection.clone(), target: selection, keyed });
     pair
 }
 

@@ -26,7 +26,6 @@ pub(super) struct OpenTable {
     /// Its place in the outcome.
     pub(super) at: usize,
     pub(super) both: Both,
-    pub(super) keyed: bool,
     /// What differs and is not settled.
     pub(super) found: Found,
     /// Where rows are that differ for certain.
@@ -63,7 +62,7 @@ pub(super) async fn settle(
     // Too many to follow one by one stay in flight in the outcome.
     let unsettled = |table: &&mut OpenTable| table.found.complete() && !table.found.groups.is_empty();
     while open.iter_mut().any(|table| unsettled(&table))
-        && reached(sides, look.source_stamp.position.as_ref(), deadline).await?
+        && reached(sides, (look.source_stamp.position.as_ref(), look.begun), deadline).await?
     {
         // Two read transactions less while the next two begin.
         drop(look);
@@ -77,16 +76,24 @@ pub(super) async fn settle(
     Ok(())
 }
 
-/// Waits until another look can tell more; `false` when there is no time left for one.
-async fn reached(sides: &Sides, position: Option<&Position>, deadline: Instant) -> Result<bool, Error> {
-    let pause = if sides.link.is_some() { PAUSE } else { STILL };
-    while Instant::now() + pause < deadline {
-        tokio::time::sleep(pause).await;
-        let there = match (&sides.link, position) {
-            (Some(link), Some(position)) => link.reached(position).await?,
-            _ => true,
-        };
+/// Waits until another look can tell more than one that stands there; `false` when there is no time left for it.
+async fn reached(
+    sides: &Sides,
+    (position, begun): (Option<&Position>, Instant),
+    deadline: Instant,
+) -> Result<bool, Error> {
+    let (Some(link), Some(position)) = (&sides.link, position) else {
+        // Reading a large table has taken that long already.
+        let rest = STILL.saturating_sub(begun.elapsed());
+        let there = Instant::now() + rest < deadline;
         if there {
+            tokio::time::sleep(rest).await;
+        }
+        return Ok(there);
+    };
+    while Instant::now() + PAUSE < deadline {
+        tokio::time::sleep(PAUSE).await;
+        if link.reached(position).await? {
             return Ok(true);
         }
     }
@@ -155,7 +162,7 @@ async fn enter(
         let keys: BTreeSet<RowHash> = group.suspects.iter().take(room).map(|s| s.key).collect();
         if !keys.is_empty() {
             room -= keys.len();
-            named.extend(naming::name(look, &table.both, table.keyed, &group.within, &keys).await?);
+            named.extend(naming::name(look, &table.both, &group.within, &keys).await?);
         }
     }
     board.update(|_, outcome| {

@@ -48,7 +48,8 @@ impl<'a> Work<'a> {
                 [source.tables.get(&both.source.table), target.tables.get(&both.target.table)]
             });
             let written: Vec<&Written> = written.into_iter().flatten().flatten().collect();
-            if written.iter().any(|it| matches!(it, Written::All { .. })) {
+            let unnamed = !both.has_names() && !written.is_empty();
+            if unnamed || written.iter().any(|it| matches!(it, Written::All { .. })) {
                 ledger.tables.remove(&pair.name);
             }
             let Some(entry) = ledger.tables.get_mut(&pair.name) else { continue };
@@ -179,18 +180,10 @@ impl<'a> Work<'a> {
         if rows == 0 {
             return;
         }
-        let Some((pair, both)) = self.pairs.get(at).and_then(|pair| Some((pair, pair.both.as_ref()?))) else {
-            return;
-        };
+        let Some(both) = self.pairs.get(at).and_then(|pair| pair.both.as_ref()) else { return };
         match self.open.iter_mut().find(|table| table.at == at) {
             Some(table) => table.found.merge(found),
-            None => self.open.push(OpenTable {
-                at,
-                both: both.clone(),
-                keyed: pair.keyed,
-                found,
-                stood: Vec::new(),
-            }),
+            None => self.open.push(OpenTable { at, both: both.clone(), found, stood: Vec::new() }),
         }
         board.update(|progress, outcome| {
             progress.suspects += rows;

@@ -59,7 +59,7 @@ impl Reader {
     pub(super) fn digests(&self, by: &Buckets) -> String {
         let (bucket, within) = match by {
             Buckets::Keys { keys, shift } => {
-                (shifted(&self.first_key, *shift), self.within(&Within::Keys(vec![keys.clone()])))
+                (shifted(&self.first_key, *shift), self.within(&Within::Keys(keys.clone())))
             }
             Buckets::Hashes { bits } => (bucket(&self.key_hash, *bits), "true".to_owned()),
         };

@@ -57,6 +57,8 @@ impl Form {
                 let underscore = if base.ends_with(|c: char| c.is_ascii_digit()) { "" } else { "_" };
                 format!("{base}{underscore}send({c})")
             }
+            // Its digits, their scale, and whether it is a number: what its text is made of, and cheaper.
+            "numeric" => format!("numeric_send({c})"),
             // Whatever bits a NaN has, it is written as `NaN`.
             "float4" | "float8" => format!("case when {c} = 'NaN' then '' else {base}send({c}) end"),
             _ => match encoding {
@@ -90,6 +92,7 @@ mod tests {
             ("timestamptz", "timestamptz_send(\"c\")"),
             ("pg_lsn", "pg_lsn_send(\"c\")"),
             ("float4", "case when \"c\" = 'NaN' then '' else float4send(\"c\") end"),
+            ("numeric", "numeric_send(\"c\")"),
             ("interval", "(\"c\"::text) collate \"C\""),
             ("_int4", "(\"c\"::text) collate \"C\""),
             ("bpchar", "(textin(bpcharout(\"c\"))) collate \"C\""),

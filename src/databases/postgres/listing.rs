@@ -11,8 +11,27 @@ use tokio_postgres::Client;
 use super::connection::Problem;
 use super::forms::{Encoding, Form};
 use super::look;
+use super::sql::quoted;
 use crate::databases::Error;
 use crate::databases::snapshot::{Selection, Tables};
+
+/// How the names of types begin by whose values rows are looked up in an index.
+const ORDINARY: [&str; 14] = [
+    "smallint",
+    "integer",
+    "bigint",
+    "numeric",
+    "real",
+    "double precision",
+    "boolean",
+    "text",
+    "character",
+    "uuid",
+    "date",
+    "time",
+    "bytea",
+    "inet",
+];
 
 /// What a look knows of the tables, by name.
 #[derive(Debug)]
@@ -99,12 +118,19 @@ impl Listing {
         Ok(&self.place(what, table)?.from)
     }
 
-    /// The type of a column as it was declared, to cast to.
-    pub(super) fn declared(&self, what: &str, table: &str, column: &str) -> Result<String, Error> {
-        let table = self.tables.tables.iter().find(|it| it.name == table);
-        let found = table.and_then(|table| table.columns.iter().find(|it| it.name == column));
+    /// How a column is compared with a text: its name, and the type that the text is cast to. Types that are not among the
+    /// ordinary ones are compared as text: not all have an operator for it, or one that is found.
+    pub(super) fn named(&self, what: &str, table: &str, column: &str) -> Result<(String, String), Error> {
+        let columns = self.tables.tables.iter().find(|it| it.name == table).map(|table| &table.columns);
+        let found = columns.and_then(|columns| columns.iter().find(|it| it.name == column));
         let found = found.ok_or_else(|| missing(what, &format!("column {column} of that table")))?;
-        Ok(found.type_name.clone())
+        let declared = &found.type_name;
+        let ordinary = !declared.ends_with("[]") && ORDINARY.iter().any(|name| declared.starts_with(name));
+        Ok(if ordinary {
+            (quoted(column), declared.clone())
+        } else {
+            (format!("{}::text", quoted(column)), "text".to_owned())
+        })
     }
 
     /// Columns as they stand in SQL.

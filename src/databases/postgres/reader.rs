@@ -1,10 +1,11 @@
 //! How rows stand in SQL: their hashes, their buckets, and which of them are meant.
 //!
 //! A row's hash is PostgreSQL's own for records, twice with different seeds: 128 bits. It is by value where a type's
-//! hash is exact, and by the bytes or the text of it everywhere else (`forms`). The digest of a bucket adds up one half, and
-//! half of the work.
+//! hash is exact, and by the bytes or the text of it everywhere else (`forms`). The digest of a bucket adds up one half, which
+//! is half of the work.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use tokio_postgres::Row as Found;
 use tokio_postgres::types::ToSql;
@@ -19,6 +20,7 @@ use crate::databases::{Error, Value};
 
 /// The two seeds. Any two do but nought, with which no value and the number 0.0 are the same.
 const SEEDS: [i64; 2] = [1, 2];
+
 /// A value of a query.
 pub(super) enum Parameter {
     Many(Vec<i64>),
@@ -42,20 +44,23 @@ pub(super) struct Reader {
     key: Vec<Form>,
     /// The name of the first column of the key.
     pub(super) first: String,
-    /// The key's columns, each with its type.
+    /// The key's columns, each with the type that a text is cast to.
     named: Vec<(String, String)>,
 }
 
 impl Reader {
     /// `what` names the server in what goes wrong.
     pub(super) fn new(what: &str, of: &Selection, listing: &Listing) -> Result<Reader, Error> {
-        let named = |name: &String| Ok((quoted(name), listing.declared(what, &of.table, name)?));
         Ok(Reader {
             table: listing.from(what, &of.table)?.to_owned(),
             columns: listing.forms(what, of, &of.columns)?,
             key: listing.forms(what, of, &of.key)?,
             first: of.key.first().map(|name| quoted(name)).unwrap_or_default(),
-            named: of.key.iter().map(named).collect::<Result<_, Error>>()?,
+            named: of
+                .key
+                .iter()
+                .map(|name| listing.named(what, &of.table, name))
+                .collect::<Result<_, Error>>()?,
         })
     }
 
@@ -69,24 +74,24 @@ impl Reader {
         both_halves(&self.key)
     }
 
-    /// The bucket of a row, and which rows are looked at.
-    pub(super) fn buckets(&self, by: &Buckets, part: &Part) -> (String, String) {
-        let mut filter: Vec<String> = Vec::new();
+    /// The bucket of a row, and where the rows that are looked at come from.
+    pub(super) fn buckets(&self, by: &Buckets, part: &Part) -> (String, Rows) {
+        let mut rows = match by {
+            Buckets::Keys { keys, .. } => self.ranges(keys),
+            Buckets::Hashes { .. } => self.all(),
+        };
         if let Part::Blocks { from, to } = part {
             // A range scan on tids, since PostgreSQL 14.
-            filter.push(format!("ctid >= '({from},0)'::tid"));
-            filter.extend(to.map(|to| format!("ctid < '({to},0)'::tid")));
+            rows.and(&format!("ctid >= '({from},0)'::tid"));
+            if let Some(to) = to {
+                rows.and(&format!("ctid < '({to},0)'::tid"));
+            }
         }
         let bucket = match by {
-            Buckets::Keys { keys, shift } => {
-                filter.push(format!("{} between {} and {}", self.first, keys.start(), keys.end()));
-                format!("({}::bigint >> {shift})", self.first)
-            }
+            Buckets::Keys { shift, .. } => format!("({}::bigint >> {shift})", self.first),
             Buckets::Hashes { bits } => self.bucket(*bits),
         };
-        let filter =
-            if filter.is_empty() { String::new() } else { format!("where {}", filter.join(" and ")) };
-        (bucket, filter)
+        (bucket, rows)
     }
 
     fn bucket(&self, bits: u32) -> String {
@@ -94,47 +99,85 @@ impl Reader {
         format!("({low} & {})", (1_i64 << bits.min(32)) - 1)
     }
 
-    pub(super) fn within(&self, within: &Within) -> (String, Vec<Parameter>) {
+    /// Where the rows that are meant come from.
+    pub(super) fn within(&self, within: &Within) -> Rows {
         match within {
-            Within::Keys(ranges) => {
-                let any: Vec<String> = ranges
-                    .iter()
-                    .map(|r| format!("{} between {} and {}", self.first, r.start(), r.end()))
-                    .collect();
-                (
-                    format!("where ({})", if any.is_empty() { "false".to_owned() } else { any.join(" or ") }),
-                    Vec::new(),
-                )
+            Within::Keys(ranges) => self.ranges(ranges),
+            Within::Rows(keys) => self.named(keys),
+            Within::Hashes { bits: 0, .. } => self.all(),
+            Within::Hashes { bits, buckets } => {
+                let values = Parameter::Many(buckets.iter().copied().collect());
+                self.all().with(vec![values], &format!("{} = any($1)", self.bucket(*bits)))
             }
-            Within::Rows(keys) => {
-                let column = |at: usize| {
-                    let text = |key: &Vec<Value>| key.get(at).and_then(Value::plain).map(Cow::into_owned);
-                    Parameter::Texts(keys.iter().map(text).collect())
-                };
-                let all = 1..=self.named.len();
-                let list =
-                    |one: &dyn Fn(usize) -> String| all.clone().map(one).collect::<Vec<_>>().join(", ");
-                let own: Vec<&str> = self.named.iter().map(|(name, _)| name.as_str()).collect();
-                let cast = |i: usize| {
-                    format!("k{i}::{}", self.named.get(i - 1).map_or("text", |(_, of)| of.as_str()))
-                };
-                (
-                    format!(
-                        "where ({}) in (select {} from unnest({}) wanted({}))",
-                        own.join(", "),
-                        list(&cast),
-                        list(&|i| format!("${i}::text[]")),
-                        list(&|i| format!("k{i}")),
-                    ),
-                    (0..self.named.len()).map(column).collect(),
-                )
-            }
-            Within::Hashes { bits: 0, .. } => (String::new(), Vec::new()),
-            Within::Hashes { bits, buckets } => (
-                format!("where {} = any($1)", self.bucket(*bits)),
-                vec![Parameter::Many(buckets.iter().copied().collect())],
-            ),
         }
+    }
+
+    fn all(&self) -> Rows {
+        Rows { sql: format!("from {}", self.table), filtered: false, values: Vec::new() }
+    }
+
+    /// Rows whose key lies in one of these ranges. More than one are a relation of their own, so that each is looked up in
+    /// the index; conditions would be tried on every row in turn.
+    fn ranges(&self, ranges: &[RangeInclusive<i64>]) -> Rows {
+        let first = &self.first;
+        match ranges {
+            [] => self.all().with(Vec::new(), "false"),
+            [range] => {
+                let between = format!("{first} between {} and {}", range.start(), range.end());
+                self.all().with(Vec::new(), &between)
+            }
+            _ => {
+                let ends = [RangeInclusive::start, RangeInclusive::end]
+                    .map(|end| Parameter::Many(ranges.iter().map(|range| *end(range)).collect()));
+                let mut rows = self.all();
+                rows.sql
+                    .push_str(", unnest($1::int8[], $2::int8[]) cutover_wanted(cutover_low, cutover_high)");
+                rows.with(ends.into(), &format!("{first} between cutover_low and cutover_high"))
+            }
+        }
+    }
+
+    /// Rows with these keys.
+    fn named(&self, keys: &[Vec<Value>]) -> Rows {
+        let column = |at: usize| {
+            let text = |key: &Vec<Value>| key.get(at).and_then(Value::plain).map(Cow::into_owned);
+            Parameter::Texts(keys.iter().map(text).collect())
+        };
+        let all = 1..=self.named.len();
+        let list = |one: &dyn Fn(usize) -> String| all.clone().map(one).collect::<Vec<_>>().join(", ");
+        let own: Vec<&str> = self.named.iter().map(|(name, _)| name.as_str()).collect();
+        let cast =
+            |i: usize| format!("k{i}::{}", self.named.get(i - 1).map_or("text", |(_, of)| of.as_str()));
+        let filter = format!(
+            "({}) in (select {} from unnest({}) wanted({}))",
+            own.join(", "),
+            list(&cast),
+            list(&|i| format!("${i}::text[]")),
+            list(&|i| format!("k{i}")),
+        );
+        self.all().with((0..self.named.len()).map(column).collect(), &filter)
+    }
+}
+
+/// Rows as a query names them: the part of it from `from` on.
+pub(super) struct Rows {
+    pub(super) sql: String,
+    filtered: bool,
+    pub(super) values: Vec<Parameter>,
+}
+
+impl Rows {
+    /// Only those of which this holds too.
+    pub(super) fn and(&mut self, holds: &str) {
+        self.sql.push_str(if self.filtered { " and " } else { " where " });
+        self.sql.push_str(holds);
+        self.filtered = true;
+    }
+
+    fn with(mut self, values: Vec<Parameter>, holds: &str) -> Rows {
+        self.values = values;
+        self.and(holds);
+        self
     }
 }
 
@@ -161,14 +204,14 @@ pub(super) fn halves(hash: RowHash) -> (i64, i64) {
 
 /// A bucket's digest of what the server has added up: sums of whole numbers are exact there.
 pub(super) fn digest(row: &Found) -> Result<SetDigest, Problem> {
-    let (rows, sum, xor): (i64, String, i64) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let (rows, sum): (i64, String) = (row.try_get(1)?, row.try_get(2)?);
     let sum = sum.parse::<i128>().map_err(|why| {
         Problem::broken(
             format!("a sum of hashes is no number: {why}"),
             "this is a fault of cutover's: report it",
         )
     })?;
-    Ok(SetDigest::of(rows.unsigned_abs(), sum.cast_unsigned(), u128::from(xor.cast_unsigned())))
+    Ok(SetDigest::of(rows.unsigned_abs(), sum.cast_unsigned(), 0))
 }
 
 #[cfg(test)]

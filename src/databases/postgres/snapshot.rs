@@ -188,22 +188,19 @@ impl Snapshot for Look {
         let (of, part, meter) = (of.clone(), part.clone(), meter.clone());
         Box::pin(async move {
             let reader = self.reader(&of).await?;
-            let (bucket, within) = reader.buckets(&by, &part);
+            let (bucket, rows) = reader.buckets(&by, &part);
             let [_, hash] = reader.row();
-            // One half is enough where rows only have to add up to the same. It is a sum over the columns, so that the sum
-            // stays when two rows have each other's value: what is xored is hashed once more. Without the offset the
-            // server would put the hash into each of its uses, and hash every row twice.
+            // One half is enough where rows only have to add up to the same. The server makes it as a sum over the columns,
+            // which stays when two rows have each other's value; so what is added up is hashed once more.
             let sql = format!(
-                "select bucket, count(*), sum(hash)::text, bit_xor(hashint8extended(hash, 3))
-                 from (select {bucket} as bucket, {hash} as hash from {} {within} offset 0) h group by bucket",
-                reader.table
+                "select {bucket}, count(*), sum(hashint8extended({hash}, 3))::text {} group by 1",
+                rows.sql
             );
             self.ask("digesting rows", async |client| {
                 let mut digests = BTreeMap::new();
                 // One after another: an answer of a hundred thousand buckets held whole takes ten times what is kept of it.
-                let none: [&str; 0] = [];
-                let mut rows = pin!(client.query_raw(&sql, none).await?);
-                while let Some(row) = next(&mut rows).await? {
+                let mut found = pin!(client.query_raw(&sql, references(&rows.values)).await?);
+                while let Some(row) = next(&mut found).await? {
                     let digest = digest(&row)?;
                     meter.add(digest.rows);
                     digests.insert(row.try_get(0)?, digest);
@@ -219,12 +216,12 @@ impl Snapshot for Look {
         Box::pin(async move {
             let reader = self.reader(&of).await?;
             let hashes = [reader.key(), reader.row()].concat().join(", ");
-            let (filter, values) = reader.within(&within);
-            let sql = format!("select {hashes} from {} {filter}", reader.table);
+            let from = reader.within(&within);
+            let sql = format!("select {hashes} {}", from.sql);
             self.ask("hashing rows", async |client| {
                 lookups(client, &within).await?;
                 let mut found = Vec::new();
-                let mut rows = pin!(client.query_raw(&sql, references(&values)).await?);
+                let mut rows = pin!(client.query_raw(&sql, references(&from.values)).await?);
                 while let Some(row) = next(&mut rows).await? {
                     found.push(hashed(&row)?);
                 }
@@ -240,21 +237,15 @@ impl Snapshot for Look {
         Box::pin(async move {
             let reader = self.reader(&of).await?;
             let hashes = [reader.key(), reader.row()].concat().join(", ");
-            let (filter, mut values) = reader.within(&within);
+            let mut from = reader.within(&within);
             let columns: Vec<&str> = reader.columns.iter().map(|form| form.shown.as_str()).collect();
-            let wanted: Vec<i64> = keys.iter().map(|key| halves(*key).1).collect();
-            values.push(Parameter::Many(wanted));
-            let (low, at) = (&reader.key()[1], values.len());
-            let and = if filter.is_empty() { "where" } else { "and" };
-            let sql = format!(
-                "select {hashes}, array[{}]::bytea[] from {} {filter} {and} {low} = any(${at})",
-                columns.join(", "),
-                reader.table
-            );
+            from.values.push(Parameter::Many(keys.iter().map(|key| halves(*key).1).collect()));
+            from.and(&format!("{} = any(${})", reader.key()[1], from.values.len()));
+            let sql = format!("select {hashes}, array[{}]::bytea[] {}", columns.join(", "), from.sql);
             self.ask("fetching rows", async |client| {
                 lookups(client, &within).await?;
                 let mut rows = Vec::new();
-                let mut found = pin!(client.query_raw(&sql, references(&values)).await?);
+                let mut found = pin!(client.query_raw(&sql, references(&from.values)).await?);
                 while let Some(row) = next(&mut found).await? {
                     let hashes = hashed(&row)?;
                     // Half a hash was asked for.

@@ -135,7 +135,7 @@ impl Snapshot for Look {
             match by {
                 Buckets::Keys { keys, shift } => {
                     let at = reader.key_at.first().copied().unwrap_or(0);
-                    reader.scan(conn, &Within::Keys(vec![keys]), &meter, |row| {
+                    reader.scan(conn, &Within::Keys(keys), &meter, |row| {
                         let bucket = row.get::<_, i64>(at)? >> shift;
                         digests.entry(bucket).or_default().add(reader.row(&mut hasher, row)?);
                         Ok(())
