@@ -19,7 +19,7 @@ const COLUMNS: &str = "id bigint, number int not null, amount numeric(14, 2) not
 const NAMES: &str =
     "id, number, amount, note, code, active, born, made, seen, ratio, token, doc, raw, remark";
 /// The same in forms whose hashes are exact.
-const EXACT: &str = "int8send(id), number, numeric_send(amount), note, code, active, born, timestamp_send(made),
+const EXACT: &str = "id, (id >> 32)::int4, number, numeric_send(amount), note, code, active, born, timestamp_send(made),
     timestamptz_send(seen), case when ratio = 'NaN' then '' else float8send(ratio) end, token, doc::text, raw, remark";
 const VALUES: &str = "2 * n, hashint8(n), hashint8(n + 7)::numeric / 100, repeat(md5(n::text), 1 + n % 3),
     'C-' || to_hex(n), n % 3 = 0, date '2001-01-01' + n % 9000, timestamp '2001-01-01' + n * interval '7.000013 s',

@@ -3,8 +3,8 @@
 //! Owns a form for every type in which two values are the same when people would call them the same text, and nothing
 //! softer: the server's own hashes pass over more than that. They fold eight bytes into four (`-1` and `4294967295`), take
 //! `0.0` for `-0.0`, `1.0` for `1.00`, `1 month` for `30 days`, and what an ICU collation takes for equal. So they are used
-//! where they are as exact as the type's text is; numbers and times of eight bytes go in as the bytes that the server
-//! would send, and every other type as its text.
+//! where they are as exact as the type's text is; times go in as the bytes that the server would send, whole numbers of eight bytes with
+//! their upper half beside them, and every other type as its text.
 
 use super::sql::quoted;
 
@@ -13,7 +13,7 @@ const BY_VALUE: [&str; 11] =
     ["bool", "int2", "int4", "oid", "char", "date", "uuid", "bytea", "inet", "cidr", "macaddr"];
 
 /// Types of eight bytes and more that are hashed by what they are sent as.
-const AS_SENT: [&str; 6] = ["int8", "time", "timetz", "timestamp", "timestamptz", "pg_lsn"];
+const AS_SENT: [&str; 5] = ["time", "timetz", "timestamp", "timestamptz", "pg_lsn"];
 
 /// How a database keeps its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Encoding {
 /// A column in SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Form {
-    /// What is hashed of it.
+    /// What is hashed of it: one value or several, as they stand in a row.
     pub(super) hashed: String,
     /// Its text, as bytes.
     pub(super) shown: String,
@@ -53,6 +53,8 @@ impl Form {
         let text = if base == "bpchar" { format!("textin(bpcharout({c}))") } else { format!("{c}::text") };
         let hashed = match base {
             _ if BY_VALUE.contains(&base) => c,
+            // Its hash folds the upper half into the lower one, so that with the upper half beside it nothing is lost.
+            "int8" => format!("{c}, ({c} >> 32)::int4"),
             _ if AS_SENT.contains(&base) => {
                 let underscore = if base.ends_with(|c: char| c.is_ascii_digit()) { "" } else { "_" };
                 format!("{base}{underscore}send({c})")
@@ -88,7 +90,7 @@ mod tests {
     fn a_type_is_hashed_by_what_is_exact_for_it() {
         for (base, expected) in [
             ("int4", "\"c\""),
-            ("int8", "int8send(\"c\")"),
+            ("int8", "\"c\", (\"c\" >> 32)::int4"),
             ("timestamptz", "timestamptz_send(\"c\")"),
             ("pg_lsn", "pg_lsn_send(\"c\")"),
             ("float4", "case when \"c\" = 'NaN' then '' else float4send(\"c\") end"),

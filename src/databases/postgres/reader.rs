@@ -116,8 +116,8 @@ impl Reader {
         Rows { sql: format!("from {}", self.table), filtered: false, values: Vec::new() }
     }
 
-    /// Rows whose key lies in one of these ranges. More than one are a relation of their own, so that each is looked up in
-    /// the index; conditions would be tried on every row in turn.
+    /// Rows whose key lies in one of these ranges. Several are looked up in the index one by one, which the offset sees to: as
+    /// conditions they would be tried on every row in turn, as a join the server reckons that reading all rows is cheaper.
     fn ranges(&self, ranges: &[RangeInclusive<i64>]) -> Rows {
         let first = &self.first;
         match ranges {
@@ -129,10 +129,12 @@ impl Reader {
             _ => {
                 let ends = [RangeInclusive::start, RangeInclusive::end]
                     .map(|end| Parameter::Many(ranges.iter().map(|range| *end(range)).collect()));
-                let mut rows = self.all();
-                rows.sql
-                    .push_str(", unnest($1::int8[], $2::int8[]) cutover_wanted(cutover_low, cutover_high)");
-                rows.with(ends.into(), &format!("{first} between cutover_low and cutover_high"))
+                let sql = format!(
+                    "from unnest($1::int8[], $2::int8[]) cutover_wanted(cutover_low, cutover_high), lateral
+                     (select * from {} where {first} between cutover_low and cutover_high offset 0) cutover_rows",
+                    self.table
+                );
+                Rows { sql, filtered: false, values: ends.into() }
             }
         }
     }
