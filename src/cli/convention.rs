@@ -113,7 +113,7 @@ fn of_sqlite(args: &Args) -> Result<Exit, Failure> {
         format!("{file} had the convention already; its tables and triggers are as they should be")
     } else {
         format!(
-            "{file} has the convention now: the tables cutover_change, _identity, _marker, _session and _state"
+            "{file} has the convention now: the tables cutover_change, _identity, _marker, _session, _state and _written"
         )
     };
     let followed =

@@ -3,8 +3,8 @@
 //! Owns a form for every type in which two values are the same when people would call them the same text, and nothing
 //! softer: the server's own hashes pass over more than that. They fold eight bytes into four (`-1` and `4294967295`), take
 //! `0.0` for `-0.0`, `1.0` for `1.00`, `1 month` for `30 days`, and what an ICU collation takes for equal. So they are used
-//! where they are as exact as the type's text is; times go in as the bytes that the server would send, whole numbers of eight bytes with
-//! their upper half beside them, and every other type as its text.
+//! where they are as exact as the type's text is; times go in as the bytes that the server would send, whole numbers of
+//! eight bytes with their upper half beside them, and every other type as its text.
 
 use super::sql::quoted;
 

@@ -48,19 +48,6 @@ impl Lint<'_> {
             let ProbeKind::Tables(tables) = &probe.kind else { continue };
             let at = self.atlas.probe(&probe.id, "tables");
             self.alike(at, &tables.from, &tables.to, "compares");
-            if tables.before && self.kind(&tables.from) == Some(DatabaseKind::Sqlite) {
-                // Its log is made by triggers, and whoever says that he is replication writes past them.
-                let at = self.atlas.probe(&probe.id, "before");
-                self.found(
-                    Diagnostic::error(
-                        "wrong-engine",
-                        at,
-                        "nothing tells for certain what is written to a SQLite file",
-                    )
-                    .label("`before` is for servers, whose logs nobody writes past")
-                    .help("take it out: every row is read when a step asks for it"),
-                );
-            }
         }
     }
 

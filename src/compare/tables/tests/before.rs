@@ -161,6 +161,36 @@ async fn a_table_that_is_not_what_it_was_is_read_again() {
 }
 
 #[tokio::test]
+async fn who_says_that_he_is_replication_is_noted_too() {
+    let pair = super::before::pair();
+    let mut ledger = Ledger::default();
+    with(&pair, &mut ledger).await;
+    pair.on_target(
+        "begin; update cutover_state set applying = 1; update orders set v = 'forged' where id = 7;
+         update cutover_state set applying = 0; commit",
+    );
+    let (outcome, rows) = with(&pair, &mut ledger).await;
+    assert_eq!(rows, 0, "nothing is read whole");
+    let orders = outcome.tables.iter().find(|t| t.name == "orders").unwrap();
+    assert_eq!(orders.differences.iter().map(line).collect::<Vec<_>>(), ["changed 7 [v]"]);
+}
+
+#[tokio::test]
+async fn a_row_that_another_one_replaces_is_found() {
+    let pair = super::before::pair();
+    let mut ledger = Ledger::default();
+    for side in [Pair::on_source, Pair::on_target] {
+        side(&pair, "create unique index once on orders (v)");
+    }
+    with(&pair, &mut ledger).await;
+    // No trigger fires for the row that goes.
+    pair.on_target("insert or replace into orders select 1000000, v from orders where id = 5");
+    let (outcome, _) = with(&pair, &mut ledger).await;
+    let orders = outcome.tables.iter().find(|t| t.name == "orders").unwrap();
+    assert_eq!(orders.differences.iter().map(line).collect::<Vec<_>>(), ["missing 5", "extra 1000000"]);
+}
+
+#[tokio::test]
 async fn where_nothing_notes_what_is_written_everything_is_read_again_and_why_is_said() {
     let pair = Pair::plain("create table t (id integer primary key, v); insert into t values (1, 1), (2, 2)");
     let mut ledger = Ledger::default();
@@ -172,8 +202,8 @@ async fn where_nothing_notes_what_is_written_everything_is_read_again_and_why_is
     // A log that ends before the place that was read last is another database's: nothing of the ledger holds.
     let pair = super::before::pair();
     with(&pair, &mut ledger).await;
-    pair.on_target("update orders set v = 'unseen' where id = 9; delete from cutover_change");
-    pair.on_target("update sqlite_sequence set seq = 0 where name = 'cutover_change'");
+    pair.on_target("update orders set v = 'unseen' where id = 9; delete from cutover_written");
+    pair.on_target("update sqlite_sequence set seq = 0 where name = 'cutover_written'");
     ledger.marks.as_mut().unwrap().target = crate::databases::trail::Mark("c:99".to_owned());
     let (outcome, _) = with(&pair, &mut ledger).await;
     assert_eq!(again(&outcome, "orders"), None);

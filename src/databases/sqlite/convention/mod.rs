@@ -3,6 +3,8 @@
 //! SQLite has no sessions, no fence and no log of changes, so they stand in tables named `cutover_*`:
 //!
 //! - `cutover_change`, filled by triggers: the log that a replicator reads ([`apply_batch`]);
+//! - `cutover_written`, filled by triggers: every key that is written by whomever, a replicator too, for comparisons that
+//!   look at what was written since;
 //! - `cutover_session`: who is connected, entered by the client library that opens a connection
 //!   ([`open_session`]);
 //! - `cutover_state`: the fence, and how much of the other side's log is applied here;
@@ -26,13 +28,18 @@ use crate::databases::{Error, Table};
 
 pub use super::connection::open;
 pub use replicate::{Applied, applied, apply_batch, changes, lag, position};
-pub(super) use replicate::{at, key_values};
+pub(super) use replicate::{at, key_values, noted};
 pub(super) use session::enter;
 pub use session::{Session, SessionId, forget_sessions, open_session};
 
 /// The triggers that log a table's changes. Without all three, changes of it do not travel.
 pub(super) fn log_triggers_of(table: &str) -> impl Iterator<Item = String> {
     EVENTS.into_iter().map(move |event| format!("{PREFIX}log_{event}_{table}"))
+}
+
+/// The triggers that note every key of a table that is written. Without all three, nobody can tell what was.
+pub(super) fn note_triggers_of(table: &str) -> impl Iterator<Item = String> {
+    EVENTS.into_iter().map(move |event| format!("{PREFIX}note_{event}_{table}"))
 }
 
 const EVENTS: [&str; 3] = ["insert", "update", "delete"];
@@ -67,6 +74,10 @@ create table if not exists cutover_change (
   tbl text not null,
   key text not null,                     -- JSON array of the primary key's values
   op text not null check (op in ('insert', 'update', 'delete')));
+create table if not exists cutover_written (
+  seq integer primary key autoincrement,
+  tbl text not null,
+  key text not null);
 create table if not exists cutover_session (
   id integer primary key autoincrement,
   name text not null,
@@ -110,6 +121,7 @@ pub fn install(conn: &Connection, tables: &[&str]) -> Result<(), Error> {
             }
             Some(key) => {
                 script.push_str(&log_triggers(table, &key));
+                script.push_str(&note_triggers(table, &key));
                 script.push_str(&fence_triggers(table));
             }
         }
@@ -205,6 +217,28 @@ fn log_triggers(table: &str, key: &[String]) -> String {
         trigger("delete", &format!("{entry}, {old}, 'delete';")),
     ]
     .concat()
+}
+
+/// The triggers that note each key that is written: those before and after a row is moved.
+fn note_triggers(table: &str, key: &[String]) -> String {
+    let (old, new) = (key_json("old", key), key_json("new", key));
+    let (on, tbl) = (quoted(table), literal(table));
+    let note = |key: &str| format!("insert into cutover_written (tbl, key) select {tbl}, {key}");
+    let bodies = [
+        format!("{};", note(&new)),
+        format!("{}; {} where {old} is not {new};", note(&old), note(&new)),
+        format!("{};", note(&old)),
+    ];
+    note_triggers_of(table)
+        .zip(EVENTS)
+        .zip(bodies)
+        .map(|((name, event), body)| {
+            let name = quoted(&name);
+            format!(
+                "drop trigger if exists {name}; create trigger {name} after {event} on {on} begin {body} end;"
+            )
+        })
+        .collect()
 }
 
 /// The triggers by which a sealed database refuses every write that is not a replicator's.

@@ -46,6 +46,23 @@ pub fn position(conn: &Connection) -> Result<Position, Error> {
     number(conn, "select coalesce(max(seq), 0) from cutover_change", "reading the end of the log").map(at)
 }
 
+/// The end of what is noted as written, by whomever.
+///
+/// # Errors
+/// As every question to a database: see [`Error`]; [`Error::Broken`] when nothing is noted.
+pub(in crate::databases::sqlite) fn noted(conn: &Connection) -> Result<Position, Error> {
+    let doing = "reading the end of the notes";
+    if number(conn, "select count(*) from sqlite_schema where name = 'cutover_written'", doing)? == 0 {
+        let next = format!("`cutover convention {}` mends it", conn.path().unwrap_or("FILE"));
+        return Err(Error::broken(
+            what_of(conn),
+            "has an older convention, which notes no replicator's writes",
+            next,
+        ));
+    }
+    number(conn, "select coalesce(max(seq), 0) from cutover_written", doing).map(at)
+}
+
 /// How much of the other side's log is applied here.
 ///
 /// # Errors
