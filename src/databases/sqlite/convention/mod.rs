@@ -229,7 +229,7 @@ fn note_triggers(table: &str, key: &[String]) -> String {
         format!("{}; {} where {old} is not {new};", note(&old), note(&new)),
         format!("{};", note(&old)),
     ];
-    note_triggers_of(table)
+    let triggers = note_triggers_of(table)
         .zip(EVENTS)
         .zip(bodies)
         .map(|((name, event), body)| {
@@ -238,7 +238,8 @@ fn note_triggers(table: &str, key: &[String]) -> String {
                 "drop trigger if exists {name}; create trigger {name} after {event} on {on} begin {body} end;"
             )
         })
-        .collect()
+        .collect::<Vec<String>>();
+    triggers.concat()
 }
 
 /// The triggers by which a sealed database refuses every write that is not a replicator's.
