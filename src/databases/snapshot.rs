@@ -108,6 +108,8 @@ pub enum Part {
         /// The first block of the next part.
         to: Option<u64>,
     },
+    /// The rows with these keys (see [`Within::Rows`]).
+    Rows(Vec<Vec<Value>>),
 }
 
 /// What a database knows of a table without reading it.

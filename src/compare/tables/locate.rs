@@ -5,10 +5,11 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use super::again;
 use super::look::{Both, Look};
+use crate::databases::Error;
 use crate::databases::digest::{RowHash, SetDigest};
-use crate::databases::snapshot::{Buckets, HashedRow, Meter, Part, Row, Selection, Within};
-use crate::databases::{Error, Value};
+use crate::databases::snapshot::{Buckets, HashedRow, Meter, Part, Within};
 
 /// How many rows share a bucket, about, when a table is read: few enough that a bucket that differs is soon read again.
 const ROWS_A_BUCKET: u64 = 128;
@@ -34,9 +35,6 @@ const ROWS_A_GROUP: u64 = 250_000;
 
 /// How many ranges of keys stand in one question.
 const RANGES_A_QUESTION: usize = 1_000;
-
-/// How many rows at a time are asked for by the values of their keys.
-const NAMED_AT_MOST: usize = 1_000;
 
 /// How many suspects are kept one by one for a table.
 pub(super) const KEPT: usize = 100_000;
@@ -306,40 +304,21 @@ impl Gathered<'_> {
     }
 }
 
-async fn inspect(look: &mut Look, of: &Both, within: Within, found: &mut Found) -> Result<(), Error> {
+/// Looks at rows one by one.
+pub(super) async fn inspect(
+    look: &mut Look,
+    of: &Both,
+    within: Within,
+    found: &mut Found,
+) -> Result<(), Error> {
     let suspects = suspects(look, of, &within).await?;
     let within = if matches!(within, Within::Hashes { .. }) && of.has_names() {
-        by_name(look, of, &suspects).await?.unwrap_or(within)
+        again::by_name(look, of, &Within::everything(), &suspects).await?.unwrap_or(within)
     } else {
         within
     };
     found.add(within, suspects);
     Ok(())
-}
-
-/// The rows of suspects by the values of their keys. No index knows the hash of a key, so that by it every further look would
-/// read the whole table. `None` where there are too many, or one that cannot be said, or not the same rows are found so.
-async fn by_name(look: &mut Look, of: &Both, all: &[Suspect]) -> Result<Option<Within>, Error> {
-    if all.is_empty() || all.len() > NAMED_AT_MOST {
-        return Ok(None);
-    }
-    let keys: BTreeSet<RowHash> = all.iter().map(|suspect| suspect.key).collect();
-    let within = Within::everything();
-    let (source, target) = look.rows(of, &within, &keys).await?;
-    let name = |of: &Selection, row: Row| -> Vec<Value> {
-        let named = of.columns.iter().zip(row.values).filter(|(name, _)| of.key.contains(name));
-        let by_name: BTreeMap<&String, Value> = named.collect();
-        of.key.iter().filter_map(|name| by_name.get(name).cloned()).collect()
-    };
-    let source = source.into_iter().map(|row| name(&of.source, row));
-    let names: BTreeSet<Vec<Value>> =
-        source.chain(target.into_iter().map(|row| name(&of.target, row))).collect();
-    let said = |value: &Value| !matches!(value, Value::Text(bytes) if std::str::from_utf8(bytes).is_err());
-    if !names.iter().flatten().all(said) {
-        return Ok(None);
-    }
-    let within = Within::Rows(names.into_iter().collect());
-    Ok((suspects(look, of, &within).await? == all).then_some(within))
 }
 
 /// Every key within under which the two sides have different rows, in the order of their hashes.

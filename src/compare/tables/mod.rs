@@ -9,6 +9,7 @@
 //! Reads consistent snapshots of each side and writes nothing. Never says *same* of what it did not look at: no table, a lost
 //! connection, a row still in flight are *not proved*, with the reason.
 
+mod again;
 mod ledger;
 mod load;
 mod locate;

@@ -83,7 +83,7 @@ mod tests {
                         at = to.unwrap_or(blocks);
                     }
                     Some(Part::Whole) => assert_eq!(of, 1),
-                    None => panic!("part {n} of {of} of {blocks} is nothing"),
+                    other => panic!("part {n} of {of} of {blocks} is {other:?}"),
                 }
             }
         }

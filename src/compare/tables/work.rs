@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::again;
 use super::ledger::{Book, Entry, Ledger};
-use super::locate::{Found, suspects};
+use super::locate::Found;
 use super::look::Look;
 use super::pairing::Pair;
 use super::pass::{Piece, Wanted};
@@ -88,8 +89,7 @@ impl<'a> Work<'a> {
             });
             let mut found = Found::default();
             for within in withins {
-                let suspects = suspects(look, both, &within).await?;
-                found.add(within, suspects);
+                again::look_again(look, both, within, &mut found).await?;
             }
             self.found(at, found, board);
         }

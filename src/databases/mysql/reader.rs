@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::forms::{Form, bucket, half, shifted};
 use crate::databases::Value;
-use crate::databases::snapshot::{Buckets, Within};
+use crate::databases::snapshot::{Buckets, Part, Within};
 use crate::databases::value::hex;
 
 /// The SQL for the rows of a selection.
@@ -56,12 +56,16 @@ impl Reader {
         }
     }
 
-    pub(super) fn digests(&self, by: &Buckets) -> String {
-        let (bucket, within) = match by {
-            Buckets::Keys { keys, shift } => {
-                (shifted(&self.first_key, *shift), self.within(&Within::Keys(keys.clone())))
-            }
-            Buckets::Hashes { bits } => (bucket(&self.key_hash, *bits), "true".to_owned()),
+    pub(super) fn digests(&self, by: &Buckets, part: &Part) -> String {
+        let bucket = match by {
+            Buckets::Keys { shift, .. } => shifted(&self.first_key, *shift),
+            Buckets::Hashes { bits: 0 } => "0".to_owned(),
+            Buckets::Hashes { bits } => bucket(&self.key_hash, *bits),
+        };
+        let within = match (by, part) {
+            (_, Part::Rows(keys)) => self.within(&Within::Rows(keys.clone())),
+            (Buckets::Keys { keys, .. }, _) => self.within(&Within::Keys(keys.clone())),
+            (Buckets::Hashes { .. }, _) => "true".to_owned(),
         };
         let (high, low) = (half("h", "left"), half("h", "right"));
         format!(

@@ -266,12 +266,12 @@ impl Snapshot for Look {
         &mut self,
         of: &Selection,
         by: Buckets,
-        _: &Part,
+        part: &Part,
         meter: &Meter,
     ) -> Answer<'_, BTreeMap<i64, SetDigest>> {
-        let (of, meter) = (of.clone(), meter.clone());
+        let (of, part, meter) = (of.clone(), part.clone(), meter.clone());
         Box::pin(async move {
-            let sql = self.reader(&of).await?.digests(&by);
+            let sql = self.reader(&of).await?.digests(&by, &part);
             self.ask("digesting rows", |s| {
                 Box::pin(async move {
                     let mut digests = BTreeMap::new();

@@ -76,9 +76,10 @@ impl Reader {
 
     /// The bucket of a row, and where the rows that are looked at come from.
     pub(super) fn buckets(&self, by: &Buckets, part: &Part) -> (String, Rows) {
-        let mut rows = match by {
-            Buckets::Keys { keys, .. } => self.ranges(keys),
-            Buckets::Hashes { .. } => self.all(),
+        let mut rows = match (by, part) {
+            (_, Part::Rows(keys)) => self.named(keys),
+            (Buckets::Keys { keys, .. }, _) => self.ranges(keys),
+            (Buckets::Hashes { .. }, _) => self.all(),
         };
         if let Part::Blocks { from, to } = part {
             // A range scan on tids, since PostgreSQL 14.
@@ -89,6 +90,7 @@ impl Reader {
         }
         let bucket = match by {
             Buckets::Keys { shift, .. } => format!("({}::bigint >> {shift})", self.first),
+            Buckets::Hashes { bits: 0 } => "0::bigint".to_owned(),
             Buckets::Hashes { bits } => self.bucket(*bits),
         };
         (bucket, rows)

@@ -199,6 +199,7 @@ impl Snapshot for Look {
                 rows.sql
             );
             self.ask("digesting rows", async |client| {
+                lookups(client, matches!(part, Part::Rows(_))).await?;
                 let mut digests = BTreeMap::new();
                 // One after another: an answer of a hundred thousand buckets held whole takes ten times what is kept of it.
                 let mut found = pin!(client.query_raw(&sql, references(&rows.values)).await?);
@@ -221,7 +222,7 @@ impl Snapshot for Look {
             let from = reader.within(&within);
             let sql = format!("select {hashes} {}", from.sql);
             self.ask("hashing rows", async |client| {
-                lookups(client, &within).await?;
+                lookups(client, matches!(within, Within::Rows(_))).await?;
                 let mut found = Vec::new();
                 let mut rows = pin!(client.query_raw(&sql, references(&from.values)).await?);
                 while let Some(row) = next(&mut rows).await? {
@@ -245,7 +246,7 @@ impl Snapshot for Look {
             from.and(&format!("{} = any(${})", reader.key()[1], from.values.len()));
             let sql = format!("select {hashes}, array[{}]::bytea[] {}", columns.join(", "), from.sql);
             self.ask("fetching rows", async |client| {
-                lookups(client, &within).await?;
+                lookups(client, matches!(within, Within::Rows(_))).await?;
                 let mut rows = Vec::new();
                 let mut found = pin!(client.query_raw(&sql, references(&from.values)).await?);
                 while let Some(row) = next(&mut found).await? {
@@ -272,8 +273,8 @@ pub(super) async fn next(rows: &mut Pin<&mut RowStream>) -> Result<Option<Found>
 
 /// Rows that are named one by one are looked up one by one: by its reckoning the server would sooner read a whole table
 /// than ten thousand rows of it, and the time of a window would grow with the table.
-async fn lookups(client: &Client, within: &Within) -> Result<(), Problem> {
-    let on = if matches!(within, Within::Rows(_)) { "off" } else { "on" };
+async fn lookups(client: &Client, named: bool) -> Result<(), Problem> {
+    let on = if named { "off" } else { "on" };
     let set = format!("set enable_seqscan = {on}; set enable_hashjoin = {on}; set enable_mergejoin = {on}");
     Ok(client.batch_execute(&set).await?)
 }

@@ -125,23 +125,28 @@ impl Snapshot for Look {
         &mut self,
         of: &Selection,
         by: Buckets,
-        _: &Part,
+        part: &Part,
         meter: &Meter,
     ) -> Answer<'_, BTreeMap<i64, SetDigest>> {
         let (reader, meter) = (Reader::new(of), meter.clone());
+        let within = match (&by, part) {
+            (_, Part::Rows(keys)) => Within::Rows(keys.clone()),
+            (Buckets::Keys { keys, .. }, _) => Within::Keys(keys.clone()),
+            (Buckets::Hashes { .. }, _) => Within::everything(),
+        };
         self.ask("digesting rows", move |conn| {
             let mut hasher = Hasher::default();
             let mut digests: HashMap<i64, SetDigest> = HashMap::new();
             match by {
-                Buckets::Keys { keys, shift } => {
+                Buckets::Keys { shift, .. } => {
                     let at = reader.key_at.first().copied().unwrap_or(0);
-                    reader.scan(conn, &Within::Keys(keys), &meter, |row| {
+                    reader.scan(conn, &within, &meter, |row| {
                         let bucket = row.get::<_, i64>(at)? >> shift;
                         digests.entry(bucket).or_default().add(reader.row(&mut hasher, row)?);
                         Ok(())
                     })?;
                 }
-                Buckets::Hashes { bits } => reader.scan(conn, &Within::everything(), &meter, |row| {
+                Buckets::Hashes { bits } => reader.scan(conn, &within, &meter, |row| {
                     let bucket = bucket_of(reader.key(&mut hasher, row)?, bits);
                     digests.entry(bucket).or_default().add(reader.row(&mut hasher, row)?);
                     Ok(())
