@@ -140,17 +140,13 @@ fn a_pass_whose_engine_and_server_are_killed_goes_on_where_it_was() {
     let mut read = at_the_server;
     wait("the pass is done", || {
         let now = ledger(&world)?;
-        match keys_read(&now) {
-            Some(keys) => {
-                assert!(keys >= read, "{keys} keys after {read}");
-                read = keys;
-                None
-            }
-            None => {
-                assert_eq!(now["tables"]["public.customers"]["complete"], true, "{now}");
-                Some(())
-            }
+        if let Some(keys) = keys_read(&now) {
+            assert!(keys >= read, "{keys} keys after {read}");
+            read = keys;
+            return None;
         }
+        assert_eq!(now["tables"]["public.customers"]["complete"], true, "{now}");
+        Some(())
     });
     println!(
         "{at_the_engine} keys when the engine was killed, {at_the_server} when the server was, {read} at last"
