@@ -54,7 +54,7 @@ impl World {
         }
         source.run(SCHEMA);
         source.run(&format!(
-            "insert into shop.customers select seq, concat('customer ', seq) from seq_1_to_{customers}"
+            "use shop; insert into customers select seq, concat('customer ', seq) from seq_1_to_{customers}"
         ));
         let at = |server: &MariaDb| server.port.to_string();
         file(&source, "mariadb/source.sql", &[("db.cloud.example", "127.0.0.1"), ("3306", &at(&target))]);
