@@ -1,7 +1,7 @@
 //! How long users are without writes, with the pass before the window and without it.
 //!
 //! `cargo bench --bench outage -- [ROWS]`: the sample plans for PostgreSQL and MariaDB, driven by keys in a real pty to their
-//! end while a client orders, each once as it is and once without `before`; two million customers a side unless another
+//! end while a client orders, each once as it is and once without `before`; half a million customers a side unless another
 //! number is given. What is printed is the cockpit's own account at the end, and what the client saw.
 
 #![allow(
@@ -35,7 +35,7 @@ use pty::Terminal;
 use tempfile::TempDir;
 use users::{Night, to_the_end, until_the_switch};
 
-const ROWS: u32 = 2_000_000;
+const ROWS: u32 = 500_000;
 /// The line that asks for the pass.
 const BEFORE: &str = "before = true";
 
