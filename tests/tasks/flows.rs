@@ -44,7 +44,8 @@ async fn a_flow_is_tried_when_a_step_asks_and_again_and_again_where_the_plan_say
     }
     run.performer.start(&[Effect::Measure { probe: "order".into() }]);
     let reading = run.reading("order").await;
-    assert!(reading.result.unwrap().pass);
+    let measure = reading.result.unwrap();
+    assert!(measure.pass, "{}", measure.text);
     // The answers are kept for people, and nothing that lets anybody in.
     let kept = appears(&last_path(&folder.run(), &"order".into())).await;
     drop(run);
