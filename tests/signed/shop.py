@@ -15,7 +15,7 @@ import time
 import urllib.parse
 
 PASSWORD = "p&ss w0rd<1>"
-log, sessions, tokens, orders = [], {}, set(), {}
+log, sessions, pages, tokens, orders = [], {}, {}, set(), {}
 numbers = iter(range(17, 1000))
 
 
@@ -62,14 +62,16 @@ class Shop(http.server.BaseHTTPRequestHandler):
                 early = secrets.token_urlsafe(16)
                 sessions[early] = None
                 csrf = "+" + secrets.token_urlsafe(12) + "=&"
-                self.server.csrf = csrf
+                pages[early] = csrf
                 shown = csrf.replace("&", "&amp;").replace("+", "&#x2B;")
                 page = f'<form action="/login?flow=1&amp;step=2"><input name="csrf" value="{shown}"></form>'
                 self.answer(200, page, "text/html; charset=utf-8", Set_Cookie=f"early={early}; Path=/login")
             case ("POST", ["login"]):
                 form = dict(urllib.parse.parse_qsl(sent))
-                right = form == {"user": "probe", "password": PASSWORD, "csrf": self.server.csrf}
-                right = right and "early=" in (self.headers.get("Cookie") or "")
+                # Each page has its own: several may sign in at a time.
+                early = http.cookies.SimpleCookie(self.headers.get("Cookie", "")).get("early")
+                csrf = pages.get(early.value) if early else None
+                right = csrf is not None and form == {"user": "probe", "password": PASSWORD, "csrf": csrf}
                 if not right or self.headers.get("Content-Type") != "application/x-www-form-urlencoded":
                     return self.answer(403, f"no: {urllib.parse.unquote_plus(sent)}", "text/plain")
                 session = secrets.token_urlsafe(24)
