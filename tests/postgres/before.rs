@@ -220,3 +220,53 @@ async fn a_pass_under_live_writes_ends_with_what_is_on_its_way_and_the_next_one_
     let (still, rows) = pair.before.compare().await;
     assert_eq!((told(&still), rows), (vec!["public.orders 19999 changed note".to_owned()], 0));
 }
+
+/// Types of a key and a value of each: made of others, with texts of their own, and with texts that settings change.
+const KEYS: [(&str, &str); 21] = [
+    ("yes", "true"),
+    ("four", "'a'"),
+    ("mood", "'ok'"),
+    ("bool", "false"),
+    ("char(4)", "'b'"),
+    ("\"char\"", "'x'"),
+    ("name", "'n'"),
+    ("inet", "'10.0.0.1'"),
+    ("cidr", "'10.0.0.0/8'"),
+    ("macaddr", "'08:00:2b:01:02:03'"),
+    ("bit(3)", "B'101'"),
+    ("money", "1234.5::numeric"),
+    ("regclass", "'orders'"),
+    ("interval", "'1 day 2 hours'"),
+    ("date", "'2026-02-01'"),
+    ("timestamp", "'2026-02-01 03:04:05.6'"),
+    ("float8", "0.1"),
+    ("numeric", "1.50"),
+    ("daterange", "'[2026-02-01,2026-02-03)'"),
+    ("date[]", "'{2026-02-01}'"),
+    ("jsonb", "'{\"a\": 1.0}'"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_is_found_by_what_the_log_says_of_its_key_whatever_its_type() {
+    let mut pair = Pair::new();
+    pair.on_both(
+        "create domain yes as bool; create domain four as char(4); create type mood as enum ('sad', 'ok');
+         alter database shop set datestyle = 'German'; alter database shop set intervalstyle = 'iso_8601'",
+    );
+    for (n, (of, value)) in KEYS.iter().enumerate() {
+        pair.on_both(&format!(
+            "create table key{n} (k {of} primary key, v int); insert into key{n} values (({value})::{of}, 1)"
+        ));
+    }
+    let (outcome, _) = pair.before.compare().await;
+    assert_eq!(outcome.verdict(), Verdict::Same, "{outcome:?}");
+    for n in 0..KEYS.len() {
+        pair.target.sql("shop", &format!("update key{n} set v = 2"));
+    }
+    let (outcome, rows) = pair.before.compare().await;
+    assert_eq!(rows, 0, "nothing is read whole");
+    for (n, (of, _)) in KEYS.iter().enumerate() {
+        let table = outcome.tables.iter().find(|table| table.name == format!("public.key{n}")).unwrap();
+        assert_eq!((table.changed, table.again.map(|again| again.rows)), (1, Some(1)), "{of}");
+    }
+}

@@ -15,6 +15,22 @@ const BY_VALUE: [&str; 11] =
 /// Types of eight bytes and more that are hashed by what they are sent as.
 const AS_SENT: [&str; 5] = ["time", "timetz", "timestamp", "timestamptz", "pg_lsn"];
 
+/// Other types of the server's own that have an order.
+const ORDERED: [&str; 9] =
+    ["int8", "numeric", "float4", "float8", "text", "varchar", "bpchar", "name", "interval"];
+
+/// What a session sets to write values in one form, whatever the server, database and account are used to: names of objects
+/// and sums of money too.
+pub(super) const SETTINGS: &str = "set datestyle = 'ISO'; set intervalstyle = 'postgres';
+    set extra_float_digits = 3; set bytea_output = 'hex'; set timezone = 'UTC'; set lc_monetary = 'C';
+    set search_path = pg_catalog;";
+
+/// Whether values of a type, by its name in `pg_type`, are compared with each other by an operator of the server's own. Of
+/// others there may be none, or none that is found, or several; they are compared by what they are written as.
+pub(super) fn has_an_order(base: &str) -> bool {
+    BY_VALUE.iter().chain(&AS_SENT).chain(&ORDERED).any(|name| *name == base)
+}
+
 /// How a database keeps its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {

@@ -9,29 +9,11 @@ use std::collections::HashMap;
 use tokio_postgres::Client;
 
 use super::connection::Problem;
-use super::forms::{Encoding, Form};
+use super::forms::{self, Encoding, Form};
 use super::look;
 use super::sql::quoted;
 use crate::databases::Error;
 use crate::databases::snapshot::{Selection, Tables};
-
-/// How the names of types begin by whose values rows are looked up in an index.
-const ORDINARY: [&str; 14] = [
-    "smallint",
-    "integer",
-    "bigint",
-    "numeric",
-    "real",
-    "double precision",
-    "boolean",
-    "text",
-    "character",
-    "uuid",
-    "date",
-    "time",
-    "bytea",
-    "inet",
-];
 
 /// What a look knows of the tables, by name.
 #[derive(Debug)]
@@ -118,35 +100,35 @@ impl Listing {
         Ok(&self.place(what, table)?.from)
     }
 
-    /// How a column is compared with a text: its name, and the type that the text is cast to. Types that are not among the
-    /// ordinary ones are compared as text: not all have an operator for it, or one that is found.
+    /// How a column is compared with a text that its type has written: what stands for it, and the type that the text is cast
+    /// to.
     pub(super) fn named(&self, what: &str, table: &str, column: &str) -> Result<(String, String), Error> {
         let columns = self.tables.tables.iter().find(|it| it.name == table).map(|table| &table.columns);
         let found = columns.and_then(|columns| columns.iter().find(|it| it.name == column));
         let found = found.ok_or_else(|| missing(what, &format!("column {column} of that table")))?;
-        let declared = &found.type_name;
-        let ordinary = !declared.ends_with("[]") && ORDINARY.iter().any(|name| declared.starts_with(name));
-        Ok(if ordinary {
-            (quoted(column), declared.clone())
+        let base = self.base(what, table, column)?;
+        Ok(if forms::has_an_order(base) {
+            (quoted(column), found.type_name.clone())
         } else {
-            (format!("{}::text", quoted(column)), "text".to_owned())
+            (format!("format('%s', {})", quoted(column)), "text".to_owned())
         })
     }
 
     /// Columns as they stand in SQL.
     pub(super) fn forms(&self, what: &str, of: &Selection, columns: &[String]) -> Result<Vec<Form>, Error> {
-        let table = &of.table;
-        let types = &self.place(what, table)?.types;
         columns
             .iter()
             .map(|name| {
-                let base = types
-                    .get(name)
-                    .ok_or_else(|| missing(what, &format!("column {name} of table {table}")))?;
-                let form = Form::of(name, base, self.encoding);
+                let form = Form::of(name, self.base(what, &of.table, name)?, self.encoding);
                 Ok(if of.as_text.contains(name) { form.into_text() } else { form })
             })
             .collect()
+    }
+
+    /// The type that a column is made of, by its name in `pg_type`.
+    fn base(&self, what: &str, table: &str, column: &str) -> Result<&str, Error> {
+        let base = self.place(what, table)?.types.get(column);
+        Ok(base.ok_or_else(|| missing(what, &format!("column {column} of table {table}")))?)
     }
 
     fn place(&self, what: &str, table: &str) -> Result<&Place, Error> {

@@ -15,7 +15,7 @@ use super::connection::{Manners, Problem, Session};
 use super::listing::Listing;
 use super::reader::{Parameter, Reader, both_halves, digest, halves, hashed, references, whole};
 use super::wal;
-use super::{outline, selftest};
+use super::{forms, outline, selftest};
 use crate::databases::digest::{RowHash, SetDigest};
 use crate::databases::snapshot::{
     Buckets, HashedRow, Meter, Outline, Part, Row, Selection, Stamp, Tables, Within,
@@ -24,15 +24,11 @@ use crate::databases::{Answer, Error, Snapshot, Value};
 
 /// What makes hashes of two snapshots comparable.
 const HASHING: &str = "hash_record_extended (128 bits) over values as PostgreSQL writes them";
-/// A comparison takes as long as it takes; its forms are the same on both sides, names of objects and sums of money too; rows
-/// that would be hidden are an error; and its groups fit into memory, since
+/// A comparison takes as long as it takes; rows that would be hidden are an error; and its groups fit into memory, since
 /// sorting them on disk costs more than hashing the rows. Compiling a question costs more than these are worth.
 const SETTINGS: &str =
     "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set work_mem = '64MB';
-    set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 3;
-    set bytea_output = 'hex'; set timezone = 'UTC'; set lc_monetary = 'C'; set jit = off;
-    set search_path = pg_catalog; set row_security = off;
-    begin isolation level repeatable read read only;";
+    set jit = off; set row_security = off; begin isolation level repeatable read read only;";
 
 /// Begins a transaction that sees one moment, for as long as the comparison takes.
 pub(super) async fn begin(of: &Postgres) -> Result<Box<dyn Snapshot>, Error> {
@@ -43,7 +39,7 @@ pub(super) async fn begin(of: &Postgres) -> Result<Box<dyn Snapshot>, Error> {
 async fn transaction(of: &Postgres, first: &str) -> Result<Look, Error> {
     let deadline = tokio::time::Instant::now() + of.timeout;
     let mut session = of.server.connect(Manners::Ours, deadline).await?;
-    let settings = format!("{SETTINGS} {first}");
+    let settings = format!("{} {SETTINGS} {first}", forms::SETTINGS);
     let begun =
         tokio::time::timeout_at(deadline, session.run(async |client| client.batch_execute(&settings).await));
     let doing = "beginning a snapshot";

@@ -15,6 +15,7 @@ use tokio_postgres::error::SqlState;
 
 use super::Postgres;
 use super::connection::{Manners, Problem};
+use super::forms;
 use super::snapshot::next;
 use super::test_decoding::{Words, plain};
 use super::wal::{self, Lsn};
@@ -25,10 +26,6 @@ use crate::databases::{Answer, Error};
 const CHANGES: i32 = 200_000;
 /// So many bytes of its log a server may keep for us although they were read.
 const KEPT: i64 = 4 << 20;
-/// Values in the forms in which a comparison asks for them.
-const FORMS: &str = "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 3;
-    set bytea_output = 'hex'; set timezone = 'UTC'";
-
 /// Takes up the trail of this name where it stood, or begins one.
 ///
 /// # Errors
@@ -199,7 +196,8 @@ async fn read(
     mark: &Mark,
     before: HashMap<String, Known>,
 ) -> Result<(Stretch, HashMap<String, Known>), Problem> {
-    client.batch_execute(FORMS).await?;
+    // A comparison asks for keys as they are written here.
+    client.batch_execute(forms::SETTINGS).await?;
     let end = wal::end(client).await?;
     flushed(client, end).await?;
     let tables = tables(client).await?;
