@@ -312,11 +312,7 @@ pub(super) async fn inspect(
     found: &mut Found,
 ) -> Result<(), Error> {
     let suspects = suspects(look, of, &within).await?;
-    let within = if matches!(within, Within::Hashes { .. }) && of.has_names() {
-        again::by_name(look, of, &Within::everything(), &suspects).await?.unwrap_or(within)
-    } else {
-        within
-    };
+    let within = again::by_name(look, of, &within, &suspects).await?.unwrap_or(within);
     found.add(within, suspects);
     Ok(())
 }
