@@ -9,7 +9,7 @@ use super::look::{Look, failed};
 use super::walk::aside;
 use super::words::{count, counted, line, size};
 use crate::compare::tables::Verdict;
-use crate::compare::trees::{Aspect, Difference, Outcome, Request, Seen, compare};
+use crate::compare::trees::{Aspect, Attributes, Difference, Outcome, Request, compare};
 use crate::engine::reading::{Compared, DifferenceSeen, Facts, Measure, Unmeasured};
 use crate::plan::model::TreesProbe;
 
@@ -112,7 +112,7 @@ fn seen(difference: &Difference) -> DifferenceSeen {
 /// For the screen only: with what either side has.
 fn kept(difference: &Difference) -> String {
     let words: Vec<&str> = difference.aspects.iter().map(Aspect::word).collect();
-    let side = |seen: &Option<Seen>| match seen {
+    let side = |seen: &Option<Attributes>| match seen {
         None => "nothing".to_owned(),
         Some(seen) => {
             let parts = [
@@ -120,7 +120,7 @@ fn kept(difference: &Difference) -> String {
                 seen.mode.map(|mode| format!("mode {mode:o}")),
                 seen.modified.map(|at| format!("of {}.{:09}", at.secs, at.nanos)),
                 seen.link.as_deref().map(|to| format!("to {}", shown(to))),
-                seen.digest.map(|digest| format!("{} {digest}", digest.algorithm())),
+                seen.digest.as_ref().map(|digest| format!("{} {digest}", digest.algorithm())),
             ];
             let parts: Vec<String> = parts.into_iter().flatten().collect();
             format!("{} {}", seen.kind, parts.join(" "))

@@ -67,11 +67,9 @@ pub(super) struct Args {
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let sides = [&args.source, &args.target];
-    let trees = sides.into_iter().filter(|side| trees::is_tree(side)).count();
-    let databases = sides.into_iter().filter(|side| tables::kind(side).is_some()).count();
-    let verdict = match (trees, databases) {
-        (2, _) => trees::main(args)?,
-        (_, 2) => tables::main(args)?,
+    let verdict = match sides.map(|side| tables::kind(side)) {
+        _ if sides.into_iter().all(|side| trees::is_tree(side)) => trees::main(args)?,
+        [Some(source), Some(target)] => tables::main(args, [source, target])?,
         _ => return Err(Failure::usage(neither(args))),
     };
     Ok(match verdict {

@@ -27,9 +27,10 @@ const LISTED: usize = 1_000;
 /// A value is shown up to so many characters: its whole is in the JSON.
 const SHOWN: usize = 60;
 
-/// Compares, and prints the answer.
-pub(super) fn main(args: &Args) -> Result<Verdict, Failure> {
-    let (source, target) = (database(&args.source, "source")?, database(&args.target, "target")?);
+/// Compares databases of these kinds, and prints the answer.
+pub(super) fn main(args: &Args, kinds: [&str; 2]) -> Result<Verdict, Failure> {
+    let source = database(kinds[0], &args.source, "source")?;
+    let target = database(kinds[1], &args.target, "target")?;
     let sides = Sides { source, target, link: None };
     let listed = match (args.full, args.quick) {
         (true, _) => usize::MAX,
@@ -72,10 +73,10 @@ pub(super) fn kind(address: &str) -> Option<&'static str> {
 }
 
 /// The database that a word of the command line means. Connects to nothing yet.
-fn database(address: &str, name: &str) -> Result<Arc<dyn Database>, Failure> {
+fn database(kind: &str, address: &str, name: &str) -> Result<Arc<dyn Database>, Failure> {
     let root = PathBuf::new();
     let settings = Settings { name: name.to_owned(), address: address.to_owned(), root, timeout: WITHIN };
-    connect(kind(address).unwrap_or_default(), &settings).map_err(|error| match error {
+    connect(kind, &settings).map_err(|error| match error {
         Error::Broken { .. } => Failure::usage(error.to_string()),
         _ => Failure::new(Exit::NotProved, error.to_string()),
     })

@@ -14,7 +14,7 @@ use super::teller::{Rate, Teller};
 use super::{Args, verdict_words};
 use crate::compare::tables::Verdict;
 use crate::compare::trees::{
-    Aspect, Difference, Held, Moment, Outcome, Progress, Request, Seen, Stage, compare, is_address,
+    Aspect, Attributes, Difference, Held, Moment, Outcome, Progress, Request, Stage, compare, is_address,
 };
 use crate::counts::counted;
 use crate::ui::{format, safe};
@@ -168,8 +168,8 @@ fn difference(of: &Difference) -> String {
 }
 
 fn said(aspect: Aspect, of: &Difference) -> String {
-    let change = |what: &str, each: &dyn Fn(&Seen) -> Option<String>| {
-        let side = |seen: &Option<Seen>| seen.as_ref().and_then(each).unwrap_or_else(|| "?".to_owned());
+    let change = |what: &str, each: &dyn Fn(&Attributes) -> Option<String>| {
+        let side = |seen: &Option<Attributes>| seen.as_ref().and_then(each).unwrap_or_else(|| "?".to_owned());
         format!("{what} {} became {}", side(&of.source), side(&of.target))
     };
     match aspect {
@@ -177,10 +177,10 @@ fn said(aspect: Aspect, of: &Difference) -> String {
         Aspect::Extra => "only at the target".to_owned(),
         Aspect::Kind => change("", &|seen| Some(seen.kind.to_string())).trim_start().to_owned(),
         Aspect::Size => change("size", &|seen| seen.size.map(format::count)),
-        Aspect::Content => match (of.parts_at, of.source.as_ref().and_then(|seen| seen.digest)) {
+        Aspect::Content => match (of.parts_at, of.source.as_ref().and_then(|seen| seen.digest.as_ref())) {
             (Some(at), _) => format!("other contents from byte {} on", format::count(at)),
             (None, Some(digest)) => change(&format!("{}", digest.algorithm()), &|seen| {
-                seen.digest.map(|digest| digest.to_string().chars().take(12).collect())
+                seen.digest.as_ref().map(|digest| digest.to_string().chars().take(12).collect())
             }),
             (None, None) => "other contents".to_owned(),
         },
@@ -248,7 +248,7 @@ fn differing(of: &Difference) -> Json {
     })
 }
 
-fn seen(of: &Seen) -> Json {
+fn seen(of: &Attributes) -> Json {
     json!({
         "kind": of.kind.to_string(),
         "size": of.size,
@@ -256,7 +256,7 @@ fn seen(of: &Seen) -> Json {
         "mode": of.mode.map(|mode| format!("{mode:o}")),
         "owner": of.owner.map(|(user, group)| format!("{user}:{group}")),
         "link": of.link.as_deref().map(name),
-        "digest": of.digest.map(|digest| format!("{} {digest}", digest.algorithm())),
+        "digest": of.digest.as_ref().map(|digest| format!("{} {digest}", digest.algorithm())),
     })
 }
 

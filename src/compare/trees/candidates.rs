@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use super::bytes::Side;
 use super::digest::Digest;
-use super::outcome::{Aspects, Difference, Seen};
+use super::outcome::{Aspects, Difference};
 use super::place::{Ask, Attributes, join};
 
 /// A file on both sides.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
     folder: u32,
-    name: (u32, u16),
+    name: (usize, u16),
     /// What it differs in already.
     pub(super) aspects: Aspects,
     /// How large it is; `None` where neither side knows.
@@ -37,7 +37,7 @@ pub(super) struct Candidates {
     folders: Vec<Box<[u8]>>,
     names: Vec<u8>,
     /// What is known of those that differ already and will be named.
-    details: HashMap<u32, Box<(Seen, Seen)>>,
+    details: HashMap<u32, Box<(Attributes, Attributes)>>,
 }
 
 impl Candidates {
@@ -56,11 +56,11 @@ impl Candidates {
         named: bool,
     ) {
         let at = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        let from = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        let from = self.names.len();
         self.names.extend_from_slice(name);
         let size = source.size.or(target.size);
         if named && !aspects.is_empty() {
-            self.details.insert(at, Box::new((source.into(), target.into())));
+            self.details.insert(at, Box::new((source.clone(), target.clone())));
         }
         self.all.push(Candidate {
             folder: u32::try_from(self.folders.len().saturating_sub(1)).unwrap_or(u32::MAX),
@@ -68,7 +68,7 @@ impl Candidates {
             aspects,
             size,
             stamps: (source.stamp, target.stamp),
-            published: (source.published.clone(), target.published.clone()),
+            published: (source.digest.clone(), target.digest.clone()),
         });
     }
 
@@ -92,7 +92,7 @@ impl Candidates {
 
     /// Its folder and its name.
     pub(super) fn place(&self, of: &Candidate) -> (&[u8], &[u8]) {
-        let from = of.name.0 as usize;
+        let from = of.name.0;
         let name = self.names.get(from..from + usize::from(of.name.1)).unwrap_or_default();
         (self.folders.get(of.folder as usize).map_or(&[][..], |folder| folder), name)
     }
@@ -104,7 +104,7 @@ impl Candidates {
         let mut difference = Difference::new(join(folder, name), aspects);
         let (source, target) = match self.details.get(&at) {
             Some(details) => (details.0.clone(), details.1.clone()),
-            None => (Seen::file(of.size), Seen::file(of.size)),
+            None => (Attributes::file(of.size), Attributes::file(of.size)),
         };
         (difference.source, difference.target) = (Some(source), Some(target));
         Some(difference)

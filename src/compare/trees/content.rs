@@ -369,8 +369,14 @@ impl Work<'_> {
                         if let Some(mut difference) = difference {
                             difference.parts_at = parts_at;
                             if let Some((one, other)) = digests {
-                                difference.source.iter_mut().for_each(|seen| seen.digest = Some(one));
-                                difference.target.iter_mut().for_each(|seen| seen.digest = Some(other));
+                                difference
+                                    .source
+                                    .iter_mut()
+                                    .for_each(|seen| seen.digest = Some(Box::new(one)));
+                                difference
+                                    .target
+                                    .iter_mut()
+                                    .for_each(|seen| seen.digest = Some(Box::new(other)));
                             }
                             outcome.add(difference);
                         }

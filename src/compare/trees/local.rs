@@ -237,7 +237,7 @@ fn attributes(dir: BorrowedFd<'_>, name: impl Arg + Copy) -> Result<Attributes, 
         mode: Some(stat.st_mode & 0o7777),
         owner: Some((stat.st_uid, stat.st_gid)),
         link,
-        published: None,
+        digest: None,
         stamp: stamp(&stat),
     })
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::digest::{Algorithm, Digest};
 use super::filter::{Filter, Walked};
 use super::flat::Flat;
-use super::place::{Answer, Ask, Attributes, Can, Error, Folder, Kind, Meter, Opening, Place, Unread};
+use super::place::{Answer, Ask, Attributes, Can, Error, Folder, Meter, Opening, Place, Unread};
 
 /// No line of a manifest is longer: a path has at most 4096 bytes, each of which may be escaped.
 const LINE: u64 = 16 << 10;
@@ -64,19 +64,7 @@ impl Manifest {
             }
             let (path, digest) = parse(&line).ok_or_else(|| wrong(at, "is none of a manifest"))?;
             let path = below(&path).ok_or_else(|| wrong(at, "names no path below a folder"))?;
-            flat.add(
-                &path,
-                Attributes {
-                    kind: Kind::File,
-                    size: None,
-                    modified: None,
-                    mode: None,
-                    owner: None,
-                    link: None,
-                    published: Some(Box::new(digest)),
-                    stamp: 0,
-                },
-            );
+            flat.add(&path, Attributes { digest: Some(Box::new(digest)), ..Attributes::file(None) });
         }
         Ok(flat)
     }

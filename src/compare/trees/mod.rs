@@ -43,8 +43,8 @@ use place::{Meter, Opening, Place};
 pub use digest::{Algorithm, Digest};
 pub use far::serve;
 pub use listed::{Listed, list};
-pub use outcome::{Aspect, Aspects, Difference, Held, Outcome, Seen, Ways};
-pub use place::{Error, Kind, Moment, is_address};
+pub use outcome::{Aspect, Aspects, Difference, Held, Outcome, Ways};
+pub use place::{Attributes, Error, Kind, Moment, is_address};
 
 /// How often whoever watches is told how far it is.
 const TELL_EVERY: Duration = Duration::from_millis(100);

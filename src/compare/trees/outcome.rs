@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::digest::Digest;
-use super::place::{Attributes, Kind, Moment};
+use super::place::{Attributes, Kind};
 use crate::compare::tables::Verdict;
 use crate::counts::{count, counted};
 
@@ -110,45 +109,6 @@ impl From<Aspect> for Aspects {
     }
 }
 
-/// What is known of one side of an entry that differs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// What it is.
-    pub kind: Kind,
-    /// Bytes in a file.
-    pub size: Option<u64>,
-    /// Of a file: the last modification.
-    pub modified: Option<Moment>,
-    /// Permissions.
-    pub mode: Option<u32>,
-    /// Account and group.
-    pub owner: Option<(u32, u32)>,
-    /// Where a link leads.
-    pub link: Option<Box<[u8]>>,
-    /// Of a file that was read or whose digest is published.
-    pub digest: Option<Digest>,
-}
-
-impl Seen {
-    pub(super) fn file(size: Option<u64>) -> Seen {
-        Seen { kind: Kind::File, size, modified: None, mode: None, owner: None, link: None, digest: None }
-    }
-}
-
-impl From<&Attributes> for Seen {
-    fn from(is: &Attributes) -> Seen {
-        Seen {
-            kind: is.kind,
-            size: is.size,
-            modified: is.modified,
-            mode: is.mode,
-            owner: is.owner,
-            link: is.link.clone(),
-            digest: is.published.as_deref().copied(),
-        }
-    }
-}
-
 /// One entry that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -157,9 +117,9 @@ pub struct Difference {
     /// In what it differs.
     pub aspects: Aspects,
     /// What the source has.
-    pub source: Option<Seen>,
+    pub source: Option<Attributes>,
     /// What the target has.
-    pub target: Option<Seen>,
+    pub target: Option<Attributes>,
     /// The first byte that differs, where that is known.
     pub parts_at: Option<u64>,
     /// The name that the other side has in its place, with other upper and lower case.

@@ -164,11 +164,19 @@ pub struct Attributes {
     pub owner: Option<(u32, u32)>,
     /// Where a symbolic link leads.
     pub link: Option<Box<[u8]>>,
-    /// The digest that the place publishes, of a file.
-    pub published: Option<Box<Digest>>,
+    /// Of a file: the digest that the place publishes, or one that was made where it was read.
+    pub digest: Option<Box<Digest>>,
     /// Stands for this state of a file: another one after reading, and it was changed meanwhile. Where a file
     /// system keeps the time of a change, it goes in: nobody can set that one.
     pub(super) stamp: u64,
+}
+
+impl Attributes {
+    /// A file of which no more is known than its size, if that.
+    pub(super) fn file(size: Option<u64>) -> Attributes {
+        let kind = Kind::File;
+        Attributes { kind, size, modified: None, mode: None, owner: None, link: None, digest: None, stamp: 0 }
+    }
 }
 
 /// An entry of a folder.
@@ -321,16 +329,7 @@ pub(super) mod tests {
 
     /// A file as a place without attributes tells it.
     pub(in super::super) fn file(size: u64) -> Attributes {
-        Attributes {
-            kind: Kind::File,
-            size: Some(size),
-            modified: None,
-            mode: None,
-            owner: None,
-            link: None,
-            published: None,
-            stamp: 0,
-        }
+        Attributes::file(Some(size))
     }
 
     pub(in super::super) fn folder() -> Attributes {

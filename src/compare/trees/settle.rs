@@ -67,7 +67,7 @@ fn look(
     };
     if !aspects.is_empty() {
         let mut difference = Difference::new(join(folder, name), aspects);
-        (difference.source, difference.target) = (sides.0.map(Into::into), sides.1.map(Into::into));
+        (difference.source, difference.target) = (sides.0.cloned(), sides.1.cloned());
         board.update(|_, outcome| outcome.add(difference));
     }
 }

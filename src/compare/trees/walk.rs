@@ -190,7 +190,7 @@ impl Merge<'_> {
         let (one, other) = (&source.is, &target.is);
         let known = |aspects| {
             let mut difference = Difference::new(join(&folder.path, name), aspects);
-            (difference.source, difference.target) = (Some(one.into()), Some(other.into()));
+            (difference.source, difference.target) = (Some(one.clone()), Some(other.clone()));
             difference
         };
         match self.judge.pair(one, other) {
@@ -246,7 +246,7 @@ impl Merge<'_> {
             return;
         }
         let mut difference = Difference::new(join(&folder.path, folder.name(entry)), aspect);
-        let seen = Some((&entry.is).into());
+        let seen = Some(entry.is.clone());
         match side {
             Side::Source => difference.source = seen,
             Side::Target => difference.target = seen,

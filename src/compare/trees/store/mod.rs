@@ -19,7 +19,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::digest::{Algorithm, Digest, Hasher};
 use super::filter::{Filter, Walked};
 use super::flat::Flat;
-use super::place::{Answer, Ask, Attributes, Can, Error, Folder, Kind, Meter, Place, Unread, join};
+use super::place::{Answer, Ask, Attributes, Can, Error, Folder, Meter, Place, Unread, join};
 use listing::{Object, Page};
 
 pub(super) use self::listing::Listings;
@@ -66,16 +66,8 @@ impl Store {
     fn attributes(&self, object: &Object) -> Attributes {
         let e_tag = object.e_tag.as_deref().filter(|_| self.e_tags);
         let md5 = object.md5.map(Digest::Md5).or_else(|| e_tag.and_then(md5));
-        Attributes {
-            kind: Kind::File,
-            size: Some(object.size),
-            modified: None,
-            mode: None,
-            owner: None,
-            link: None,
-            published: md5.map(Box::new),
-            stamp: stamp(object.e_tag.as_deref()),
-        }
+        let stamp = stamp(object.e_tag.as_deref());
+        Attributes { digest: md5.map(Box::new), stamp, ..Attributes::file(Some(object.size)) }
     }
 
     /// The key of a path; none for names that the client has no form for.

@@ -138,7 +138,7 @@ impl<'f> In<'f> {
         let owner = owner.map(|owner| Ok((half(owner >> 32)?, half(owner)?))).transpose()?;
         let link = self.bytes()?;
         let link = (kind == Kind::Link).then(|| link.into());
-        Ok(Attributes { kind, size, modified, mode, owner, link, published: None, stamp: self.number()? })
+        Ok(Attributes { kind, size, modified, mode, owner, link, digest: None, stamp: self.number()? })
     }
 }
 
