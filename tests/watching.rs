@@ -112,19 +112,6 @@ fn a_watcher_sees_what_the_operator_sees() {
     two.demo.ends(0);
 }
 
-/// The process that holds the run's lock: its engine.
-fn engine(home: &std::path::Path) -> rustix::process::Pid {
-    let runs = home.join("state/cutover/runs");
-    let run = std::fs::read_dir(&runs).unwrap().next().unwrap().unwrap().path();
-    let folder = cutover::journal::RunFolder::open(&run).unwrap();
-    match cutover::journal::Lock::state(&folder).unwrap() {
-        cutover::journal::LockState::Held(Some(holder)) => {
-            rustix::process::Pid::from_raw(i32::try_from(holder.pid).unwrap()).unwrap()
-        }
-        other => panic!("nobody holds {}: {other:?}", run.display()),
-    }
-}
-
 /// How long a screen takes to show something, from now.
 fn takes(terminal: &mut Terminal, text: &str) -> Duration {
     let began = Instant::now();
@@ -136,7 +123,7 @@ fn takes(terminal: &mut Terminal, text: &str) -> Duration {
 fn an_engine_that_is_stopped_goes_stale_and_then_out_of_contact_on_both_screens() {
     let mut two = Two::start();
     two.are_the_same("before");
-    let pid = engine(two.demo.home());
+    let pid = pty::engine(two.demo.home());
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
     let began = Instant::now();
     for (text, least, most) in [("STALE", 2, 6), ("NO CONTACT", 9, 14)] {
@@ -154,7 +141,7 @@ fn an_engine_that_is_stopped_goes_stale_and_then_out_of_contact_on_both_screens(
 fn an_engine_that_is_killed_is_said_to_be_gone_and_one_key_takes_the_run_up_again() {
     let mut two = Two::start();
     two.are_the_same("before");
-    let pid = engine(two.demo.home());
+    let pid = pty::engine(two.demo.home());
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     assert!(takes(&mut two.watcher, "NO CONTACT") < Duration::from_secs(12));
     two.demo.terminal.shows("NO CONTACT");

@@ -22,6 +22,7 @@ mod world;
 
 use std::time::{Duration, Instant};
 
+use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 use servers::postgres::Postgres;
 use servers::wait;
@@ -126,7 +127,7 @@ fn a_pass_whose_engine_and_server_are_killed_goes_on_where_it_was() {
         })
     };
     let at_the_engine = in_the_middle(&world, 0);
-    world.engine_is_killed();
+    kill_process(pty::engine(world.home()), Signal::KILL).unwrap();
     t.shows("NO CONTACT");
     t.pump(Duration::from_secs(2));
     t.text("R");

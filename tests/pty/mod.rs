@@ -5,6 +5,7 @@
     unreachable_pub,
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "each test binary uses its part"
 )]
 
@@ -15,7 +16,9 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
+use cutover::journal::{Lock, LockState, RunFolder};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::Pid;
 
 /// How long a screen may take to show what it must.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -204,6 +207,16 @@ fn entry(screen: &str, end: &str) -> Option<String> {
 
 fn size16(n: u16) -> std::num::NonZero<u16> {
     std::num::NonZero::new(n).unwrap()
+}
+
+/// The process that holds the lock of the only run: its engine.
+pub fn engine(home: &Path) -> Pid {
+    let run = std::fs::read_dir(home.join("state/cutover/runs")).unwrap().next().unwrap().unwrap().path();
+    let folder = RunFolder::open(&run).unwrap();
+    match Lock::state(&folder).unwrap() {
+        LockState::Held(Some(holder)) => Pid::from_raw(i32::try_from(holder.pid).unwrap()).unwrap(),
+        other => panic!("nobody holds {}: {other:?}", run.display()),
+    }
 }
 
 /// Where the program keeps its things in a test.

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use cutover::databases::Settings;
 use cutover::databases::postgres::{self, convention};
-use cutover::journal::{Lock, LockState, RunFolder};
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
@@ -151,17 +149,6 @@ impl World {
     /// Where the cockpit keeps its things.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
-    }
-
-    /// Kills the process that holds the run's lock.
-    pub(crate) fn engine_is_killed(&self) {
-        let run = std::fs::read_dir(self.home().join("state/cutover/runs")).unwrap().next().unwrap().unwrap();
-        let folder = RunFolder::open(&run.path()).unwrap();
-        let LockState::Held(Some(holder)) = Lock::state(&folder).unwrap() else {
-            panic!("nobody holds the run")
-        };
-        let pid = Pid::from_raw(i32::try_from(holder.pid).unwrap()).unwrap();
-        kill_process(pid, Signal::KILL).unwrap();
     }
 
     /// What users and bystanders do all night.
