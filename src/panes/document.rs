@@ -258,7 +258,7 @@ fn difference(scene: &Scene<'_>, id: &ProbeId, n: usize) -> Doc {
         if trees {
             "stay where they are: no file's content is ever recorded"
         } else {
-            "stay in the databases: no row's content is ever recorded"
+            "never recorded: they stand in the last answer of this comparison, on this host alone"
         },
     );
     if let Some(probe) = scene.plan.probe(id) {

@@ -190,7 +190,9 @@ fn session_line(scene: &Scene<'_>, session: &SessionSeen) -> String {
 fn compared_facts(scene: &Scene<'_>, compared: &Compared, doc: &mut Doc) {
     let (wholes, parts) = if compared.trees { ("entries", "files") } else { ("tables", "rows") };
     doc.fact(wholes, words(Role::Figure, format!("{} of {} the same", compared.same, compared.tables)));
-    doc.fact(parts, words(Role::Figure, format::count(compared.rows)));
+    // They were counted when they were read, and rows that are looked at again are not counted anew.
+    let then = if compared.before.is_some() { " when they were read whole" } else { "" };
+    doc.fact(parts, words(Role::Figure, format!("{}{then}", format::count(compared.rows))));
     doc.plain("equality", compared.equality.clone());
     if !compared.positions.0.is_empty() || !compared.positions.1.is_empty() {
         doc.plain("read at", format!("{} and {}", compared.positions.0, compared.positions.1));

@@ -102,9 +102,9 @@ fn judge(outcome: &Outcome, in_flight: bool) -> Result<Measure, Unmeasured> {
         Verdict::Same => {
             let all =
                 format!("{} of {} the same, {}", count(same), counted(tables, "table"), counted(rows, "row"));
-            let again = before
-                .as_ref()
-                .map_or_else(String::new, |before| format!(", {} looked at again", count(before.again)));
+            let again = before.as_ref().map_or_else(String::new, |before| {
+                format!(" before, {} looked at again", count(before.again))
+            });
             (true, format!("{all}{again}"))
         }
         Verdict::Different => (false, different(outcome, structure, &named)),
@@ -216,8 +216,11 @@ fn keep(look: &mut Look<'_>, table: &TableOutcome) {
         }
         Verdict::NotProved { why } => format!("not proved: {why}"),
     };
+    let since = table.again.map_or_else(String::new, |again| {
+        format!(" when it was read whole, {} looked at again since", count(again.rows))
+    });
     look.keep(&format!(
-        "{}: {verdict}; {} and {} rows; {}",
+        "{}: {verdict}; {} and {} rows{since}; {}",
         table.name,
         rows(table.rows_source),
         rows(table.rows_target),

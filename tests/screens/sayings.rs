@@ -6,6 +6,7 @@ use std::time::Duration;
 use cutover::engine::Event;
 use cutover::engine::event::Outcome;
 use cutover::engine::input::{Input, Intent};
+use cutover::engine::reading::{Facts, ReadBefore};
 use cutover::engine::readings::Readings;
 use cutover::engine::rules::replication::{Missing, caught_up};
 use cutover::engine::state::{Stage, Status};
@@ -304,6 +305,31 @@ fn what_was_compared_before_the_freeze_stays_said_when_the_engine_was_restarted(
     // And when that was.
     let row = &screen[before..before + 60];
     assert!(row.contains(':'), "{row}\n{screen}");
+}
+
+#[test]
+fn what_builds_on_a_pass_before_says_that_its_rows_were_counted_then() {
+    let mut night = night::at_the_gate(Night::live());
+    let night::World::Says { pass, text, facts: Facts::Compared(mut compared) } = night::same(18_204_412)
+    else {
+        panic!("it compares")
+    };
+    compared.before = Some(Box::new(ReadBefore { at: night::at("00:10:00"), tables: 128, again: 1_586 }));
+    night
+        .sees("rows", night::World::Says { pass, text, facts: Facts::Compared(compared) })
+        .look(&"rows".into());
+    let mut hands = Hands::on(night, LARGE);
+    for key in ["esc", "5", "g", "j", "enter"] {
+        hands.press(key);
+    }
+    let screen = hands.reads();
+    for said in [
+        "18 204 412 when they were read whole",
+        "128 tables read whole at 00:10",
+        "1 586 rows written and looked at again",
+    ] {
+        assert!(screen.contains(said), "{said} in {screen}");
+    }
 }
 
 #[test]
