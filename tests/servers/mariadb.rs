@@ -250,6 +250,8 @@ fn template() -> PathBuf {
     let ran = Command::new("mariadb-install-db")
         .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--user=root"])
         .arg(format!("--datadir={}", data.display()))
+        // A server that starts removes the temporary tables it finds, also those of another that is being made.
+        .env("TMPDIR", dir.path())
         .output()
         .expect("mariadb-install-db, of the package mariadb-server");
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
