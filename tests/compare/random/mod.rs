@@ -128,8 +128,10 @@ async fn one_batch(
             assert_eq!(
                 differences.is_empty(),
                 !is_changed,
-                "{what}: {} is not what it was to be",
-                table.name
+                "{what}: {} is not what it was to be: {:?}\n{}",
+                table.name,
+                differences.get(..differences.len().min(3)),
+                engine.create(table)
             );
             *(if *is_changed { &mut tally.changed } else { &mut tally.controls }) += 1;
         }
