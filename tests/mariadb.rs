@@ -595,7 +595,7 @@ async fn compared(
     };
     let request =
         cutover::compare::tables::Request { patience: Duration::from_secs(5), ..Default::default() };
-    cutover::compare::tables::compare(&sides, &request, &mut |_| std::ops::ControlFlow::Continue(())).await
+    cutover::compare::tables::compare(&sides, &request, &mut |_, _| std::ops::ControlFlow::Continue(())).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -52,7 +52,7 @@ fn after(night: Night, size: (u16, u16), keys: &[&str]) -> Hands {
 fn output(source: &Source) -> Output {
     let asked = match source {
         Source::Probe(id) => Some(format!("look at {id}")),
-        Source::Step(..) => None,
+        Source::Table(..) | Source::Row { .. } | Source::Step(..) => None,
     };
     let tail =
         b"connecting to 10.0.0.5\n\x1b[31mprice-job\x1b[0m has 1 open transaction\n\xff\xfe\n".to_vec();
@@ -171,6 +171,13 @@ fn views() {
     keep("freeze", live_wrong, &["4", "G"]);
     keep("validation", || night::different(Night::live()), &["5"]);
     keep("people", live_quiet, &["6"]);
+}
+
+#[test]
+fn how_far_a_comparison_is_and_what_is_known_of_each_table() {
+    keep("reading", || night::reading(Night::live()), &[]);
+    keep("reading-validation", || night::reading(Night::live()), &["5"]);
+    keep("reading-table", || night::reading(Night::live()), &["5", "G", "k", "k", "k", "k", "enter"]);
 }
 
 #[test]

@@ -141,9 +141,10 @@ async fn once(pair: &Pair, sides: &Sides, ledger: &mut Ledger) -> (Outcome, Took
     let (before, began) = (server(), Instant::now());
     let mut book = Book { name: "bench", ledger: ledger.clone(), keep: &keep, now: &now };
     let request = Request { patience: Duration::from_secs(20), ..Request::default() };
-    let outcome =
-        compare_with(sides, &request, &Load::default(), Some(&mut book), &mut |_| ControlFlow::Continue(()))
-            .await;
+    let outcome = compare_with(sides, &request, &Load::default(), Some(&mut book), &mut |_, _| {
+        ControlFlow::Continue(())
+    })
+    .await;
     let wall = began.elapsed().as_secs_f64();
     assert_eq!((&outcome.unfinished, &outcome.without), (&None, &None), "{outcome:?}");
     // The sessions' own time is known when they are gone.

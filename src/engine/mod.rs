@@ -5,9 +5,11 @@
 //!
 //! - [`input`]: what reaches it; [`event`]: what it decides has happened; [`effect`]: what that sets going
 //! - [`state`] and `apply`: the fold of events; [`readings`]: the fold of what was measured
+//!   and [`course`], which is for eyes only
 //! - [`decide()`]: the one door; [`rules`]: what it asks, one file a subject; [`refusal`]: every no, with its reason
 
 mod apply;
+pub mod course;
 mod decide;
 pub mod effect;
 pub mod event;

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use super::course::Course;
 use super::reading::{Facts, FenceState, Lag, Measure, Origin, Reading, Verdict};
 use crate::clock::Boot;
 use crate::plan::model::{Probe, ProbeKind};
@@ -20,6 +21,7 @@ pub const BAD_IN_A_ROW: u32 = 3;
 #[derive(Clone, Debug, Default)]
 pub struct Readings {
     tracks: HashMap<ProbeId, Track>,
+    courses: HashMap<ProbeId, Course>,
     /// Made-up readings count only where the run is a rehearsal.
     simulated_counts: bool,
 }
@@ -76,7 +78,7 @@ pub struct Left {
 impl Readings {
     /// Nothing measured yet. In a rehearsal made-up readings count; in a live run they never do.
     pub fn new(rehearsal: bool) -> Readings {
-        Readings { tracks: HashMap::new(), simulated_counts: rehearsal }
+        Readings { simulated_counts: rehearsal, ..Readings::default() }
     }
 
     /// Takes a reading in. One that is older than what is known is left out. What was so before a gap in the looking
@@ -113,6 +115,21 @@ impl Readings {
             track.last_measured = Some(reading.clone());
         }
         track.last = Some(reading);
+    }
+
+    /// Takes in how a comparison stands: the newest word counts.
+    pub fn follow(&mut self, told: Course) {
+        match self.courses.get_mut(&told.probe) {
+            Some(course) => course.take(told),
+            None => {
+                self.courses.insert(told.probe.clone(), told);
+            }
+        }
+    }
+
+    /// How a comparison stands, by what was told last.
+    pub fn course(&self, probe: &ProbeId) -> Option<&Course> {
+        self.courses.get(probe)
     }
 
     /// Whether nothing has been measured yet.

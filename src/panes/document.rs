@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::engine::event::AlarmId;
-use crate::engine::reading::Facts;
 use crate::engine::rules::evidence::Evidence;
 use crate::engine::rules::{steps, wayback};
 use crate::engine::state::{Alarm, StepState};
-use crate::plan::model::{ProbeKind, Severity, Step, StepKind};
+use crate::plan::model::{Severity, Step, StepKind};
 use crate::plan::{EndpointId, PersonId, ProbeId, StepId};
 use crate::ui::format;
 use crate::ui::safe::SafeText;
 use crate::ui::theme::Role;
 
+use super::compared;
 use super::detail::Doc;
 use super::item::Item;
 use super::looks::{facts, measured, probe};
@@ -34,7 +34,8 @@ pub(super) fn of(scene: &Scene<'_>, item: &Item, outputs: &HashMap<Source, Outpu
         Item::Alarm(id) => alarm(scene, id, outputs),
         Item::Record(seq, n) => record(scene, *seq, *n),
         Item::Session(endpoint, id) => session(scene, endpoint, id),
-        Item::Difference(id, n) => difference(scene, id, *n),
+        Item::Table(id, table) => compared::table(scene, id, table, outputs),
+        Item::Difference(id, n) => compared::difference(scene, id, *n, outputs),
         Item::Evidence(ids) => evidence(scene, ids, outputs),
         Item::Person(id) => person(scene, id),
         Item::WayBack => way_back(scene),
@@ -54,12 +55,9 @@ pub(super) fn source(scene: &Scene<'_>, item: &Item) -> Option<Source> {
             let id = ProbeId::from(ids.first()?.as_str());
             scene.plan.probe(&id).map(|probe| Source::Probe(probe.id.clone()))
         }
-        Item::Alarm(_)
-        | Item::Record(..)
-        | Item::Session(..)
-        | Item::Difference(..)
-        | Item::Person(_)
-        | Item::WayBack => None,
+        Item::Table(id, table) => Some(Source::Table(id.clone(), table.clone())),
+        Item::Difference(id, n) => compared::of_difference(scene, id, *n),
+        Item::Alarm(_) | Item::Record(..) | Item::Session(..) | Item::Person(_) | Item::WayBack => None,
     }
 }
 
@@ -239,31 +237,6 @@ fn session(scene: &Scene<'_>, endpoint: &EndpointId, id: &str) -> Doc {
     doc.plain("last write", session.last_write.map_or_else(|| "not known".to_owned(), |at| scene.moment(at)));
     doc.plain("ran last", session.statement.clone().unwrap_or_default());
     doc.plain("spared", session.spared.clone().unwrap_or_else(|| "no".to_owned()));
-    doc
-}
-
-fn difference(scene: &Scene<'_>, id: &ProbeId, n: usize) -> Doc {
-    let found = match scene.readings.measure(id).map(|m| &m.facts) {
-        Some(Facts::Compared(compared)) => compared.named.get(n),
-        _ => None,
-    };
-    let Some(row) = found else { return gone("row") };
-    let mut doc = Doc::new(format!("{}  {}", row.table, row.key));
-    doc.fact("is", words(Role::Warning, row.kind.clone()));
-    let trees = scene.plan.probe(id).is_some_and(|probe| matches!(probe.kind, ProbeKind::Trees(_)));
-    doc.plain(if trees { "in its" } else { "columns" }, row.columns.join(", "));
-    doc.plain("seen from", "the side that is held to be right");
-    doc.plain(
-        "values",
-        if trees {
-            "stay where they are: no file's content is ever recorded"
-        } else {
-            "never recorded: they stand in the last answer of this comparison, on this host alone"
-        },
-    );
-    if let Some(probe) = scene.plan.probe(id) {
-        doc.fact("way on", super::differing::way_on(scene, probe, true));
-    }
     doc
 }
 

@@ -18,6 +18,8 @@ pub enum Item {
     Record(u64, usize),
     /// A session of the census.
     Session(EndpointId, String),
+    /// A table of a comparison, by its name at the source.
+    Table(ProbeId, String),
     /// A row that differs: of which validation, and the how manieth.
     Difference(ProbeId, usize),
     /// A line of the evidence sheet that is open, or several well ones folded into one.

@@ -11,6 +11,7 @@ use crate::ui::actions::Action;
 use crate::ui::format;
 use crate::ui::theme::Role;
 
+use super::compared;
 use super::detail::{Doc, DocLine};
 use super::differing;
 use super::document::{gone, named, output};
@@ -74,6 +75,9 @@ pub(super) fn measured(scene: &Scene<'_>, probe: &Probe, doc: &mut Doc) {
     doc.fact("is", words(role, word));
     if seen.standing != Standing::Out {
         doc.fact("says", words(role, seen.evidence.text.clone()));
+    }
+    if let Some(now) = compared::under_way(scene, &probe.id) {
+        doc.fact("under way", words(Role::Gauge, compared::at_length(now)));
     }
     doc.plain("must be", seen.evidence.bound.clone());
     doc.plain("at", seen.evidence.position.clone().unwrap_or_default());

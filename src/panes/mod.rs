@@ -24,6 +24,7 @@ mod at_gate;
 mod checklist;
 mod cockpit;
 mod commands;
+mod compared;
 mod detail;
 mod differing;
 mod document;

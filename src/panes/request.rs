@@ -56,6 +56,21 @@ pub enum Request {
 pub enum Source {
     /// What a probe asked last, and all that it was answered.
     Probe(ProbeId),
+    /// What of that is about one table.
+    Table(ProbeId, String),
+    /// … and about one of its rows that differ.
+    Row {
+        /// Of which comparison.
+        probe: ProbeId,
+        /// Which table.
+        table: String,
+        /// Which row, as it is named.
+        key: String,
+        /// `changed`, `missing` or `extra`.
+        kind: String,
+        /// How many of its table come before it that are named alike.
+        nth: usize,
+    },
     /// What a step printed, of one try.
     Step(StepId, u32),
 }

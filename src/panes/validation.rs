@@ -1,9 +1,11 @@
 //! Validation: what was compared or tried, and whether that still holds.
 
+use crate::engine::course;
 use crate::engine::reading::Verdict;
 use crate::plan::model::{Schedule, Section};
 use crate::ui::theme::Role;
 
+use super::compared;
 use super::item::Item;
 use super::row::{Row, Words, words};
 use super::scene::{Columns, Scene};
@@ -60,6 +62,15 @@ pub(super) fn row<'a>(scene: &Scene<'a>, seen: Seen<'a>, columns: Columns) -> Ro
 
 /// What stands beside the name.
 pub(super) fn text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
+    // What is known already is worth nothing that anybody waits for: until then how far it is says more.
+    let waits = matches!(seen.standing, Standing::Out | Standing::NotYet | Standing::Unknown);
+    if let Some(now) = compared::under_way(scene, &seen.probe.id).filter(|_| waits) {
+        return words(Role::Normal, compared::brief(now));
+    }
+    let early = matches!(seen.standing, Standing::Out | Standing::NotYet);
+    if let Some(known) = compared::known(scene, &seen.probe.id).filter(|_| early) {
+        return words(Role::Dim, known);
+    }
     match seen.standing {
         Standing::Out => words(Role::Dim, scene.not_watched(seen.probe)),
         Standing::NotYet => words(Role::Dim, "not looked at yet"),
@@ -72,6 +83,10 @@ pub(super) fn text<'a>(scene: &Scene<'a>, seen: Seen<'a>) -> Words<'a> {
 /// What holds since a moment shows the moment, what is looked at all the time its age.
 fn when(scene: &Scene<'_>, seen: Seen<'_>) -> Words<'static> {
     let last = scene.readings.track(&seen.probe.id).and_then(|track| track.last.as_ref());
+    let percent = compared::under_way(scene, &seen.probe.id).and_then(course::Standing::percent);
+    if let Some(percent) = percent {
+        return words(Role::Gauge, format!("{percent} %"));
+    }
     match (seen.probe.schedule, seen.standing, last) {
         (Schedule::OnDemand, Standing::Unknown, _) if seen.evidence.verdict == Verdict::Stale => {
             words(Role::Caution, "stale")

@@ -12,11 +12,12 @@ use crate::ui::layout::{self, Column};
 use crate::ui::theme::Role;
 use crate::ui::widgets::{List, spark};
 
+use super::compared::More;
 use super::item::Item;
 use super::row::{Row, Words, slot, words};
 use super::scene::{Columns, Scene};
 use super::section::{Line, PANES, PaneId};
-use super::{differing, freeze, journal, replication, timeline};
+use super::{compared, freeze, journal, replication, timeline};
 
 /// What fills the screen between the first lines and the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -30,7 +31,7 @@ pub(super) enum Page {
     Replication,
     /// Fences, controls, monitors, and the census of sessions.
     Freeze,
-    /// What was compared or tried, and the rows that differ.
+    /// What was compared or tried, the tables, and the rows that differ.
     Validation,
     /// The roster.
     People,
@@ -110,14 +111,11 @@ pub(super) fn content(scene: Scene<'_>, page: Page) -> Content<'_> {
         Page::Timeline => timeline_page(scene),
         Page::Replication => lines_page(scene, PaneId::Replication, Section::Replication, Vec::new()),
         Page::Freeze => lines_page(scene, PaneId::Freeze, Section::Freeze, census(scene)),
-        Page::Validation => lines_page(scene, PaneId::Validation, Section::Validation, differences(scene)),
+        Page::Validation => lines_page(scene, PaneId::Validation, Section::Validation, compared::rows(scene)),
         Page::People => people_page(scene),
         Page::Journal => journal_page(scene),
     }
 }
-
-/// A row that is no probe's: drawn for a place.
-type More<'a> = Box<dyn Fn(Rect) -> Row<'a> + 'a>;
 
 fn lines_page<'a>(scene: Scene<'a>, id: PaneId, section: Section, more: Vec<More<'a>>) -> Content<'a> {
     let pane = PANES.iter().find(|pane| pane.id == id);
@@ -178,52 +176,6 @@ fn census<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
                 .left(why, words(Role::Dim, known.join(", ")))
                 .of(Item::Session(endpoint.clone(), session.id.clone()))
         }));
-    }
-    rows
-}
-
-/// The rows that differ, by name.
-fn differences<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
-    let mut rows: Vec<More<'a>> = Vec::new();
-    for probe in scene.plan.probes.iter().filter(|p| differing::compares(p)) {
-        let Some(compared) = differing::of(&scene, probe) else { continue };
-        rows.push(Box::new(move |place| {
-            let named = compared.named.len() as u64;
-            let of = if named < compared.differences {
-                format!(", {} of them named", format::count(named))
-            } else {
-                String::new()
-            };
-            let at = slot(place.x + 1, place.width.saturating_sub(1));
-            let text = format!("{}: {}{of}", probe.title, differing::differ(compared));
-            Row::new().left(at, words(Role::Title, text))
-        }));
-        rows.push(Box::new(move |place| {
-            let at = slot(place.x + 1, place.width.saturating_sub(1));
-            Row::new().left(at, differing::way_on(&scene, probe, true))
-        }));
-        for (n, row) in compared.named.iter().enumerate() {
-            rows.push(Box::new(move |place| {
-                let [sign, table, key, kind, columns] = layout::columns(
-                    place.x,
-                    place.width,
-                    [
-                        Column::fixed(1).gap(0),
-                        Column::fixed(20),
-                        Column::fixed(24),
-                        Column::fixed(10),
-                        Column::rest(10).optional(),
-                    ],
-                );
-                Row::new()
-                    .left(sign, words(Role::Warning, scene.glyphs.alarm))
-                    .left(table, words(Role::Normal, row.table.as_str()))
-                    .left(key, words(Role::Figure, row.key.as_str()))
-                    .left(kind, words(Role::Warning, row.kind.as_str()))
-                    .left(columns, words(Role::Normal, row.columns.join(", ")))
-                    .of(Item::Difference(probe.id.clone(), n))
-            }));
-        }
     }
     rows
 }

@@ -16,6 +16,7 @@ use super::scrub::Scrub;
 use super::words::line;
 use crate::clock::{Clock, Now};
 use crate::databases::Hub;
+use crate::engine::course::Course;
 use crate::engine::reading::{Facts, Measure, Unmeasured};
 use crate::plan::model::{Endpoint, Link};
 use crate::plan::secret::{Part, Secret, Template};
@@ -77,10 +78,12 @@ impl Context {
         }
     }
 
-    /// The same, and comparisons keep what they have proved in the folder of this run.
+    /// The same, and comparisons keep what they have proved in the folder of this run, and
+    /// say how they stand.
     #[must_use]
-    pub fn of_run(self, run: &str, folder: &Path) -> Context {
-        Context { ledgers: Some(Ledgers::new(run.to_owned(), folder.to_owned())), ..self }
+    pub fn of_run(self, run: &str, folder: &Path, tell: impl Fn(Course) + Send + Sync + 'static) -> Context {
+        let ledgers = Ledgers::new(run.to_owned(), folder.to_owned(), Box::new(tell));
+        Context { ledgers: Some(ledgers), ..self }
     }
 
     pub(crate) fn endpoint(&self, id: &EndpointId) -> Result<&Endpoint, String> {

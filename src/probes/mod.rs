@@ -25,6 +25,7 @@ mod flow;
 mod git;
 pub(crate) mod http;
 mod identity;
+pub mod kept;
 pub(crate) mod ledger;
 mod link;
 pub(crate) mod look;
@@ -49,7 +50,7 @@ mod writes;
 
 pub use baseline::Baseline;
 pub use identity::{Expected, ready, way};
-pub use ledger::{Standing, keeps_no_trail, let_trails_go, standing_path};
+pub use ledger::{keeps_no_trail, let_trails_go};
 pub use look::{Context, Looked};
 
 use crate::engine::reading::{Measure, Unmeasured};

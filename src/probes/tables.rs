@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::endpoint::stream;
+use super::kept;
 use super::ledger::Teller;
 use super::look::{Look, failed};
 use super::words::{count, counted, line};
@@ -15,7 +16,7 @@ use crate::compare::tables::{
     Book, Difference, DifferenceKind, Ledger, Load, Outcome, Progress, Request, SchemaDifference, Sides,
     TableOutcome, Verdict, compare_with,
 };
-use crate::databases::{self, Database, Value};
+use crate::databases::{self, Database};
 use crate::engine::reading::{Compared, DifferenceSeen, Facts, Measure, ReadBefore, Unmeasured};
 use crate::plan::model::TablesProbe;
 
@@ -45,21 +46,24 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &TablesProbe) -> Result<Mea
     let outcome = match (look.probe, &look.ctx.ledgers) {
         (Some(id), Some(ledgers)) => {
             let load = ledgers.load(id, new);
-            let mut pulse = Pulse::new(ledgers.teller(id, look.began.wall), look.timeout);
-            let mut tell = |progress: &Progress| pulse.tell(progress);
-            if probe.before {
+            let teller = ledgers.teller(id, &look.ctx.clock, look.began.wall);
+            let mut pulse = Pulse::new(teller, look.timeout);
+            let mut tell = |progress: &Progress, tables: &[TableOutcome]| pulse.tell(progress, tables);
+            let outcome = if probe.before {
                 let (name, keep) = (ledgers.trail(id), |ledger: &Ledger| ledgers.keep(id, ledger));
                 let now = || look.ctx.clock.now().wall;
                 let mut book = Book { name: &name, ledger: ledgers.read(id), keep: &keep, now: &now };
                 compare_with(&sides, &request, &load, Some(&mut book), &mut tell).await
             } else {
                 compare_with(&sides, &request, &load, None, &mut tell).await
-            }
+            };
+            pulse.teller.end(&outcome);
+            outcome
         }
-        _ => compare_with(&sides, &request, &new(), None, &mut |_| ControlFlow::Continue(())).await,
+        _ => compare_with(&sides, &request, &new(), None, &mut |_, _| ControlFlow::Continue(())).await,
     };
     for table in &outcome.tables {
-        keep(look, table);
+        look.keep(&kept::table(table));
     }
     if let Some(why) = &outcome.without {
         look.keep(&format!("every row has to be read in the window: {why}"));
@@ -148,8 +152,8 @@ impl Pulse<'_> {
         Pulse { teller, patience, last: (Progress::default(), Instant::now()) }
     }
 
-    fn tell(&mut self, progress: &Progress) -> ControlFlow<()> {
-        self.teller.tell(progress);
+    fn tell(&mut self, progress: &Progress, tables: &[TableOutcome]) -> ControlFlow<()> {
+        self.teller.tell(progress, tables);
         if self.last.0 != *progress || progress.waits.is_some() {
             self.last = (progress.clone(), Instant::now());
         }
@@ -192,55 +196,12 @@ fn of_structure(table: &str, difference: &SchemaDifference) -> DifferenceSeen {
     DifferenceSeen { table: table.to_owned(), key: key.to_owned(), kind: kind.to_owned(), columns }
 }
 
-fn of_row(table: &str, difference: &Difference) -> DifferenceSeen {
+pub(super) fn of_row(table: &str, difference: &Difference) -> DifferenceSeen {
     let (kind, columns) = match &difference.kind {
         DifferenceKind::Missing => ("missing", Vec::new()),
         DifferenceKind::Extra => ("extra", Vec::new()),
         DifferenceKind::Changed { columns } => ("changed", columns.clone()),
     };
-    let key = difference.key.iter().map(|(_, value)| plain(value)).collect::<Vec<_>>().join(", ");
+    let key = difference.key.iter().map(|(_, value)| kept::plain(value)).collect::<Vec<_>>().join(", ");
     DifferenceSeen { table: table.to_owned(), key: line(&key, 80), kind: kind.to_owned(), columns }
-}
-
-fn plain(value: &Value) -> String {
-    value.plain().map_or_else(|| "NULL".to_owned(), std::borrow::Cow::into_owned)
-}
-
-/// For the screen only: with values.
-fn keep(look: &mut Look<'_>, table: &TableOutcome) {
-    let rows = |n: Option<u64>| n.map_or_else(|| "?".to_owned(), count);
-    let verdict = match table.verdict() {
-        Verdict::Same => "the same".to_owned(),
-        Verdict::Different => {
-            format!("{} missing, {} extra, {} changed", table.missing, table.extra, table.changed)
-        }
-        Verdict::NotProved { why } => format!("not proved: {why}"),
-    };
-    let since = table.again.map_or_else(String::new, |again| {
-        format!(" when it was read whole, {} looked at again since", count(again.rows))
-    });
-    look.keep(&format!(
-        "{}: {verdict}; {} and {} rows{since}; {}",
-        table.name,
-        rows(table.rows_source),
-        rows(table.rows_target),
-        table.equality
-    ));
-    for difference in &table.schema {
-        look.keep(&format!("  {difference}"));
-    }
-    let side = |row: Option<&[(String, Value)]>| match row {
-        None => "-".to_owned(),
-        Some(values) => {
-            let all: Vec<String> =
-                values.iter().map(|(name, v)| format!("{name}={}", line(&plain(v), 60))).collect();
-            all.join(" ")
-        }
-    };
-    for difference in &table.differences {
-        let seen = of_row(&table.name, difference);
-        look.keep(&format!("  {} {}", seen.key, seen.kind));
-        look.keep(&format!("    source {}", side(difference.source.as_deref())));
-        look.keep(&format!("    target {}", side(difference.target.as_deref())));
-    }
 }

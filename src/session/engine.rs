@@ -275,6 +275,10 @@ impl Engine {
                 self.core.measured(reading);
                 Ok(())
             }
+            Happened::Course(course) => {
+                self.samples.follow(course);
+                Ok(())
+            }
             Happened::Report(report) => match self.core.decide(Input::Report(report)) {
                 Ok(_) => Ok(()),
                 Err(Stop::Refused(refusal)) => {

@@ -265,6 +265,7 @@ impl Feed {
                     *clock = clock_of(engine, rehearsal);
                 }
                 Sample::Reading(reading) => Arc::make_mut(readings).apply(plan, reading),
+                Sample::Course(course) => Arc::make_mut(readings).follow(course),
             }
         });
         if let Err(error) = polled {

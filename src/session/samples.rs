@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Boot, Now, Timestamp};
+use crate::engine::course::Course;
 use crate::engine::reading::{Measure, Origin, Reading, Unmeasured};
 use crate::plan::ProbeId;
 
@@ -43,6 +44,7 @@ enum Line<'a> {
     #[serde(borrow)]
     Again(Again<'a>),
     Reading(Box<Reading>),
+    Course(Box<Course>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -61,6 +63,7 @@ pub struct Writer {
     file: Option<File>,
     size: u64,
     last: BTreeMap<ProbeId, (Reading, Boot)>,
+    courses: BTreeMap<ProbeId, Course>,
     buffer: Vec<u8>,
 }
 
@@ -73,6 +76,7 @@ impl Writer {
             file: None,
             size: 0,
             last: BTreeMap::new(),
+            courses: BTreeMap::new(),
             buffer: Vec::new(),
         };
         writer.rotate()?;
@@ -100,6 +104,17 @@ impl Writer {
         push(&mut self.buffer, &line);
     }
 
+    /// Takes how a comparison stands; it is written with the next [`Writer::flush`].
+    pub fn follow(&mut self, told: Course) {
+        push(&mut self.buffer, &Line::Course(Box::new(told.clone())));
+        match self.courses.get_mut(&told.probe) {
+            Some(course) => course.take(told),
+            None => {
+                self.courses.insert(told.probe.clone(), told);
+            }
+        }
+    }
+
     /// Writes what was put since the last time.
     pub fn flush(&mut self) -> io::Result<()> {
         if self.buffer.is_empty() {
@@ -120,6 +135,9 @@ impl Writer {
         push(&mut bytes, &Line::Engine(self.engine));
         for (reading, _) in self.last.values() {
             push(&mut bytes, &Line::Reading(Box::new(reading.clone())));
+        }
+        for course in self.courses.values() {
+            push(&mut bytes, &Line::Course(Box::new(course.clone())));
         }
         let mut file = File::options().create(true).write(true).truncate(true).mode(0o600).open(&new)?;
         file.write_all(&bytes)?;
@@ -157,6 +175,8 @@ pub enum Sample {
     Engine(Engine),
     /// One look of one probe.
     Reading(Reading),
+    /// How a comparison stands.
+    Course(Course),
 }
 
 /// Reads the file as it grows, over rotations.
@@ -237,6 +257,7 @@ impl Reader {
                         }));
                     }
                 }
+                Ok(Line::Course(course)) => each(Sample::Course(*course)),
                 // Of a later version, or damaged: what it says is unknown, and unknown is what is shown.
                 Err(error) => tracing::warn!(%error, "a sample that cannot be read"),
             }
@@ -248,6 +269,7 @@ impl Reader {
 mod tests {
     use super::*;
     use crate::clock::Clock;
+    use crate::engine::course::TablesSeen;
     use crate::engine::reading::Facts;
     use std::os::unix::fs::PermissionsExt;
 
@@ -302,6 +324,10 @@ mod tests {
         let mut writer = Writer::begin(run.path(), engine(1)).unwrap();
         let mut early = Reader::new(run.path());
         writer.put(&reading("once", 1, 1.0), Boot(1));
+        let tables = TablesSeen { at: Timestamp(7), of: 3, same: 3, worst: Vec::new() };
+        let course = |told, tables| Course { probe: "rows".into(), told: Boot(told), now: None, tables };
+        writer.follow(course(1, Some(tables.clone())));
+        writer.follow(course(2, None));
         let mut got = Vec::new();
         let looks = 20_000u32;
         for n in 0..looks {
@@ -318,7 +344,7 @@ mod tests {
                 .iter()
                 .filter_map(|s| match s {
                     Sample::Reading(r) if r.probe.as_str() == "lag" => Some(r.boot.0),
-                    Sample::Reading(_) | Sample::Engine(_) => None,
+                    Sample::Reading(_) | Sample::Engine(_) | Sample::Course(_) => None,
                 })
                 .collect()
         };
@@ -329,6 +355,10 @@ mod tests {
         assert!(size < ROTATE_AT, "{size}");
         let late = poll(&mut Reader::new(run.path()));
         assert!(late.contains(&Sample::Reading(reading("once", 1, 1.0))));
+        assert!(
+            late.contains(&Sample::Course(course(2, Some(tables)))),
+            "what is known of tables stays told"
+        );
         assert!(values(&late).contains(&u64::from(looks + 1)));
     }
 

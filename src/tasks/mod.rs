@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use self::executor::Executor;
 use self::sampler::Sampler;
@@ -30,6 +31,7 @@ use self::simulator::Simulator;
 use crate::clock::{Clock, Timestamp};
 use crate::databases::Position;
 use crate::engine::State;
+use crate::engine::course::Course;
 use crate::engine::effect::Effect;
 use crate::engine::event::Leg;
 use crate::engine::input::Report;
@@ -47,6 +49,8 @@ pub use self::folder::last_path;
 pub enum Happened {
     /// A look.
     Reading(Reading),
+    /// How a comparison stands.
+    Course(Course),
     /// An end of something that was set going.
     Report(Report),
 }
@@ -151,7 +155,7 @@ impl Performer {
             links(&setup.plan),
             setup.clock.clone(),
         )
-        .of_run(&setup.run, &setup.folder);
+        .of_run(&setup.run, &setup.folder, tell(&out));
         let context = Arc::new(context);
         for (endpoint, (state, position)) in &setup.known.sides {
             if let (FenceState::Fenced | FenceState::Sealed, Some(position)) = (state, position) {
@@ -262,4 +266,15 @@ fn first_look(probe: &ProbeId, every: std::time::Duration) -> std::time::Duratio
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     spread.mul_f64(f64::from(u16::try_from(hash >> 48).unwrap_or(0)) / f64::from(u16::MAX))
+}
+
+/// Passes on how comparisons stand. Where too much is waiting, or nobody listens any more, that is left out.
+fn tell(out: &mpsc::Sender<Happened>) -> impl Fn(Course) + Send + Sync + 'static {
+    let out = out.downgrade();
+    move |course| {
+        let Some(out) = out.upgrade() else { return };
+        if let Err(TrySendError::Full(_)) = out.try_send(Happened::Course(course)) {
+            tracing::warn!("too much is waiting: how a comparison stands is not told");
+        }
+    }
 }

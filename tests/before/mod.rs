@@ -33,8 +33,14 @@ impl Before {
         let request = Request { patience: Duration::from_secs(5), ..Request::default() };
         let load = Load::default().by(2_000);
         let outcome =
-            compare_with(&self.sides, &request, &load, Some(&mut book), &mut |_| ControlFlow::Continue(()))
-                .await;
+            compare_with(
+                &self.sides,
+                &request,
+                &load,
+                Some(&mut book),
+                &mut |_, _| ControlFlow::Continue(()),
+            )
+            .await;
         drop(book);
         self.ledger = kept.into_inner().unwrap();
         let rows = outcome.rows_read;

@@ -131,7 +131,7 @@ pub(crate) async fn compared(sides: &Sides) -> Outcome {
 /// … of what is asked for.
 pub(crate) async fn compared_with(sides: &Sides, request: Request) -> Outcome {
     let request = Request { listed: usize::MAX, ..request };
-    compare(sides, &request, &mut |_| ControlFlow::Continue(())).await
+    compare(sides, &request, &mut |_, _| ControlFlow::Continue(())).await
 }
 
 /// Every row that differs, as `table kind key [columns]`, in order.

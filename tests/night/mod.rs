@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cutover::clock::{Boot, Now, Timestamp};
+use cutover::engine::course::{Course, Doing, Proved, Standing, TableSeen, TablesSeen};
 use cutover::engine::decide;
 use cutover::engine::effect::{Effect, effects};
 use cutover::engine::event::{Decision, Grade, Leg, Mode, Outcome, RunStarted};
@@ -604,5 +605,58 @@ pub fn different(night: Night) -> Night {
     night.sees("rows", World::Says { pass: false, text, facts });
     night.sees("billing", World::Behind { rows: 0, each_second: 0 });
     night.until("00:44:00");
+    night
+}
+
+/// A table of a comparison, as it is told.
+pub fn table(table: &str, proved: Proved, rows: u64, read: u64) -> TableSeen {
+    let counted = (proved != Proved::ToCome && proved != Proved::Reading).then_some(rows);
+    TableSeen {
+        table: table.into(),
+        proved,
+        rows: (counted, counted),
+        read: (2 * read, 2 * rows),
+        whole: None,
+        again: 0,
+        equality: "every row, by its primary key".into(),
+    }
+}
+
+/// The evening on which the tables are read before the window, with one that goes on not being the same.
+pub fn reading(night: Night) -> Night {
+    let mut night = quiet(night);
+    let order = Proved::Different("2 missing, 1 changed".into());
+    let flies = Proved::Not("12 rows differed and may still have been in flight".into());
+    let worst = vec![
+        TableSeen { rows: (Some(1_000), Some(998)), ..table("order_items", order, 1_000, 1_000) },
+        TableSeen {
+            whole: Some(at("00:10:00")),
+            again: 12,
+            ..table("sessions_of_customers_with_a_long_name", flies, 40_211, 40_211)
+        },
+        table("orders", Proved::Reading, 18_204_412, 8_200_000),
+        table("prices", Proved::ToCome, 300, 0),
+        TableSeen {
+            whole: Some(at("00:10:00")),
+            again: 1_574,
+            ..table("audit", Proved::Same, 9_114_077, 9_114_077)
+        },
+        table("customers", Proved::Same, 711_004, 711_004),
+    ];
+    let tables = TablesSeen { at: night.now.wall, of: 128, same: 124, worst };
+    let now = Standing {
+        since: night.now.wall,
+        doing: Doing::Reading,
+        table: Some("orders".into()),
+        tables: Some((126, 128)),
+        rows: 36_000_000,
+        of: Some(56_000_000),
+        rate: Some(1_410_000),
+        suspects: 12,
+        waits: None,
+    };
+    night.pass(8);
+    let told = night.now.boot;
+    night.readings.follow(Course { probe: "rows".into(), told, now: Some(now), tables: Some(tables) });
     night
 }

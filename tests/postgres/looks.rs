@@ -166,7 +166,7 @@ async fn rows_that_differ_are_named_whatever_their_types() {
     }
     let sides = Sides { source: shop("source", &left), target: shop("target", &right), link: None };
     let request = Request { patience: Duration::from_secs(6), ..Request::default() };
-    let same = compare(&sides, &request, &mut |_| std::ops::ControlFlow::Continue(())).await;
+    let same = compare(&sides, &request, &mut |_, _| std::ops::ControlFlow::Continue(())).await;
     assert_eq!(same.verdict(), Verdict::Same, "{same:?}");
 
     right.sql(
@@ -176,7 +176,7 @@ async fn rows_that_differ_are_named_whatever_their_types() {
          delete from orders where customer = 77; insert into customers values (99999, 'stray');
          update customers set name = 'other' where id = -50; insert into keyless values (1, 'same')",
     );
-    let outcome = compare(&sides, &request, &mut |_| std::ops::ControlFlow::Continue(())).await;
+    let outcome = compare(&sides, &request, &mut |_, _| std::ops::ControlFlow::Continue(())).await;
     assert_eq!(outcome.verdict(), Verdict::Different, "{outcome:?}");
     let mut found: Vec<String> = outcome
         .tables

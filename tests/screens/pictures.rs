@@ -21,7 +21,7 @@ fn begun() -> Night {
     night
 }
 
-const PICTURES: [Picture; 25] = [
+const PICTURES: [Picture; 28] = [
     ("quiet", live_quiet, &[]),
     ("wrong", live_wrong, &[]),
     ("begin", begun, &[]),
@@ -46,6 +46,9 @@ const PICTURES: [Picture; 25] = [
     ("replication", live_wrong, &["3", "j"]),
     ("freeze", live_wrong, &["4", "G"]),
     ("validation", || night::different(Night::live()), &["5"]),
+    ("reading", || night::reading(Night::live()), &[]),
+    ("reading-validation", || night::reading(Night::live()), &["5"]),
+    ("different-row", || night::different(Night::live()), &["5", "G", "enter"]),
     ("people", live_quiet, &["6"]),
 ];
 

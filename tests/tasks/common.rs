@@ -136,7 +136,7 @@ impl Run {
         loop {
             match self.next().await {
                 Happened::Reading(reading) if reading.probe.as_str() == probe => return reading,
-                Happened::Reading(_) | Happened::Report(_) => {}
+                Happened::Reading(_) | Happened::Course(_) | Happened::Report(_) => {}
             }
         }
     }

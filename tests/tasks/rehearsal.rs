@@ -53,6 +53,7 @@ async fn an_hour_passes_at_once_with_every_look_in_it_and_touches_nothing() {
                 assert_eq!(reading.source, Origin::Simulated);
                 looks += 1;
             }
+            Happened::Course(course) => panic!("nothing is compared: {course:?}"),
             Happened::Report(report) => {
                 let end = format!("{report:?}");
                 assert!(end.contains("Done"), "{end}");

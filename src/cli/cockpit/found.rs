@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::panes::{Output, Source};
-use crate::probes::{Standing, standing_path};
+use crate::plan::ProbeId;
+use crate::probes::kept;
 use crate::process::step::output;
 use crate::tasks::{last_path, step_folder};
 
@@ -15,22 +16,10 @@ const MOST: u64 = 256 * 1024;
 /// Looks it up in a run's folder.
 pub(super) fn find(run: &Path, source: &Source) -> Output {
     let found = match source {
-        Source::Probe(probe) => {
-            // How far a comparison is that is under way stands before what the last one found.
-            let now = std::fs::read(standing_path(run, probe)).ok();
-            let now = now.and_then(|text| serde_json::from_slice::<Standing>(&text).ok());
-            answer(&last_path(run, probe)).map_or_else(
-                |missing| match &now {
-                    Some(now) => Ok(Output { tail: now.to_string().into_bytes(), ..Output::default() }),
-                    None => Err(missing),
-                },
-                |mut output| {
-                    if let Some(now) = &now {
-                        output.tail.splice(0..0, format!("{now}\n\n").into_bytes());
-                    }
-                    Ok(output)
-                },
-            )
+        Source::Probe(probe) => answer(&last_path(run, probe)),
+        Source::Table(probe, table) => part(run, probe, |text| kept::of_table(text, table)),
+        Source::Row { probe, table, key, kind, nth } => {
+            part(run, probe, |text| kept::of_difference(text, table, key, kind, *nth))
         }
         Source::Step(step, attempt) => {
             let folder = step_folder(run, step, *attempt);
@@ -45,6 +34,20 @@ pub(super) fn find(run: &Path, source: &Source) -> Output {
         }
     };
     found.unwrap_or_else(|missing| Output { missing: Some(missing), ..Output::default() })
+}
+
+/// A part of a probe's last answer.
+fn part(run: &Path, probe: &ProbeId, of: impl Fn(&str) -> Vec<&str>) -> Result<Output, String> {
+    let whole = answer(&last_path(run, probe))?;
+    let text = String::from_utf8_lossy(&whole.tail);
+    let tail = of(&text).join("\n").into_bytes();
+    if tail.is_empty() {
+        return Err(
+            "the last answer does not say it any more: it was compared again, or there was too much to keep"
+                .to_owned(),
+        );
+    }
+    Ok(Output { tail, asked: None, ..whole })
 }
 
 /// What was asked stands in the first line, what was answered after an empty one.
@@ -82,13 +85,5 @@ mod tests {
         assert_eq!(found.asked.as_deref(), Some("GET /health"));
         assert_eq!(found.tail, b"200\n\nok");
         assert_eq!(find(run.path(), &Source::Step("s1".into(), 1)), Output::default());
-        // A comparison that is under way says how far it is, and what the last one found after that.
-        let now = r#"{"since":0,"doing":"reading","table":"orders","tables":[2,12],"rows":410,"of":1000,"rate":10,"suspects":0,"waits":null}"#;
-        std::fs::create_dir(run.path().join("ledger")).unwrap();
-        std::fs::write(standing_path(run.path(), &"door".into()), now).unwrap();
-        let found = find(run.path(), &source);
-        let told =
-            "under way: reading orders, 2 of 12 tables done, 41 %, 10 rows/s, about 59s left\n\n200\n\nok";
-        assert_eq!(String::from_utf8_lossy(&found.tail), told);
     }
 }

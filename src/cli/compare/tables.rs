@@ -45,7 +45,7 @@ pub(super) fn main(args: &Args, kinds: [&str; 2]) -> Result<Verdict, Failure> {
     let mut teller = Teller::new();
     let mut rate = Rate::default();
     let load = Load::new(args.connections);
-    let outcome = runtime.block_on(compare_with(&sides, &request, &load, None, &mut |progress| {
+    let outcome = runtime.block_on(compare_with(&sides, &request, &load, None, &mut |progress, _| {
         let reading = (progress.stage == Stage::Digesting).then(|| rate.of(progress.rows)).flatten();
         teller.tell(|begun| line(progress, begun, reading));
         ControlFlow::Continue(())

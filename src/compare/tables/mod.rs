@@ -107,12 +107,11 @@ pub struct Progress {
     pub waits: Option<String>,
 }
 
+/// Whoever is told how far a comparison is, with what is known of each table by then. Work stands still meanwhile.
+pub type Tell<'a> = dyn FnMut(&Progress, &[TableOutcome]) -> ControlFlow<()> + Send + 'a;
+
 /// Compares once, with the usual load and nothing to go by; see [`compare_with`].
-pub async fn compare(
-    sides: &Sides,
-    request: &Request,
-    tell: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
-) -> Outcome {
+pub async fn compare(sides: &Sides, request: &Request, tell: &mut Tell<'_>) -> Outcome {
     compare_with(sides, request, &Load::default(), None, tell).await
 }
 
@@ -125,7 +124,7 @@ pub async fn compare_with(
     request: &Request,
     load: &Load,
     book: Option<&mut Book<'_>>,
-    tell: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+    tell: &mut Tell<'_>,
 ) -> Outcome {
     let begun = Instant::now();
     let board = Board::default();
@@ -134,7 +133,7 @@ pub async fn compare_with(
         loop {
             tokio::select! {
                 done = &mut work => break done.err().map(|e| e.to_string()),
-                () = tokio::time::sleep(TELL_EVERY) => if tell(&board.progress(load)).is_break() {
+                () = tokio::time::sleep(TELL_EVERY) => if board.tell(load, tell).is_break() {
                     break Some("it was stopped before it was done".to_owned());
                 },
             }
@@ -161,9 +160,12 @@ impl Board {
         change(progress, outcome)
     }
 
-    fn progress(&self, load: &Load) -> Progress {
+    fn tell(&self, load: &Load, tell: &mut Tell<'_>) -> ControlFlow<()> {
         let (rows, waits) = (self.meter.rows(), load.waits());
-        self.update(|progress, _| Progress { rows, waits, ..progress.clone() })
+        self.update(|progress, outcome| {
+            (progress.rows, progress.waits) = (rows, waits);
+            tell(progress, &outcome.tables)
+        })
     }
 
     fn outcome(&self) -> Outcome {

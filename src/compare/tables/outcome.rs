@@ -155,6 +155,8 @@ pub struct TableOutcome {
     pub in_flight: u64,
     /// The first of the rows that differ, by key; the three counts count all of them.
     pub differences: Vec<Difference>,
+    /// Rows of both sides that were read, of about how many.
+    pub read: (u64, u64),
     /// Every row was read, now or before; then what was written since was looked at again.
     pub looked_at: bool,
     /// It was read whole before, and only what was written since was looked at now.

@@ -72,6 +72,7 @@ impl Pair {
             changed: 0,
             in_flight: 0,
             differences: Vec::new(),
+            read: (0, 0),
             looked_at: false,
             again: None,
             took: Duration::ZERO,

@@ -120,7 +120,13 @@ impl<'a> Work<'a> {
             let outlines = look.outlines(both).await?;
             let done = entry.map(|entry| entry.done.clone()).unwrap_or_default();
             let read = entry.map_or(0, |entry| entry.rows.0 + entry.rows.1);
-            expected += (outlines.0.rows + outlines.1.rows).saturating_sub(read);
+            let of = (outlines.0.rows + outlines.1.rows).max(read);
+            expected += of - read;
+            board.update(|_, outcome| {
+                if let Some(table) = outcome.tables.get_mut(at) {
+                    table.read = (read, of);
+                }
+            });
             wanted.push(Wanted { at, both: both.clone(), integer_key: pair.integer_key, outlines, done });
         }
         board.update(|progress, _| {
@@ -138,6 +144,7 @@ impl<'a> Work<'a> {
             if let Some(table) = outcome.tables.get_mut(at) {
                 table.rows_source = Some(entry.rows.0);
                 table.rows_target = Some(entry.rows.1);
+                table.read = (entry.rows.0 + entry.rows.1, entry.rows.0 + entry.rows.1);
                 table.looked_at = true;
                 table.again = Some(again);
                 table.in_flight += entry.too_many.unwrap_or(0);
@@ -164,8 +171,12 @@ impl<'a> Work<'a> {
         let rows = entry.rows;
         self.found(piece.at, piece.found, board);
         board.update(|progress, outcome| {
-            if let (Some(table), Some(took)) = (outcome.tables.get_mut(piece.at), piece.last) {
+            let Some(table) = outcome.tables.get_mut(piece.at) else { return };
+            let read = rows.0 + rows.1;
+            table.read = (read, table.read.1.max(read));
+            if let Some(took) = piece.last {
                 progress.tables_done += 1;
+                table.read = (read, read);
                 table.rows_source = Some(rows.0);
                 table.rows_target = Some(rows.1);
                 table.looked_at = true;

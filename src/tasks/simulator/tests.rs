@@ -106,6 +106,7 @@ impl Rehearsal {
                         self.simulated &= reading.source == Origin::Simulated;
                         self.readings.apply(&self.plan, reading);
                     }
+                    Happened::Course(_) => unreachable!("nothing is compared"),
                     // A report of something that was stopped meanwhile is refused as stale.
                     Happened::Report(report) => drop(self.input(Input::Report(report))),
                 }
@@ -247,6 +248,7 @@ fn the_way_back_rehearses_too() {
         for happened in rehearsal.world.due(rehearsal.clock.now()) {
             match happened {
                 Happened::Reading(reading) => rehearsal.readings.apply(&rehearsal.plan, reading),
+                Happened::Course(_) => unreachable!("nothing is compared"),
                 Happened::Report(report) => drop(rehearsal.input(Input::Report(report))),
             }
         }
@@ -271,7 +273,7 @@ fn readings(all: &[Happened], probe: &str) -> Vec<Reading> {
     all.iter()
         .filter_map(|h| match h {
             Happened::Reading(reading) if reading.probe.as_str() == probe => Some(reading.clone()),
-            Happened::Reading(_) | Happened::Report(_) => None,
+            Happened::Reading(_) | Happened::Course(_) | Happened::Report(_) => None,
         })
         .collect()
 }
@@ -353,7 +355,7 @@ fn every_try_ends_in_one_report_stopped_or_not() {
         let all = world.due(clock.now());
         let end = |h: &Happened| match h {
             Happened::Report(Report::Step { attempt, outcome, .. }) => Some((*attempt, *outcome)),
-            Happened::Report(_) | Happened::Reading(_) => None,
+            Happened::Report(_) | Happened::Course(_) | Happened::Reading(_) => None,
         };
         all.iter().filter_map(end).collect::<Vec<_>>()
     };
@@ -379,7 +381,7 @@ fn what_ran_when_the_engine_died_ends_after_all() {
         .iter()
         .filter_map(|h| match h {
             Happened::Report(Report::Step { attempt, .. }) => Some(*attempt),
-            Happened::Report(_) | Happened::Reading(_) => None,
+            Happened::Report(_) | Happened::Course(_) | Happened::Reading(_) => None,
         })
         .collect();
     assert_eq!(ends, [4].into());

@@ -107,10 +107,8 @@ impl Of {
             Of::Day => day(dice.from(0, 20_000) as i128),
             Of::Clock => clock(dice.wide().cast_signed().rem_euclid(DAY)),
             // Of version 4: MariaDB makes the nil one of those whose version it does not know.
-            Of::Uuid => uuid(match dice.once_in(3) {
-                true => dice.from(0, 50) as u128,
-                false => dice.wide() & !(0xf << 76 | 0b11 << 62) | 0x4 << 76 | 0b10 << 62,
-            }),
+            Of::Uuid if dice.once_in(3) => uuid(dice.from(0, 50) as u128),
+            Of::Uuid => uuid(dice.wide() & !(0xf << 76 | 0b11 << 62) | 0x4 << 76 | 0b10 << 62),
             Of::One(list) => Val::Text(dice.pick(list).to_owned()),
             Of::Any => {
                 let of = dice.pick(&[

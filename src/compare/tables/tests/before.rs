@@ -39,7 +39,7 @@ async fn with(pair: &Pair, ledger: &mut Ledger) -> (Outcome, u64) {
         let now = || Timestamp(1_000);
         let mut book = Book { name: "test", ledger: ledger.clone(), keep: &keep, now: &now };
         let sides = pair.sides();
-        compare_with(&sides, &Request::default(), &Load::default(), Some(&mut book), &mut |_| {
+        compare_with(&sides, &Request::default(), &Load::default(), Some(&mut book), &mut |_, _| {
             ControlFlow::Continue(())
         })
         .await
@@ -122,7 +122,7 @@ async fn a_pass_that_was_stopped_in_the_middle_goes_on_where_it_was() {
     let now = || Timestamp(1);
     let mut book = Book { name: "test", ledger: ledger.clone(), keep: &keep, now: &now };
     let load = Load::new(1).by(2_500);
-    let outcome = compare_with(&pair.sides(), &Request::default(), &load, Some(&mut book), &mut |_| {
+    let outcome = compare_with(&pair.sides(), &Request::default(), &load, Some(&mut book), &mut |_, _| {
         std::thread::sleep(Duration::from_millis(5));
         ControlFlow::Continue(())
     })

@@ -101,7 +101,7 @@ async fn rows_in_flight_are_no_differences() {
     let pair = pair();
     let traffic = Traffic::begin(&pair);
     traffic.flows(&pair);
-    let outcome = compare(&linked(&pair), &Request::default(), &mut |_| ControlFlow::Continue(())).await;
+    let outcome = compare(&linked(&pair), &Request::default(), &mut |_, _| ControlFlow::Continue(())).await;
     assert_eq!(outcome.verdict(), Verdict::Same, "{:?}", outcome.for_record());
     assert!(outcome.looks > 1, "nothing was in flight: the test proves nothing");
     assert!(traffic.end().into_iter().all(|n| n > 0));
@@ -113,7 +113,7 @@ async fn a_row_that_replication_did_not_write_is_found_among_rows_in_flight() {
     pair.on_target("update orders set v = -1 where id = 2990; delete from orders where id = 2991");
     let traffic = Traffic::begin(&pair);
     traffic.flows(&pair);
-    let outcome = compare(&linked(&pair), &Request::default(), &mut |_| ControlFlow::Continue(())).await;
+    let outcome = compare(&linked(&pair), &Request::default(), &mut |_, _| ControlFlow::Continue(())).await;
     traffic.end();
     assert_eq!(named(&outcome), ["changed 2990 [v]", "missing 2991"], "{:?}", outcome.for_record());
     assert_eq!(outcome.verdict(), Verdict::Different);
@@ -127,12 +127,12 @@ async fn a_row_that_never_stands_still_is_not_proved() {
     traffic.threads.push(writer(pair.path("target"), &traffic.stop, |_| 2_990));
     traffic.flows(&pair);
     let request = Request { patience: Duration::from_secs(2), ..Request::default() };
-    let outcome = compare(&linked(&pair), &request, &mut |_| ControlFlow::Continue(())).await;
+    let outcome = compare(&linked(&pair), &request, &mut |_, _| ControlFlow::Continue(())).await;
     traffic.end();
     assert!(not_proved(&outcome).contains("in flight"), "{:?}", outcome.for_record());
     assert!(outcome.looks > 1, "the link was reached, and the row had moved on");
     assert_eq!(outcome.tables[0].in_flight, 2, "row 2990 and the one that is put in with it");
-    let after = compare(&linked(&pair), &Request::default(), &mut |_| ControlFlow::Continue(())).await;
+    let after = compare(&linked(&pair), &Request::default(), &mut |_, _| ControlFlow::Continue(())).await;
     assert_eq!(named(&after), ["changed 2990 [v]", "extra 5990"], "{:?}", after.for_record());
 }
 
@@ -141,7 +141,7 @@ async fn rows_behind_a_replicator_that_stands_are_not_proved() {
     let pair = pair();
     pair.on_source("update orders set v = 1 where id < 100");
     let request = Request { patience: Duration::from_millis(600), ..Request::default() };
-    let outcome = compare(&linked(&pair), &request, &mut |_| ControlFlow::Continue(())).await;
+    let outcome = compare(&linked(&pair), &request, &mut |_, _| ControlFlow::Continue(())).await;
     assert_eq!(outcome.tables[0].in_flight, 99);
     assert!(not_proved(&outcome).contains("99 rows differed"), "{:?}", outcome.for_record());
 }
@@ -171,10 +171,10 @@ async fn changes_on_their_way_back_are_in_flight_too() {
         ..back
     };
     let request = Request { patience: Duration::from_millis(300), ..Request::default() };
-    let outcome = compare(&back, &request, &mut |_| ControlFlow::Continue(())).await;
+    let outcome = compare(&back, &request, &mut |_, _| ControlFlow::Continue(())).await;
     assert_eq!(outcome.tables[0].in_flight, 1, "{:?}", outcome.for_record());
     let (mut from, mut to) = (open(&pair.path("target")).unwrap(), open(&pair.path("source")).unwrap());
     apply_batch(&mut from, &mut to, 10).unwrap();
-    let outcome = compare(&back, &Request::default(), &mut |_| ControlFlow::Continue(())).await;
+    let outcome = compare(&back, &Request::default(), &mut |_, _| ControlFlow::Continue(())).await;
     assert_eq!(outcome.verdict(), Verdict::Same);
 }

@@ -74,7 +74,7 @@ impl Pair {
     }
 
     async fn compare_with(&self, request: &Request) -> Outcome {
-        compare(&self.sides(), request, &mut |_| ControlFlow::Continue(())).await
+        compare(&self.sides(), request, &mut |_, _| ControlFlow::Continue(())).await
     }
 }
 
@@ -378,7 +378,7 @@ async fn a_database_is_not_compared_with_itself() {
     let mut sides = pair.sides();
     std::os::unix::fs::symlink(pair.path("source"), pair.path("alias")).unwrap();
     sides.target = Arc::new(Sqlite::new(pair.path("alias"), PATIENCE));
-    let outcome = compare(&sides, &Request::default(), &mut |_| ControlFlow::Continue(())).await;
+    let outcome = compare(&sides, &Request::default(), &mut |_, _| ControlFlow::Continue(())).await;
     assert!(not_proved(&outcome).contains("one and the same database"));
 }
 
@@ -388,7 +388,7 @@ async fn what_cannot_be_read_is_not_proved_and_says_why() {
     let mut sides = pair.sides();
     let mut expect = async |target: &str, why: &str| {
         sides.target = Arc::new(Sqlite::new(pair.path(target), Duration::from_millis(100)));
-        let outcome = compare(&sides, &Request::default(), &mut |_| ControlFlow::Continue(())).await;
+        let outcome = compare(&sides, &Request::default(), &mut |_, _| ControlFlow::Continue(())).await;
         let said = not_proved(&outcome);
         assert!(said.contains(why), "{target}: {said}");
     };
@@ -424,14 +424,15 @@ async fn what_stops_in_the_middle_keeps_what_it_proved() {
          with recursive c(n) as (select 1 union all select n + 1 from c limit 3000) insert into z select n from c",
     );
     let mut told = Vec::new();
-    let outcome = compare(&pair.sides(), &Request::default(), &mut |progress: &Progress| {
-        told.push(progress.clone());
-        match progress.table.as_deref() {
-            Some("z") if progress.stage == Stage::Digesting => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
-        }
-    })
-    .await;
+    let outcome =
+        compare(&pair.sides(), &Request::default(), &mut |progress: &Progress, _: &[TableOutcome]| {
+            told.push(progress.clone());
+            match progress.table.as_deref() {
+                Some("z") if progress.stage == Stage::Digesting => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        })
+        .await;
     let last = told.last().expect("it was told how far it is");
     assert_eq!((last.tables_done, last.tables, last.rows_expected), (1, Some(2), Some(6_002)));
     assert_eq!(not_proved(&outcome), "it was stopped before it was done");

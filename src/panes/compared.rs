@@ -1,0 +1,310 @@
+//! Comparisons table by table and row by row: what view 5 shows below its probes, and the details that open from there.
+
+use std::collections::HashMap;
+
+use ratatui::layout::Rect;
+
+use crate::engine::course::{Course, Doing, Proved, Standing, TableSeen, TablesSeen};
+use crate::engine::reading::{Compared, DifferenceSeen, Facts};
+use crate::plan::ProbeId;
+use crate::plan::model::{Probe, ProbeKind};
+use crate::ui::format;
+use crate::ui::layout::{self, Column};
+use crate::ui::theme::Role;
+
+use super::detail::Doc;
+use super::differing;
+use super::document::{gone, output};
+use super::item::Item;
+use super::request::{Output, Source};
+use super::row::{Row, Words, slot, words};
+use super::scene::Scene;
+
+/// What was told of a look longer ago than this is of one that nobody makes any more.
+const HEARD: std::time::Duration = std::time::Duration::from_secs(15);
+/// A look that takes no longer is not worth a word.
+const SHORT: u64 = 1_500;
+
+/// A row of the page that is no probe's: drawn for a place.
+pub(super) type More<'a> = Box<dyn Fn(Rect) -> Row<'a> + 'a>;
+
+/// How far a look is that is under way, where it takes long enough to be waited for.
+pub(super) fn under_way<'a>(scene: &Scene<'a>, probe: &ProbeId) -> Option<&'a Standing> {
+    let course = scene.readings.course(probe)?;
+    let heard = scene.now.boot.since(course.told) <= HEARD && !scene.state.is_over();
+    course
+        .now
+        .as_ref()
+        .filter(|now| heard && scene.now.wall.0.saturating_sub(now.since.0) >= SHORT.cast_signed())
+}
+
+/// How far it is, as short as a row of a pane needs it.
+pub(super) fn brief(now: &Standing) -> String {
+    let percent = now.percent().map(|percent| format!("{percent} %"));
+    let mut parts = match (&now.waits, now.doing) {
+        (Some(why), _) => vec![format!("waits: {why}")],
+        (None, Doing::Connecting) => vec!["connecting to compare".to_owned()],
+        (None, Doing::LookingAgain) if now.suspects > 0 => {
+            let rows = format::counted(now.suspects, "row", "rows");
+            vec![format!("looking again at {rows} that may be on their way")]
+        }
+        (None, Doing::LookingAgain) => vec!["looking again at what was written".to_owned()],
+        (None, Doing::Reading) => vec!["reading".to_owned()],
+    };
+    if now.doing == Doing::Reading {
+        parts.extend(percent);
+        let left = now.left().filter(|_| now.waits.is_none());
+        parts.extend(left.map(|left| format!("about {} left", format::span(left))));
+    }
+    parts.join(", ")
+}
+
+/// How far it is, in one long line.
+pub(super) fn at_length(now: &Standing) -> String {
+    let mut parts = vec![brief(now)];
+    let table = now.table.as_deref().filter(|_| now.doing != Doing::Connecting);
+    parts.extend(table.map(|table| format!("at {table}")));
+    parts.extend(now.tables.map(|(done, of)| {
+        format!("{} of {} done", format::count(done), format::counted(of, "table", "tables"))
+    }));
+    let rate = now.rate.filter(|_| now.doing == Doing::Reading);
+    parts.extend(rate.map(|rate| format!("{} rows/s of both sides", format::count(rate))));
+    if now.suspects > 0 && now.doing != Doing::LookingAgain {
+        let rows = format::counted(now.suspects, "row", "rows");
+        parts.push(format!("{rows} may be on their way"));
+    }
+    parts.join(", ")
+}
+
+/// What was known of the tables at the last look, in words: also of one that nobody has asked for yet.
+pub(super) fn known(scene: &Scene<'_>, probe: &ProbeId) -> Option<String> {
+    let tables = scene.readings.course(probe)?.tables.as_ref()?;
+    Some(format!("{}, read {}", how_many(tables), scene.hour_minute(tables.at)))
+}
+
+fn how_many(tables: &TablesSeen) -> String {
+    let of = format::counted(tables.of, "table", "tables");
+    format!("{} of {of} the same", format::count(tables.same))
+}
+
+/// The comparisons, each with its rows that differ and its tables.
+pub(super) fn rows<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
+    let mut rows: Vec<More<'a>> = Vec::new();
+    for probe in scene.plan.probes.iter().filter(|p| differing::compares(p)) {
+        let (compared, course) = (differing::of(&scene, probe), scene.readings.course(&probe.id));
+        if !rows.is_empty() && (compared.is_some() || course.is_some()) {
+            rows.push(Box::new(|_| Row::new()));
+        }
+        if let Some(compared) = compared {
+            differences(scene, probe, compared, &mut rows);
+        }
+        if let Some(course) = course {
+            tables(scene, probe, course, &mut rows);
+        }
+    }
+    rows
+}
+
+/// A heading of this part of the page.
+fn heading(text: Words<'_>) -> More<'_> {
+    Box::new(move |place| Row::new().left(slot(place.x + 1, place.width.saturating_sub(1)), text.clone()))
+}
+
+/// The rows that differ, by name.
+fn differences<'a>(scene: Scene<'a>, probe: &'a Probe, compared: &'a Compared, rows: &mut Vec<More<'a>>) {
+    let named = compared.named.len() as u64;
+    let of = if named < compared.differences {
+        format!(", {} of them named", format::count(named))
+    } else {
+        String::new()
+    };
+    rows.push(heading(words(Role::Title, format!("{}: {}{of}", probe.title, differing::differ(compared)))));
+    rows.push(heading(differing::way_on(&scene, probe, true)));
+    for (n, row) in compared.named.iter().enumerate() {
+        rows.push(Box::new(move |place| {
+            let [sign, table, key, kind, columns] = layout::columns(
+                place.x,
+                place.width,
+                [
+                    Column::fixed(1).gap(0),
+                    Column::fixed(20),
+                    Column::fixed(24),
+                    Column::fixed(10),
+                    Column::rest(10).optional(),
+                ],
+            );
+            Row::new()
+                .left(sign, words(Role::Warning, scene.glyphs.alarm))
+                .left(table, words(Role::Normal, row.table.as_str()))
+                .left(key, words(Role::Figure, row.key.as_str()))
+                .left(kind, words(Role::Warning, row.kind.as_str()))
+                .left(columns, words(Role::Normal, row.columns.join(", ")))
+                .of(Item::Difference(probe.id.clone(), n))
+        }));
+    }
+}
+
+/// What is known of each table.
+fn tables<'a>(scene: Scene<'a>, probe: &'a Probe, course: &'a Course, rows: &mut Vec<More<'a>>) {
+    let title = words(Role::Title, probe.title.as_str());
+    let title = match &course.tables {
+        Some(tables) => title
+            .and(Role::Title, format!(": {}", how_many(tables)))
+            .and(Role::Dim, format!(", looked at {}", scene.time(tables.at))),
+        None => title.and(Role::Title, ": nothing read yet"),
+    };
+    rows.push(heading(title));
+    if let Some(now) = under_way(&scene, &probe.id) {
+        rows.push(heading(words(Role::Gauge, at_length(now))));
+    }
+    let Some(tables) = &course.tables else { return };
+    for seen in &tables.worst {
+        rows.push(Box::new(move |place| table_row(&scene, probe, seen, place)));
+    }
+    let rest = tables.of.saturating_sub(tables.worst.len() as u64);
+    if rest > 0 {
+        rows.push(heading(words(Role::Dim, format!("and {} more, none of them worse", format::count(rest)))));
+    }
+}
+
+fn table_row<'a>(scene: &Scene<'a>, probe: &Probe, seen: &'a TableSeen, place: Rect) -> Row<'a> {
+    let name = (place.width / 4).clamp(16, 32);
+    let [sign, table, proved, rows, since] = layout::columns(
+        place.x,
+        place.width,
+        [
+            Column::fixed(1).gap(0),
+            Column::fixed(name),
+            Column::rest(16),
+            Column::fixed(18),
+            Column::fixed(26).optional(),
+        ],
+    );
+    let (glyph, role, text) = told(scene, seen);
+    Row::new()
+        .left(sign, words(role, glyph))
+        .left(table, words(Role::Normal, seen.table.as_str()))
+        .left(proved, words(role, text))
+        .right(rows, words(Role::Figure, counted(seen)))
+        .left(since, words(Role::Dim, since_when(scene, seen)))
+        .of(Item::Table(probe.id.clone(), seen.table.clone()))
+}
+
+/// Sign, meaning and words of what is proved of a table.
+fn told(scene: &Scene<'_>, seen: &TableSeen) -> (&'static str, Role, String) {
+    let glyphs = scene.glyphs;
+    match &seen.proved {
+        Proved::Same => (glyphs.proved, Role::Proved, "the same".to_owned()),
+        Proved::ToCome => (glyphs.to_come, Role::Dim, "to come".to_owned()),
+        Proved::Reading => {
+            let percent = seen.percent().map_or_else(String::new, |percent| format!(", {percent} %"));
+            (glyphs.running, Role::Gauge, format!("reading{percent}"))
+        }
+        Proved::Not(why) => (glyphs.unknown, Role::Caution, format!("not proved: {why}")),
+        Proved::Different(what) => (glyphs.alarm, Role::Warning, what.clone()),
+    }
+}
+
+/// How many rows a table has: once, where both sides have as many.
+fn counted(seen: &TableSeen) -> String {
+    let one = |n: Option<u64>| n.map_or_else(|| "?".to_owned(), format::count);
+    match seen.rows {
+        (None, None) => String::new(),
+        (Some(a), Some(b)) if a == b => format::counted(a, "row", "rows"),
+        (a, b) => format!("{} / {}", one(a), one(b)),
+    }
+}
+
+fn since_when(scene: &Scene<'_>, seen: &TableSeen) -> String {
+    let Some(at) = seen.whole else { return String::new() };
+    match seen.again {
+        0 => format!("read {}", scene.hour_minute(at)),
+        again => format!("read {}, {} again", scene.hour_minute(at), format::count(again)),
+    }
+}
+
+/// Everything about one table of a comparison.
+pub(super) fn table(scene: &Scene<'_>, id: &ProbeId, name: &str, outputs: &HashMap<Source, Output>) -> Doc {
+    let course = scene.readings.course(id);
+    let tables = course.and_then(|course| course.tables.as_ref());
+    let seen = tables.and_then(|tables| tables.worst.iter().find(|seen| seen.table == name));
+    let (Some(probe), Some(tables), Some(seen)) = (scene.plan.probe(id), tables, seen) else {
+        return gone("table");
+    };
+    let mut doc = Doc::new(format!("{name}  of {}", probe.title));
+    let (_, role, text) = told(scene, seen);
+    doc.fact("is", words(role, text));
+    doc.plain("looked at", scene.moment(tables.at));
+    let side = |n: Option<u64>| n.map_or_else(|| "not counted".to_owned(), format::count);
+    doc.fact("rows", words(Role::Figure, format!("{} and {}", side(seen.rows.0), side(seen.rows.1))));
+    if let Some(percent) = seen.percent().filter(|&percent| percent < 100) {
+        let read =
+            format!("{} of about {}, {percent} %", format::count(seen.read.0), format::count(seen.read.1));
+        doc.fact("read", words(Role::Figure, read).and(Role::Dim, " of both sides"));
+    }
+    if let Some(at) = seen.whole {
+        doc.plain("read whole", scene.moment(at));
+        let again = format::counted(seen.again, "row", "rows");
+        doc.fact("since then", words(Role::Figure, format!("{again} written and looked at again")));
+    }
+    doc.plain("equality", seen.equality.clone());
+    if let ProbeKind::Tables(sides) = &probe.kind {
+        doc.plain("sides", format!("{} and {}", sides.from, sides.to));
+    }
+    output(&mut doc, outputs.get(&Source::Table(id.clone(), name.to_owned())), "Last answer");
+    doc
+}
+
+/// A row that differs, with both values beside each other.
+pub(super) fn difference(
+    scene: &Scene<'_>,
+    id: &ProbeId,
+    n: usize,
+    outputs: &HashMap<Source, Output>,
+) -> Doc {
+    let Some(row) = named(scene, id, n) else { return gone("row") };
+    let mut doc = Doc::new(format!("{}  {}", row.table, row.key));
+    doc.fact("is", words(Role::Warning, row.kind.clone()));
+    let trees = scene.plan.probe(id).is_some_and(|probe| matches!(probe.kind, ProbeKind::Trees(_)));
+    doc.plain(if trees { "in its" } else { "columns" }, row.columns.join(", "));
+    doc.plain("seen from", "the side that is held to be right");
+    if let Some(probe) = scene.plan.probe(id) {
+        doc.fact("way on", differing::way_on(scene, probe, true));
+    }
+    doc.plain(
+        "values",
+        if trees {
+            "stay where they are: no file's content is ever recorded"
+        } else {
+            "never recorded: they stand in the last answer of this comparison, on this host alone"
+        },
+    );
+    if let Some(source) = of_difference(scene, id, n) {
+        output(&mut doc, outputs.get(&source), "Both sides");
+    }
+    doc
+}
+
+/// Where the values of a row that differs stand: those of a file stand nowhere.
+pub(super) fn of_difference(scene: &Scene<'_>, id: &ProbeId, n: usize) -> Option<Source> {
+    let row = named(scene, id, n)?;
+    let Facts::Compared(compared) = &scene.readings.measure(id)?.facts else { return None };
+    let alike = |other: &&DifferenceSeen| {
+        (&other.table, &other.key, &other.kind) == (&row.table, &row.key, &row.kind)
+    };
+    let nth = compared.named.iter().take(n).filter(alike).count();
+    (!compared.trees).then(|| Source::Row {
+        probe: id.clone(),
+        table: row.table.clone(),
+        key: row.key.clone(),
+        kind: row.kind.clone(),
+        nth,
+    })
+}
+
+fn named<'a>(scene: &Scene<'a>, id: &ProbeId, n: usize) -> Option<&'a DifferenceSeen> {
+    match &scene.readings.measure(id)?.facts {
+        Facts::Compared(compared) => compared.named.get(n),
+        _ => None,
+    }
+}
