@@ -205,12 +205,12 @@ fn told(scene: &Scene<'_>, seen: &TableSeen) -> (&'static str, Role, String) {
     }
 }
 
-/// How many rows a table has: once, where both sides have as many.
+/// How many rows a table has: once, where both sides have as many, or what one lacked when they were counted has arrived.
 fn counted(seen: &TableSeen) -> String {
     let one = |n: Option<u64>| n.map_or_else(|| "?".to_owned(), format::count);
     match seen.rows {
         (None, None) => String::new(),
-        (Some(a), Some(b)) if a == b => format::counted(a, "row", "rows"),
+        (Some(a), Some(b)) if a == b || seen.proved == Proved::Same => format::counted(a, "row", "rows"),
         (a, b) => format!("{} / {}", one(a), one(b)),
     }
 }
@@ -236,7 +236,10 @@ pub(super) fn table(scene: &Scene<'_>, id: &ProbeId, name: &str, outputs: &HashM
     doc.fact("is", words(role, text));
     doc.plain("looked at", scene.moment(tables.at));
     let side = |n: Option<u64>| n.map_or_else(|| "not counted".to_owned(), format::count);
-    doc.fact("rows", words(Role::Figure, format!("{} and {}", side(seen.rows.0), side(seen.rows.1))));
+    let moved = seen.proved == Proved::Same && seen.rows.0 != seen.rows.1;
+    let then = if moved { " when they were counted: the others were on their way" } else { "" };
+    let rows = format!("{} and {}", side(seen.rows.0), side(seen.rows.1));
+    doc.fact("rows", words(Role::Figure, rows).and(Role::Dim, then));
     if let Some(percent) = seen.percent().filter(|&percent| percent < 100) {
         let read =
             format!("{} of about {}, {percent} %", format::count(seen.read.0), format::count(seen.read.1));

@@ -50,7 +50,9 @@ pub(super) fn way_on(scene: &Scene<'_>, probe: &Probe, names: bool) -> Words<'st
         _ if failed.is_some() && scene.drives => {
             line.also(scene.key(Action::Retry)).and(Role::KeyLabel, " compares again")
         }
-        Some((_, at)) if at.status == Status::Proving => {
+        Some((_, at))
+            if at.status == Status::Proving || at.status == Status::Pending && probe.reads_before() =>
+        {
             line.and(Role::Normal, "they are compared again by themselves")
         }
         _ => line.and(Role::Normal, "they have to be compared again"),

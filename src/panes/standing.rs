@@ -13,7 +13,7 @@ use crate::engine::rules::evidence::Evidence;
 use crate::engine::rules::{span, worth};
 use crate::engine::state::{Status, StepState, UndoStatus};
 use crate::plan::model::{Probe, ProbeKind, Schedule, Severity, Step, StepKind, WaitFor};
-use crate::plan::{Plan, ProbeId};
+use crate::plan::{Plan, ProbeId, StepId};
 use crate::ui::format;
 use crate::ui::glyphs::Glyphs;
 use crate::ui::theme::Role;
@@ -161,7 +161,10 @@ pub(crate) fn all(plan: &Plan, state: &State, readings: &Readings, now: Now) -> 
                     evidence.text.clone_from(&recorded.detail);
                 }
             }
-            never_its_last_value(probe, &mut evidence);
+            // What is read before its time is read less often, and what it found holds until it is read again.
+            if span::is_wanted(plan, state, probe) || standing == Standing::Out {
+                never_its_last_value(probe, &mut evidence);
+            }
             in_words(probe, &mut evidence);
             Kept { probe: at, evidence, standing }
         })
@@ -214,11 +217,12 @@ fn standing(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, seen
         };
     }
     // What a step waits for is looked at, whatever span it has otherwise.
-    if !span::is_wanted(plan, state, probe) {
-        return Standing::Out;
-    }
     let looked_at = readings.track(&probe.id).is_some();
     let was_good = readings.measure(&probe.id).is_some_and(|said| said.pass);
+    if !span::is_wanted(plan, state, probe) {
+        let found = is_found_early(plan, state, readings, probe);
+        return if found { Standing::Wrong(Call::Caution) } else { Standing::Out };
+    }
     if (was_good || !looked_at) && is_past(plan, state, probe) {
         return Standing::Past;
     }
@@ -235,6 +239,14 @@ fn standing(plan: &Plan, state: &State, readings: &Readings, probe: &Probe, seen
         Verdict::Fail => Standing::Wrong(probe.alarm.map_or(Call::Caution, Call::from)),
         Verdict::Stale | Verdict::Unknown => Standing::Unknown,
     }
+}
+
+/// A comparison that reads before its time, so that there is time to mend what it finds, has found something.
+fn is_found_early(plan: &Plan, state: &State, readings: &Readings, probe: &Probe) -> bool {
+    let ended = |id: &StepId| state.step(plan, id).is_some_and(StepState::is_settled);
+    let over = probe.until.as_ref().is_some_and(ended) || is_past(plan, state, probe);
+    let differs = readings.measure(&probe.id).is_some_and(|said| !said.pass);
+    probe.reads_before() && !over && differs
 }
 
 /// The fence has been set, and what proves it is waited for.

@@ -28,11 +28,13 @@ pub(super) fn table(table: &TableOutcome) -> String {
         Verdict::Different => differs(table),
         Verdict::NotProved { why } => format!("not proved: {why}"),
     };
+    let moved = table.verdict() == Verdict::Same && table.rows_source != table.rows_target;
+    let then = if moved { " when they were counted, the others on their way" } else { "" };
     let since = table.again.map_or_else(String::new, |again| {
-        format!(" when it was read whole, {} looked at again since", count(again.rows))
+        format!(", read whole before, {} looked at again since", count(again.rows))
     });
     let head = format!(
-        "{}: {verdict}; {} and {} rows{since}; {}",
+        "{}: {verdict}; {} and {} rows{then}{since}; {}",
         table.name,
         rows(table.rows_source),
         rows(table.rows_target),

@@ -333,6 +333,29 @@ fn what_builds_on_a_pass_before_says_that_its_rows_were_counted_then() {
 }
 
 #[test]
+fn what_is_found_before_its_time_calls_while_there_is_time_to_mend_it() {
+    let found = night::different(Night::live()).world["rows"].clone();
+    let mut night = night::quiet(Night::live());
+    let plan = std::sync::Arc::make_mut(&mut night.plan);
+    let rows = plan.probes.iter_mut().find(|probe| probe.id.as_str() == "rows").unwrap();
+    rows.since = Some("announced".into());
+    let ProbeKind::Tables(tables) = &mut rows.kind else { panic!("it compares") };
+    tables.before = true;
+    night.sees("rows", found).look(&"rows".into());
+    let mut hands = Hands::on(night, LARGE);
+    let screen = hands.reads();
+    assert!(screen.contains("! rows, now    127 of 128 tables the same, 12"), "{screen}");
+    hands.press("esc");
+    hands.press("5");
+    let screen = hands.reads();
+    assert!(screen.contains("they are compared again by themselves"), "{screen}");
+    // Read again once a minute or so, and no less true meanwhile.
+    hands.night.pass(50);
+    let screen = hands.reads();
+    assert!(screen.contains("127 of 128 tables the same, 12 rows"), "{screen}");
+}
+
+#[test]
 fn a_step_that_waits_for_zero_says_what_is_missing_and_promises_no_time_that_is_not_its_own() {
     let mut night = crate::live_wrong();
     let link = night.plan.probes.iter().find(|p| p.id.as_str() == "billing").unwrap().clone();
