@@ -101,6 +101,9 @@ impl State {
             Event::MeasureAsked { probe, .. } => {
                 self.looks.insert(probe.clone(), at.boot);
             }
+            Event::LoadAsked { probe, change, .. } => {
+                self.loads.entry(probe.clone()).or_default().take(*change);
+            }
             Event::RetryPlanned { step, after_ms } => {
                 let when = at.boot.plus(Duration::from_millis(*after_ms));
                 if let Some(state) = self.step_mut(plan, step) {

@@ -53,6 +53,8 @@ pub struct Standing {
     pub of: Option<u64>,
     /// Rows a second, of both sides, while it reads: waits do not count.
     pub rate: Option<u64>,
+    /// Connections a side.
+    pub connections: u64,
     /// Rows that differ and may be on their way.
     pub suspects: u64,
     /// Why it waits.
@@ -165,6 +167,7 @@ mod tests {
             rows: 9_999,
             of: Some(10_000),
             rate: None,
+            connections: 2,
             suspects: 0,
             waits: None,
         };

@@ -12,6 +12,7 @@ use super::rules::{alarms, back, freeze, gates, people, phases, sensed, steps, v
 use super::state::State;
 use crate::clock::Now;
 use crate::plan::Plan;
+use crate::plan::model::ProbeKind;
 
 /// What follows from an input: events that have happened by it, or why it is refused.
 pub fn decide(
@@ -71,6 +72,11 @@ fn intended(
         }
         Intent::Measure { probe } => match plan.probe(&probe) {
             Some(_) => Ok(vec![Event::MeasureAsked { probe, by: by.to_owned() }]),
+            None => Err(Refusal::NoSuchProbe(probe)),
+        },
+        Intent::Load { probe, change } => match plan.probe(&probe).map(|probe| &probe.kind) {
+            Some(ProbeKind::Tables(_)) => Ok(vec![Event::LoadAsked { probe, change, by: by.to_owned() }]),
+            Some(_) => Err(Refusal::NoComparison(probe)),
             None => Err(Refusal::NoSuchProbe(probe)),
         },
         Intent::AskRollback { reason } => back::ask(plan, state, by, &reason),

@@ -1,7 +1,7 @@
 //! What the world is asked to do, as data. Effects follow from events, so nothing is set going that is not
 //! on disk first; whoever performs them (`tasks`) finds the details in the plan.
 
-use super::event::{AlarmId, Event, Leg};
+use super::event::{AlarmId, Event, Leg, LoadChange};
 use super::state::State;
 use crate::plan::model::{Step, StepKind, Undo};
 use crate::plan::{EndpointId, Plan, ProbeId, StepId};
@@ -31,6 +31,13 @@ pub enum Effect {
     Measure {
         /// Which probe.
         probe: ProbeId,
+    },
+    /// Have a comparison go on otherwise.
+    Load {
+        /// Which.
+        probe: ProbeId,
+        /// How.
+        change: LoadChange,
     },
     /// Write down what a monitor holds still: from here on a change is a breach.
     TakeBaseline {
@@ -139,6 +146,9 @@ fn direct(plan: &Plan, state: &State, event: &Event) -> Vec<Effect> {
             vec![Effect::Stop { step: step.clone(), attempt: *attempt, leg: *leg }]
         }
         Event::MeasureAsked { probe, .. } => vec![Effect::Measure { probe: probe.clone() }],
+        Event::LoadAsked { probe, change, .. } => {
+            vec![Effect::Load { probe: probe.clone(), change: *change }]
+        }
     }
 }
 

@@ -110,6 +110,15 @@ pub enum Event {
         /// Who.
         by: String,
     },
+    /// Somebody wants a comparison to ask more of its servers, less, or nothing for a while.
+    LoadAsked {
+        /// Which comparison.
+        probe: ProbeId,
+        /// What.
+        change: LoadChange,
+        /// Who.
+        by: String,
+    },
     /// A failed step will be tried again.
     RetryPlanned {
         /// Which step.
@@ -401,6 +410,18 @@ pub enum Mode {
 pub enum Grade {
     /// Effects and probes are made up.
     Simulated,
+}
+
+/// How a comparison is to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "to", content = "of")]
+pub enum LoadChange {
+    /// It asks nothing until somebody lets it.
+    Hold,
+    /// It goes on.
+    GoOn,
+    /// With so many connections a side.
+    Connections(u64),
 }
 
 /// Forward or back.

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Decision, Leg, Outcome, OutputRef, RunStarted};
+use super::event::{Decision, Leg, LoadChange, Outcome, OutputRef, RunStarted};
 use super::reading::FenceState;
 use crate::clock::{Boot, Timestamp};
 use crate::plan::{EndpointId, ProbeId, StepId};
@@ -134,6 +134,13 @@ pub enum Intent {
     Measure {
         /// Which probe.
         probe: ProbeId,
+    },
+    /// Have a comparison ask more of its servers, less, or nothing for a while.
+    Load {
+        /// Which comparison.
+        probe: ProbeId,
+        /// What.
+        change: LoadChange,
     },
     /// Ask for the way back.
     AskRollback {

@@ -19,6 +19,8 @@ pub enum Refusal {
     NoSuchStep(StepId),
     /// The plan has no such probe.
     NoSuchProbe(ProbeId),
+    /// It compares no tables.
+    NoComparison(ProbeId),
     /// There is no such alarm.
     NoSuchAlarm(AlarmId),
     /// A report of an attempt that is not the one that runs.
@@ -120,6 +122,7 @@ impl Refusal {
             Refusal::NotForward => "the run is on its way back: only the way back goes on".to_owned(),
             Refusal::NoSuchStep(id) => format!("the plan has no step {id}"),
             Refusal::NoSuchProbe(id) => format!("the plan has no probe {id}"),
+            Refusal::NoComparison(id) => format!("{id} compares no tables: there is nothing to hold"),
             Refusal::NoSuchAlarm(id) => {
                 format!("no alarm of {} wants an answer any more", called(Named::Alarm(id)))
             }

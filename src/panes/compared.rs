@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use ratatui::layout::Rect;
 
 use crate::engine::course::{Course, Doing, Proved, Standing, TableSeen, TablesSeen};
+use crate::engine::event::LoadChange;
 use crate::engine::reading::{Compared, DifferenceSeen, Facts};
 use crate::plan::ProbeId;
 use crate::plan::model::{Probe, ProbeKind};
+use crate::ui::actions::Action;
 use crate::ui::format;
 use crate::ui::layout::{self, Column};
 use crate::ui::theme::Role;
@@ -22,6 +24,8 @@ use super::scene::Scene;
 
 /// What was told of a look longer ago than this is of one that nobody makes any more.
 const HEARD: std::time::Duration = std::time::Duration::from_secs(15);
+/// More connections a side are no use to anybody, and a server has people to serve.
+const MOST: u64 = 32;
 /// A look that takes no longer is not worth a word.
 const SHORT: u64 = 1_500;
 
@@ -38,10 +42,37 @@ pub(super) fn under_way<'a>(scene: &Scene<'a>, probe: &ProbeId) -> Option<&'a St
         .filter(|now| heard && scene.now.wall.0.saturating_sub(now.since.0) >= SHORT.cast_signed())
 }
 
+/// What an action makes of a comparison: of the one that is selected, or of the first that is under way or held.
+pub(super) fn change(
+    scene: &Scene<'_>,
+    selected: Option<&Item>,
+    action: Action,
+) -> Option<(ProbeId, LoadChange)> {
+    let held = |probe: &Probe| scene.state.loads.get(&probe.id).is_some_and(|load| load.held);
+    let goes = |probe: &&Probe| held(probe) || under_way(scene, &probe.id).is_some();
+    let mut all = scene.plan.probes.iter().filter(goes);
+    let probe = match selected {
+        Some(Item::Probe(id) | Item::Table(id, _) | Item::Difference(id, _)) => {
+            scene.plan.probe(id).filter(goes).or_else(|| all.next())
+        }
+        _ => all.next(),
+    }?;
+    let now = under_way(scene, &probe.id).map(|now| now.connections);
+    let change = match action {
+        Action::HoldComparison if held(probe) => LoadChange::GoOn,
+        Action::HoldComparison => LoadChange::Hold,
+        Action::CompareFaster => LoadChange::Connections((now? * 2).min(MOST)),
+        Action::CompareSlower => LoadChange::Connections((now? / 2).max(1)),
+        _ => return None,
+    };
+    (change != LoadChange::Connections(now.unwrap_or_default())).then(|| (probe.id.clone(), change))
+}
+
 /// How far it is, as short as a row of a pane needs it.
 pub(super) fn brief(now: &Standing) -> String {
     let percent = now.percent().map(|percent| format!("{percent} %"));
     let mut parts = match (&now.waits, now.doing) {
+        (Some(why), _) if why.starts_with("held") => vec![why.clone()],
         (Some(why), _) => vec![format!("waits: {why}")],
         (None, Doing::Connecting) => vec!["connecting to compare".to_owned()],
         (None, Doing::LookingAgain) if now.suspects > 0 => {
@@ -69,6 +100,9 @@ pub(super) fn at_length(now: &Standing) -> String {
     }));
     let rate = now.rate.filter(|_| now.doing == Doing::Reading);
     parts.extend(rate.map(|rate| format!("{} rows/s of both sides", format::count(rate))));
+    if now.connections > 1 {
+        parts.push(format!("{} connections a side", now.connections));
+    }
     if now.suspects > 0 && now.doing != Doing::LookingAgain {
         let rows = format::counted(now.suspects, "row", "rows");
         parts.push(format!("{rows} may be on their way"));
@@ -99,6 +133,9 @@ pub(super) fn rows<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
             differences(scene, probe, compared, &mut rows);
         }
         if let Some(course) = course {
+            if compared.is_some() {
+                rows.push(Box::new(|_| Row::new()));
+            }
             tables(scene, probe, course, &mut rows);
         }
     }

@@ -10,6 +10,7 @@ use crate::ui::actions::{Action, Context};
 
 use super::alarms;
 use super::cockpit::{Cockpit, Over, Seat, drives, mode_of, scene};
+use super::compared;
 use super::detail::Detail;
 use super::feed::Pulse;
 use super::item::Item;
@@ -84,6 +85,12 @@ impl Cockpit {
                 }
                 _ => self.refuse(action),
             },
+            Action::HoldComparison | Action::CompareFaster | Action::CompareSlower => {
+                match compared::change(&scene, self.selected().as_ref(), action) {
+                    Some((probe, change)) => return vec![Request::Intent(Intent::Load { probe, change })],
+                    None => self.refuse(action),
+                }
+            }
             Action::EndSession => match self.session(&scene) {
                 Some(ask) => self.ask(ask),
                 None => self.refuse(action),

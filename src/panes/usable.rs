@@ -8,6 +8,7 @@ use crate::plan::model::{Start, Step, StepKind, Undo};
 use crate::ui::actions::Action;
 
 use super::cockpit::{Cockpit, Seat};
+use super::compared;
 use super::feed::Pulse;
 use super::scene::Scene;
 use super::views::Page;
@@ -52,6 +53,9 @@ impl Cockpit {
                     && scene.figures.evidence.iter().any(|e| !e.passes() && e.verdict != Verdict::Pass)
             }
             Action::EndSession => scene.drives && !over && self.session(scene).is_some(),
+            Action::HoldComparison | Action::CompareFaster | Action::CompareSlower => {
+                scene.drives && !over && compared::change(scene, self.selected().as_ref(), action).is_some()
+            }
             Action::Measure | Action::Note => scene.drives && !over,
             _ => true,
         }
@@ -125,6 +129,10 @@ impl Cockpit {
             Action::NoGo => "no gate is open",
             Action::EndSession if freeze::sessions(scene).is_empty() => "no session is older than a fence",
             Action::EndSession => "select a session in the census: 4, then the arrows",
+            Action::HoldComparison => "no comparison is under way",
+            Action::CompareFaster | Action::CompareSlower => {
+                "no comparison is under way, or it has as many connections as it can"
+            }
             Action::Measure => "select what is to be looked at",
             _ => "it means nothing here and now",
         };
@@ -133,7 +141,7 @@ impl Cockpit {
 }
 
 /// What means nothing while no engine listens.
-const NEED_ENGINE: [Action; 18] = [
+const NEED_ENGINE: [Action; 21] = [
     Action::Confirm,
     Action::Retry,
     Action::Answer,
@@ -150,6 +158,9 @@ const NEED_ENGINE: [Action; 18] = [
     Action::Fail,
     Action::Stop,
     Action::Measure,
+    Action::HoldComparison,
+    Action::CompareFaster,
+    Action::CompareSlower,
     Action::EndSession,
     Action::TakeHelm,
 ];

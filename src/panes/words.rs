@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::engine::Event;
-use crate::engine::event::{Decision, Ending, HoldCause, Leg, Mode, Outcome, Way};
+use crate::engine::event::{Decision, Ending, HoldCause, Leg, LoadChange, Mode, Outcome, Way};
 use crate::engine::reading::{FenceState, Verdict};
 use crate::engine::readings::{Track, Trend};
 use crate::engine::rules::called;
@@ -110,6 +110,16 @@ pub fn of<'a>(plan: &'a Plan, event: &'a Event) -> Line<'a> {
         Event::StopAsked { step, by, .. } => {
             let who = by.as_ref().map_or("its time is over", String::as_str);
             line(Caution, step.as_str(), "being stopped", who)
+        }
+        Event::LoadAsked { probe, change, by } => {
+            let what = match change {
+                LoadChange::Hold => Cow::from("held: it asks nothing"),
+                LoadChange::GoOn => "goes on".into(),
+                LoadChange::Connections(n) => {
+                    format!("goes on with {} a side", format::counted(*n, "connection", "connections")).into()
+                }
+            };
+            line(Normal, probe.as_str(), what, by.as_str())
         }
         Event::MeasureAsked { probe, by } => line(Quiet, probe.as_str(), "looked at anew", by.as_str()),
         Event::RetryPlanned { step, after_ms } => {

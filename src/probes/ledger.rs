@@ -2,7 +2,7 @@
 //!
 //! Owns the files, the words and the load of each comparison. Refuses to know what a ledger says: see `compare`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,8 @@ use super::words::{count, line};
 use crate::clock::{Clock, Timestamp};
 use crate::compare::tables::{Equality, Ledger, Load, Outcome, Progress, Stage, TableOutcome, Verdict};
 use crate::engine::course::{Course, Doing, Proved, Standing, TableSeen, TablesSeen};
+use crate::engine::event::LoadChange;
+use crate::engine::state::LoadAsked;
 use crate::files;
 use crate::plan::ProbeId;
 use crate::plan::model::{Probe, ProbeKind};
@@ -41,18 +43,47 @@ pub(crate) struct Ledgers {
     run: String,
     folder: PathBuf,
     tell: Tell,
-    loads: Mutex<HashMap<ProbeId, Arc<Load>>>,
+    loads: Mutex<Loads>,
+}
+
+/// What comparisons may ask of their servers: of those that have begun, and as somebody has said of any.
+struct Loads {
+    begun: HashMap<ProbeId, Arc<Load>>,
+    asked: BTreeMap<ProbeId, LoadAsked>,
 }
 
 impl Ledgers {
-    pub(crate) fn new(run: String, folder: PathBuf, tell: Tell) -> Ledgers {
-        Ledgers { run, folder, tell, loads: Mutex::default() }
+    pub(crate) fn new(
+        run: String,
+        folder: PathBuf,
+        asked: BTreeMap<ProbeId, LoadAsked>,
+        tell: Tell,
+    ) -> Ledgers {
+        Ledgers { run, folder, tell, loads: Mutex::new(Loads { begun: HashMap::new(), asked }) }
     }
 
     /// What a comparison may ask for, for as long as the run lasts.
     pub(crate) fn load(&self, probe: &ProbeId, new: impl FnOnce() -> Load) -> Arc<Load> {
         let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(loads.entry(probe.clone()).or_insert_with(|| Arc::new(new())))
+        if let Some(load) = loads.begun.get(probe) {
+            return Arc::clone(load);
+        }
+        let load = Arc::new(new());
+        if let Some(asked) = loads.asked.get(probe) {
+            apply(&load, *asked);
+        }
+        loads.begun.insert(probe.clone(), Arc::clone(&load));
+        load
+    }
+
+    fn change(&self, probe: &ProbeId, change: LoadChange) {
+        let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = loads.asked.entry(probe.clone()).or_default();
+        asked.take(change);
+        let asked = *asked;
+        if let Some(load) = loads.begun.get(probe) {
+            apply(load, asked);
+        }
     }
 
     /// What its trails are called: no other run's, and no other comparison's of this one.
@@ -83,9 +114,29 @@ impl Ledgers {
     }
 
     /// Whoever tells how far a comparison is.
-    pub(super) fn teller<'a>(&'a self, probe: &'a ProbeId, clock: &'a Clock, since: Timestamp) -> Teller<'a> {
+    pub(super) fn teller<'a>(
+        &'a self,
+        (probe, load): (&'a ProbeId, &'a Load),
+        clock: &'a Clock,
+        since: Timestamp,
+    ) -> Teller<'a> {
         let (told, told_tables, pace) = (None, None, Pace::default());
-        Teller { ledgers: self, clock, probe, since, told, told_tables, pace, ended: false }
+        Teller { ledgers: self, clock, probe, load, since, told, told_tables, pace, ended: false }
+    }
+}
+
+fn apply(load: &Load, asked: LoadAsked) {
+    load.hold(asked.held);
+    if let Some(connections) = asked.connections {
+        load.set_connections(usize::try_from(connections).unwrap_or(Load::MOST));
+    }
+}
+
+/// Has a comparison ask more of its servers, less, or nothing for a while: from its next question on, and for as long as
+/// the run lasts.
+pub fn change_load(ctx: &Context, probe: &ProbeId, change: LoadChange) {
+    if let Some(ledgers) = &ctx.ledgers {
+        ledgers.change(probe, change);
     }
 }
 
@@ -128,6 +179,7 @@ pub(super) struct Teller<'a> {
     ledgers: &'a Ledgers,
     clock: &'a Clock,
     probe: &'a ProbeId,
+    load: &'a Load,
     since: Timestamp,
     told: Option<Instant>,
     told_tables: Option<Instant>,
@@ -154,6 +206,7 @@ impl Teller<'_> {
             rows: progress.rows,
             of: progress.rows_expected,
             rate,
+            connections: self.load.connections() as u64,
             suspects: progress.suspects,
             waits: progress.waits.clone(),
         };
@@ -287,7 +340,7 @@ mod tests {
         let told = Arc::<Mutex<Vec<Course>>>::default();
         let to = Arc::clone(&told);
         let tell = Box::new(move |course| to.lock().unwrap().push(course));
-        (Ledgers::new("L-1".to_owned(), run.to_owned(), tell), told)
+        (Ledgers::new("L-1".to_owned(), run.to_owned(), BTreeMap::new(), tell), told)
     }
 
     #[test]
@@ -308,7 +361,7 @@ mod tests {
     fn how_it_stands_is_told_while_it_runs_and_that_it_does_no_longer() {
         let run = tempfile::tempdir().unwrap();
         let (ledgers, told) = ledgers(run.path());
-        let (id, clock) = (ProbeId::from("rows"), Clock::system());
+        let (id, clock, load) = (ProbeId::from("rows"), Clock::system(), Load::default());
         let table = |name: &str| TableOutcome {
             name: name.to_owned(),
             rows_source: None,
@@ -337,7 +390,7 @@ mod tests {
             tables: Some(5),
             ..Progress::default()
         };
-        let mut teller = ledgers.teller(&id, &clock, Timestamp(5));
+        let mut teller = ledgers.teller((&id, &load), &clock, Timestamp(5));
         teller.tell(&progress, &tables);
         let proved = |course: &Course| -> Vec<(String, Proved)> {
             let tables = course.tables.iter().flat_map(|tables| &tables.worst);
@@ -381,8 +434,22 @@ mod tests {
             ]
         );
         // A look that is given up leaves what was known of the tables as it was.
-        drop(ledgers.teller(&id, &clock, Timestamp(6)));
+        drop(ledgers.teller((&id, &load), &clock, Timestamp(6)));
         assert_eq!(told.lock().unwrap().pop().map(|told| (told.now, told.tables)), Some((None, None)));
+    }
+
+    #[test]
+    fn what_was_said_of_a_load_holds_for_the_looks_that_come() {
+        let run = tempfile::tempdir().unwrap();
+        let (ledgers, _) = ledgers(run.path());
+        let (rows, other) = (ProbeId::from("rows"), ProbeId::from("other"));
+        ledgers.change(&rows, LoadChange::Hold);
+        let load = ledgers.load(&rows, Load::default);
+        assert_eq!((load.held(), load.connections()), (true, Load::CONNECTIONS));
+        ledgers.change(&rows, LoadChange::Connections(1_000_000));
+        ledgers.change(&rows, LoadChange::GoOn);
+        assert_eq!((load.held(), load.connections()), (false, Load::MOST));
+        assert_eq!(ledgers.load(&other, Load::default).connections(), Load::CONNECTIONS);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Owns [`Context`] and [`Looked`]. Refuses to know any kind of probe; see `measure` for those.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use crate::clock::{Clock, Now};
 use crate::databases::Hub;
 use crate::engine::course::Course;
 use crate::engine::reading::{Facts, Measure, Unmeasured};
+use crate::engine::state::LoadAsked;
 use crate::plan::model::{Endpoint, Link};
 use crate::plan::secret::{Part, Secret, Template};
 use crate::plan::{EndpointId, ProbeId};
@@ -81,8 +83,14 @@ impl Context {
     /// The same, and comparisons keep what they have proved in the folder of this run, and
     /// say how they stand.
     #[must_use]
-    pub fn of_run(self, run: &str, folder: &Path, tell: impl Fn(Course) + Send + Sync + 'static) -> Context {
-        let ledgers = Ledgers::new(run.to_owned(), folder.to_owned(), Box::new(tell));
+    pub fn of_run(
+        self,
+        run: &str,
+        folder: &Path,
+        asked: BTreeMap<ProbeId, LoadAsked>,
+        tell: impl Fn(Course) + Send + Sync + 'static,
+    ) -> Context {
+        let ledgers = Ledgers::new(run.to_owned(), folder.to_owned(), asked, Box::new(tell));
         Context { ledgers: Some(ledgers), ..self }
     }
 

@@ -50,7 +50,7 @@ mod writes;
 
 pub use baseline::Baseline;
 pub use identity::{Expected, ready, way};
-pub use ledger::{keeps_no_trail, let_trails_go};
+pub use ledger::{change_load, keeps_no_trail, let_trails_go};
 pub use look::{Context, Looked};
 
 use crate::engine::reading::{Measure, Unmeasured};

@@ -15,7 +15,7 @@ use super::commands::Order;
 use super::{Attempt, Happened, Setup, commands, controls, notices, sequences, sides};
 use crate::clock::Now;
 use crate::databases::Database;
-use crate::engine::event::{Leg, Outcome, OutputRef};
+use crate::engine::event::{Leg, LoadChange, Outcome, OutputRef};
 use crate::engine::input::Report;
 use crate::engine::reading::{Measure, Origin, Reading, Unmeasured};
 use crate::plan::model::{Carry, CommandLine, FenceTarget, NotifyBy, Step, StepKind, Undo};
@@ -243,6 +243,11 @@ impl Executor {
     pub(super) fn tell(&self, text: String) {
         let hand = self.hand.fresh();
         self.spawn(async move { notices::alarm(&hand, &text).await });
+    }
+
+    /// Has a comparison go on otherwise, from its next question on.
+    pub(super) fn load(&self, probe: &ProbeId, change: LoadChange) {
+        probes::change_load(&self.hand.context, probe, change);
     }
 
     /// Sees to it that no server keeps its log for a comparison of this run any longer.

@@ -18,7 +18,7 @@ mod sequences;
 mod sides;
 mod simulator;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -36,7 +36,7 @@ use crate::engine::effect::Effect;
 use crate::engine::event::Leg;
 use crate::engine::input::Report;
 use crate::engine::reading::{FenceState, Reading};
-use crate::engine::state::{Status, UndoStatus};
+use crate::engine::state::{LoadAsked, Status, UndoStatus};
 use crate::plan::model::{Link, Probe, ProbeKind};
 use crate::plan::{EndpointId, Plan, ProbeId, StepId};
 use crate::probes::Context;
@@ -77,6 +77,8 @@ pub struct Known {
     pub baselines: HashMap<ProbeId, String>,
     /// Sides whose fence somebody has changed, and what they are.
     pub sides: HashMap<EndpointId, (FenceState, Option<String>)>,
+    /// What comparisons may ask of their servers, where somebody has said so.
+    pub loads: BTreeMap<ProbeId, LoadAsked>,
     /// Steps that are done and not taken back, in no order.
     pub done: Vec<StepId>,
     /// Steps that were left out on purpose.
@@ -100,6 +102,7 @@ impl Known {
                 .iter()
                 .map(|(id, side)| (id.clone(), (side.state, side.position.clone())))
                 .collect(),
+            loads: state.loads.clone(),
             done: steps(Status::Done),
             skipped: steps(Status::Skipped),
         }
@@ -155,7 +158,7 @@ impl Performer {
             links(&setup.plan),
             setup.clock.clone(),
         )
-        .of_run(&setup.run, &setup.folder, tell(&out));
+        .of_run(&setup.run, &setup.folder, setup.known.loads.clone(), tell(&out));
         let context = Arc::new(context);
         for (endpoint, (state, position)) in &setup.known.sides {
             if let (FenceState::Fenced | FenceState::Sealed, Some(position)) = (state, position) {
@@ -240,6 +243,7 @@ fn started(sampler: &Mutex<Option<Sampler>>, executor: &Executor, effect: &Effec
                 sampler.ask(probe);
             }
         }
+        Effect::Load { probe, change } => executor.load(probe, *change),
         Effect::TakeBaseline { probe } => {
             if let Some(sampler) = lock(sampler).as_ref() {
                 sampler.rebase(probe);

@@ -4,133 +4,11 @@
 //! Owns the actions, their keys and their words. Adding a key is adding a row. Refuses to know how an
 //! action is carried out. Users change keys in their configuration; `keymap` puts both together.
 
-/// Where keys are pressed. What a key means differs from place to place and nowhere within one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u16)]
-pub enum Context {
-    /// The cockpit.
-    Main = 1,
-    /// A gate that is open.
-    Gate = 1 << 1,
-    /// The field in which GO is said; letters are text.
-    GateField = 1 << 2,
-    /// A reason, a name; letters are text.
-    Text = 1 << 3,
-    /// The command palette; letters are text.
-    Palette = 1 << 4,
-    /// A search; letters are text.
-    Find = 1 << 5,
-    /// The help.
-    Help = 1 << 6,
-    /// One thing with all its detail, over what was there before.
-    Detail = 1 << 7,
-    /// The journal.
-    Journal = 1 << 8,
-    /// A pane, whole.
-    View = 1 << 9,
-    /// The page on which a live run is started; letters are text.
-    Start = 1 << 10,
-    /// What is to become of the run, after `q`.
-    Quit = 1 << 11,
-}
-
-/// Several contexts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Contexts(u16);
-
-impl Contexts {
-    /// Whether a context is among them.
-    pub const fn contain(self, context: Context) -> bool {
-        self.0 & context as u16 != 0
-    }
-
-    const fn and(self, others: Self) -> Self {
-        Self(self.0 | others.0)
-    }
-}
-
-impl Context {
-    /// All of them.
-    pub const ALL: [Self; 12] = [
-        Self::Main,
-        Self::Gate,
-        Self::GateField,
-        Self::Text,
-        Self::Palette,
-        Self::Find,
-        Self::Help,
-        Self::Detail,
-        Self::Journal,
-        Self::View,
-        Self::Start,
-        Self::Quit,
-    ];
-
-    /// Letters are text here, and cannot be keys.
-    pub const fn is_typed_into(self) -> bool {
-        TYPED.contain(self)
-    }
-
-    /// Whether a character is text here, and cannot be a key. A target's word has few of them.
-    pub const fn types(self, c: char) -> bool {
-        match self {
-            Self::Start => matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | ' '),
-            _ => self.is_typed_into(),
-        }
-    }
-
-    /// As help and errors call it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Main => "cockpit",
-            Self::Gate => "gate",
-            Self::GateField => "saying GO",
-            Self::Text => "typing",
-            Self::Palette => "commands",
-            Self::Find => "search",
-            Self::Help => "help",
-            Self::Detail => "detail",
-            Self::Journal => "journal",
-            Self::View => "view",
-            Self::Start => "start",
-            Self::Quit => "leaving",
-        }
-    }
-}
-
-const fn any(of: &[Context]) -> Contexts {
-    let mut bits = 0;
-    let mut rest = of;
-    while let [first, others @ ..] = rest {
-        bits |= *first as u16;
-        rest = others;
-    }
-    Contexts(bits)
-}
-
-use Context as C;
-
-const NOWHERE: Contexts = any(&[]);
-const MAIN: Contexts = any(&[C::Main]);
-const GATE: Contexts = any(&[C::Gate]);
-const FIELD: Contexts = any(&[C::GateField]);
-const TEXT: Contexts = any(&[C::Text]);
-const PALETTE: Contexts = any(&[C::Palette]);
-const FIND: Contexts = any(&[C::Find]);
-const VIEW: Contexts = any(&[C::View]);
-const START: Contexts = any(&[C::Start]);
-const QUIT: Contexts = any(&[C::Quit]);
-/// Where the cockpit or one of its panes has the keys.
-const PANES: Contexts = any(&[C::Main, C::View, C::Journal]);
-/// Where the views can be turned to; at a gate that is to look around.
-const VIEWS: Contexts = any(&[C::Main, C::View, C::Journal, C::Gate]);
-/// Where one can look around: the panes, and what opens over them.
-const READ: Contexts = any(&[C::Main, C::View, C::Journal, C::Detail, C::Help]);
-const OVER: Contexts = any(&[C::Detail, C::Help]);
-const TYPED: Contexts = any(&[C::GateField, C::Text, C::Palette, C::Find, C::Start]);
-/// Everywhere in a run.
-const RUN: Contexts = Contexts(ALL.0 & !START.0);
-const ALL: Contexts = any(&Context::ALL);
+use super::contexts::{
+    ALL, FIELD, FIND, GATE, MAIN, NOWHERE, OVER, PALETTE, PANES, QUIT, READ, RUN, START, TEXT, TYPED, VIEW,
+    VIEWS, any,
+};
+pub use super::contexts::{Context, Contexts};
 
 /// What a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -187,6 +65,12 @@ pub enum Action {
     Fail,
     Stop,
     Measure,
+    /// Holds a comparison, or lets it go on.
+    HoldComparison,
+    /// Has a comparison ask more of its servers.
+    CompareFaster,
+    /// Has it ask less.
+    CompareSlower,
     EndSession,
 }
 
@@ -244,6 +128,7 @@ impl Binding {
 }
 
 use Action as A;
+use Context as C;
 
 /// In the order of the last line and of the help.
 pub const TABLE: &[Binding] = &[
@@ -307,6 +192,18 @@ pub const TABLE: &[Binding] = &[
     row("fail", A::Fail, READ, &[], "Says that a manual step could not be done.").palette().fixed(),
     row("stop", A::Stop, READ, &[], "Stops a step that runs.").palette().fixed(),
     row("measure", A::Measure, READ, &[], "Looks at the selected thing now.").palette(),
+    row(
+        "compare.hold",
+        A::HoldComparison,
+        READ,
+        &[],
+        "Holds a comparison that is under way, or lets it go on.",
+    )
+    .palette(),
+    row("compare.faster", A::CompareFaster, READ, &[], "Compares with twice as many connections a side.")
+        .palette(),
+    row("compare.slower", A::CompareSlower, READ, &[], "Compares with half as many connections a side.")
+        .palette(),
     row("session.end", A::EndSession, PANES, &["x"], "Ends the selected session; its name is typed first.")
         .label_in("end the session", VIEW),
     row("follow", A::Back, MAIN, &["esc"], "Goes along with the run again."),

@@ -22,6 +22,7 @@ pub mod canvas;
 pub mod clipboard;
 pub mod colour;
 pub mod config;
+mod contexts;
 mod decode;
 mod encode;
 mod flow;

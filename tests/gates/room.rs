@@ -389,6 +389,7 @@ impl Room {
                 Effect::Measure { probe } => self.looks(probe.as_str()),
                 Effect::Stop { .. }
                 | Effect::TakeBaseline { .. }
+                | Effect::Load { .. }
                 | Effect::EndSession { .. }
                 | Effect::TellAlarm { .. }
                 | Effect::Finish => {}

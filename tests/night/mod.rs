@@ -652,6 +652,7 @@ pub fn reading(night: Night) -> Night {
         rows: 36_000_000,
         of: Some(56_000_000),
         rate: Some(1_410_000),
+        connections: 2,
         suspects: 12,
         waits: None,
     };

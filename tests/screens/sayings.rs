@@ -351,8 +351,45 @@ fn what_is_found_before_its_time_calls_while_there_is_time_to_mend_it() {
     assert!(screen.contains("they are compared again by themselves"), "{screen}");
     // Read again once a minute or so, and no less true meanwhile.
     hands.night.pass(50);
+    hands.feed();
     let screen = hands.reads();
     assert!(screen.contains("127 of 128 tables the same, 12 rows"), "{screen}");
+}
+
+#[test]
+fn a_comparison_is_held_and_goes_on_with_more_or_fewer_connections() {
+    let mut hands = Hands::on(night::reading(Night::live()), LARGE);
+    let run = |hands: &mut Hands, command: &str| {
+        hands.press("esc");
+        hands.press(":");
+        hands.types(command);
+        hands.wait(Duration::from_secs(1));
+        hands.press("enter");
+        hands.night.journal.last().map(|recorded| format!("{:?}", recorded.events)).unwrap_or_default()
+    };
+    let said = run(&mut hands, "compare.faster");
+    assert!(said.contains("Connections(4)") && said.contains("maria"), "{said}\n{}", hands.reads());
+    let said = run(&mut hands, "compare.slower");
+    assert!(said.contains("Connections(1)"), "{said}");
+    let said = run(&mut hands, "compare.hold");
+    assert!(said.contains("change: Hold"), "{said}");
+    let rows = "rows".into();
+    assert!(hands.night.state.loads[&rows].held);
+    let mut told = hands.night.readings.course(&rows).unwrap().clone();
+    told.now.as_mut().unwrap().waits = Some("held by hand".into());
+    hands.night.readings.follow(told);
+    hands.feed();
+    hands.press("5");
+    let screen = hands.reads();
+    assert!(screen.contains("· rows, now      held by hand, 64 % "), "{screen}");
+    let said = run(&mut hands, "compare.hold");
+    assert!(said.contains("change: GoOn"), "{said}");
+    assert!(!hands.night.state.loads[&rows].held);
+    // Nothing is under way: it is said, and nothing is asked.
+    let mut hands = Hands::on(night::quiet(Night::live()), LARGE);
+    let records = hands.night.journal.len();
+    run(&mut hands, "compare.hold");
+    assert_eq!(hands.night.journal.len(), records);
 }
 
 #[test]

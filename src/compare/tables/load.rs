@@ -102,7 +102,7 @@ impl Load {
     /// Why it waits, if it does.
     pub fn waits(&self) -> Option<String> {
         if self.held() {
-            return Some("held".to_owned());
+            return Some("held by hand".to_owned());
         }
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).waits.clone()
     }

@@ -10,7 +10,7 @@ mod steps;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::event::{AlarmId, Ending, HoldCause, Leg, Mode, RunStarted, Way};
+use super::event::{AlarmId, Ending, HoldCause, Leg, LoadChange, Mode, RunStarted, Way};
 use super::reading::FenceState;
 use crate::clock::{Boot, Now, Timestamp};
 use crate::plan::model::StepKind;
@@ -83,6 +83,8 @@ pub struct State {
     pub verdicts: HashMap<ProbeId, Recorded>,
     /// When somebody last asked for a look of a probe, in boot time.
     pub looks: HashMap<ProbeId, Boot>,
+    /// What comparisons may ask of their servers, where somebody has said so.
+    pub loads: BTreeMap<ProbeId, LoadAsked>,
     /// Links that have been at zero for their whole window.
     pub zeros: HashMap<ProbeId, Zero>,
     /// Digests of baselines.
@@ -93,6 +95,26 @@ pub struct State {
     pub no_return: Option<Timestamp>,
     /// The engine stopped for good.
     pub halted: Option<String>,
+}
+
+/// What a comparison may ask of its servers, as somebody has said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoadAsked {
+    /// Nothing, until somebody lets it go on.
+    pub held: bool,
+    /// Connections a side; `None` where nobody has said anything else than the plan.
+    pub connections: Option<u64>,
+}
+
+impl LoadAsked {
+    /// Takes in what was said last.
+    pub fn take(&mut self, change: LoadChange) {
+        match change {
+            LoadChange::Hold => self.held = true,
+            LoadChange::GoOn => self.held = false,
+            LoadChange::Connections(connections) => self.connections = Some(connections),
+        }
+    }
 }
 
 /// Which way a run goes.

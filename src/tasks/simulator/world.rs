@@ -120,8 +120,8 @@ impl World {
                     let (endpoint, session) = (endpoint.clone(), session.clone());
                     self.put(now.boot, Due::At(Report::Session { endpoint, session, failed: None }));
                 }
-                // Nobody is told of what did not happen.
-                Effect::TellAlarm { .. } => {}
+                // Nobody is told of what did not happen, and no server is spared.
+                Effect::TellAlarm { .. } | Effect::Load { .. } => {}
                 Effect::Finish => {
                     self.queue.clear();
                     self.over = true;
