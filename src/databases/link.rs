@@ -88,6 +88,11 @@ impl Ends {
     }
 }
 
+/// A database as one of this engine, where it is.
+pub(super) fn alike<D: Database>(of: &Arc<dyn Database>) -> Option<Arc<D>> {
+    (Arc::clone(of) as Arc<dyn Any + Send + Sync>).downcast::<D>().ok()
+}
+
 /// Makes a link of its two ends.
 pub type Join = fn(Ends) -> Result<Arc<dyn Link>, Error>;
 

@@ -140,6 +140,12 @@ pub trait Database: Any + fmt::Debug + Send + Sync {
     /// The tables with people's data.
     fn tables(&self) -> Answer<'_, Vec<Table>>;
 
+    /// What is otherwise in the definitions around the tables of another database of its kind, the target: indexes,
+    /// constraints, sequences, collations. Not what tables and columns there are, which whoever compares them asks anyway.
+    fn remarks<'a>(&'a self, _target: &'a Arc<dyn Database>, _asked: &'a Asked) -> Answer<'a, Vec<Found>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
     /// How many rows a table has.
     fn count(&self, table: &str) -> Answer<'_, u64>;
 

@@ -3,10 +3,19 @@
 //! Owns the form of an answer: the object, the harm, the mend. Which traps there are stands in the plan's model
 //! ([`Trap`](crate::plan::model::Trap)), what each looks for with its engine (`postgres::traps`, `mysql::traps`).
 
+use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::plan::model::Trap;
+
+/// The traps that lie in what is defined around the rows of two databases, whatever is between them.
+pub(super) const DEFINITIONS: [Trap; 4] =
+    [Trap::Indexes, Trap::Constraints, Trap::Sequences, Trap::Collations];
+
 /// One thing in which a trap was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     /// Which object: `table public.orders`. The same at every look, whatever its figures do.
     pub object: String,
@@ -20,6 +29,12 @@ impl Found {
     /// Something that trips a move up.
     pub fn new(object: impl Into<String>, harm: impl Into<String>, mend: impl Into<String>) -> Found {
         Found { object: object.into(), harm: harm.into(), mend: mend.into() }
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}; {}", self.object, self.harm, self.mend)
     }
 }
 

@@ -68,6 +68,12 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &TablesProbe) -> Result<Mea
     if let Some(why) = &outcome.without {
         look.keep(&format!("every row has to be read in the window: {why}"));
     }
+    for found in &outcome.remarks.found {
+        look.keep(&line(&format!("remark: {found}"), 500));
+    }
+    if let Some(why) = &outcome.remarks.unknown {
+        look.keep(&format!("nobody knows what is otherwise around the tables: {why}"));
+    }
     for (name, why) in &outcome.left_out {
         look.keep(&format!("{name}: left out, {why}"));
     }
@@ -109,7 +115,11 @@ fn judge(outcome: &Outcome, in_flight: bool) -> Result<Measure, Unmeasured> {
             let again = before.as_ref().map_or_else(String::new, |before| {
                 format!(" before, {} looked at again", count(before.again))
             });
-            (true, format!("{all}{again}"))
+            let remarks = match outcome.remarks.found.len() as u64 {
+                0 => String::new(),
+                n => format!(", {} on definitions", counted(n, "remark")),
+            };
+            (true, format!("{all}{again}{remarks}"))
         }
         Verdict::Different => (false, different(outcome, structure, &named)),
     };

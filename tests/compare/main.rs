@@ -23,6 +23,7 @@ mod listed;
 #[allow(dead_code, missing_docs, reason = "other tests use the rest")]
 mod mariadb;
 mod random;
+mod remarks;
 #[path = "../servers/mod.rs"]
 mod servers;
 mod traps;

@@ -12,8 +12,8 @@ use super::super::print;
 use super::teller::{Rate, Teller};
 use super::{Args, verdict_words};
 use crate::compare::tables::{
-    Difference, DifferenceKind, Load, Outcome, Progress, Request, Sides, Stage, TableOutcome, Verdict,
-    compare_with,
+    Difference, DifferenceKind, Load, Outcome, Progress, Remarks, Request, Sides, Stage, TableOutcome,
+    Verdict, compare_with,
 };
 use crate::counts::counted;
 use crate::databases::snapshot::Stamp;
@@ -24,6 +24,8 @@ use crate::ui::format;
 const WITHIN: Duration = Duration::from_secs(30);
 /// So many differing rows of a table are named unless all are asked for.
 const LISTED: usize = 1_000;
+/// So many remarks are told.
+const REMARKS: usize = 20;
 /// A value is shown up to so many characters: its whole is in the JSON.
 const SHOWN: usize = 60;
 
@@ -37,8 +39,13 @@ pub(super) fn main(args: &Args, kinds: [&str; 2]) -> Result<Verdict, Failure> {
         (_, true) => 0,
         _ => LISTED,
     };
-    let request =
-        Request { include: args.only.clone(), except: args.except.clone(), listed, ..Request::default() };
+    let request = Request {
+        include: args.only.clone(),
+        except: args.except.clone(),
+        sequences: true,
+        listed,
+        ..Request::default()
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Failure::new(Exit::NotProved, format!("nothing can be asked: {error}")))?;
@@ -124,10 +131,29 @@ fn words(outcome: &Outcome) -> String {
             }
         }
     }
+    lines.extend(remarks(&outcome.remarks));
     let left = outcome.left_out.iter().filter(|(_, why)| why != "not asked for");
     lines.extend(left.map(|(table, why)| format!("left out: {table}, {why}")));
     lines.push(format!("\n{}", verdict(outcome)));
     lines.join("\n").trim_start_matches('\n').to_owned()
+}
+
+/// What is otherwise around the tables.
+fn remarks(remarks: &Remarks) -> Vec<String> {
+    let unknown = remarks
+        .unknown
+        .iter()
+        .map(|why| format!("\nnobody knows what is otherwise around the tables: {why}"));
+    let mut lines: Vec<String> = unknown.collect();
+    if !remarks.found.is_empty() {
+        lines.push("\nnot of the rows, and no part of the verdict:".to_owned());
+        lines.extend(remarks.found.iter().take(REMARKS).map(|found| format!("  {found}")));
+        let more = remarks.found.len().saturating_sub(REMARKS) as u64;
+        if more > 0 {
+            lines.push(format!("  … and {} more (--json names all)", format::count(more)));
+        }
+    }
+    lines
 }
 
 /// Tables, those that are not the same first.
@@ -150,7 +176,8 @@ fn row(table: &TableOutcome) -> Vec<String> {
     };
     let count = |rows: Option<u64>| rows.map_or_else(|| "?".to_owned(), format::count);
     let rows = match (table.rows_source, table.rows_target) {
-        (source, target) if source == target => format!("{} rows", count(source)),
+        (Some(source), Some(target)) if source == target => counted(source, "row", "rows"),
+        (None, None) => "? rows".to_owned(),
         (source, target) => format!("{} and {} rows", count(source), count(target)),
     };
     let how = match table.verdict() {
@@ -248,6 +275,8 @@ fn document(outcome: &Outcome, args: &Args) -> Json {
         "left_out": left,
         "named": if args.full { "all" } else if args.quick { "none" } else { "first 1000 of a table" },
         "differences": differences,
+        "remarks": outcome.remarks.found,
+        "remarks_unknown": outcome.remarks.unknown,
         "took_ms": u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
     })
 }

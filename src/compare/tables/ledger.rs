@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
+use super::outcome::Remarks;
 use crate::clock::Timestamp;
 use crate::databases::snapshot::Within;
 use crate::databases::trail::Mark;
@@ -21,6 +22,9 @@ pub struct Ledger {
     pub marks: Option<Marks>,
     /// Why there is none: then a table is read whole each time.
     pub without: Option<String>,
+    /// What was remarked on the definitions when a table was read whole last.
+    #[serde(default)]
+    pub remarks: Remarks,
     /// By the table's name at the source.
     pub tables: BTreeMap<String, Entry>,
 }
@@ -137,6 +141,7 @@ mod tests {
         let ledger = Ledger {
             marks: Some(Marks { source: Mark("a".into()), target: Mark("b".into()), how: "c".into() }),
             without: None,
+            remarks: Remarks::default(),
             tables: BTreeMap::from([("t".to_owned(), entry)]),
         };
         let text = serde_json::to_string(&ledger).unwrap();

@@ -35,8 +35,8 @@ pub(crate) use pairing::matches;
 pub use ledger::{Book, Entry, Ledger, Marks};
 pub use load::Load;
 pub use outcome::{
-    Again, Difference, DifferenceKind, DifferenceRecord, Equality, Outcome, OutcomeRecord, SchemaDifference,
-    TableOutcome, TableRecord, Verdict,
+    Again, Difference, DifferenceKind, DifferenceRecord, Equality, Outcome, OutcomeRecord, Remarks,
+    SchemaDifference, TableOutcome, TableRecord, Verdict,
 };
 
 /// How often whoever watches is told how far it is.
@@ -62,6 +62,8 @@ pub struct Request {
     pub include: Vec<String>,
     /// Patterns of tables that are left out.
     pub except: Vec<String>,
+    /// Also say where the target's sequences stand behind: not where a step will carry them over.
+    pub sequences: bool,
     /// How many differing rows are listed with their values, for each table. All are counted.
     pub listed: usize,
     /// How long rows that are in flight are looked at again until they count as not proved.
@@ -70,7 +72,13 @@ pub struct Request {
 
 impl Default for Request {
     fn default() -> Request {
-        Request { include: Vec::new(), except: Vec::new(), listed: 1_000, patience: Duration::from_secs(10) }
+        Request {
+            include: Vec::new(),
+            except: Vec::new(),
+            sequences: false,
+            listed: 1_000,
+            patience: Duration::from_secs(10),
+        }
     }
 }
 

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::Timestamp;
-use crate::databases::Value;
 use crate::databases::snapshot::Stamp;
 use crate::databases::value::hex;
+use crate::databases::{Found, Value};
 
 /// What may be said about two sides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,6 +198,15 @@ impl TableOutcome {
     }
 }
 
+/// What is remarked on two sides' definitions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remarks {
+    /// What the target lacks, or has otherwise.
+    pub found: Vec<Found>,
+    /// Why they could not be compared.
+    pub unknown: Option<String>,
+}
+
 /// What a comparison proved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -211,6 +220,9 @@ pub struct Outcome {
     pub tables: Vec<TableOutcome>,
     /// Tables that were not, each with the reason.
     pub left_out: Vec<(String, String)>,
+    /// What is otherwise in the definitions around the tables (indexes, constraints, sequences, collations), or why that is
+    /// not known. The verdict is on rows: it does not rest on these.
+    pub remarks: Remarks,
     /// How many rows were digested, of both sides together; those of tables that were read before are not.
     pub rows_read: u64,
     /// Why nothing tells what was written since tables were read, where that was asked for.

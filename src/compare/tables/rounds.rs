@@ -6,15 +6,17 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::OptionFuture;
+
 use super::ledger::{Book, Ledger, Marks};
 use super::load::Load;
 use super::look::Look;
 use super::pairing::{self, Pair};
 use super::work::Work;
-use super::{Board, Request, Sides, Stage, pass, settle};
+use super::{Board, Remarks, Request, Sides, Stage, pass, settle};
 use crate::clock::Timestamp;
 use crate::databases::trail::Stretch;
-use crate::databases::{Error, Trail};
+use crate::databases::{Asked, Error, Trail};
 
 /// A round begins no more pieces after this.
 const ROUND: Duration = Duration::from_secs(120);
@@ -95,6 +97,7 @@ async fn round(
     let (on_source, on_target) = tokio::try_join!(look.source.tables(), look.target.tables())?;
     let paired = pairing::pair(&on_source, &on_target, request)?;
     let pairs = paired.pairs;
+    let left_out: Vec<String> = paired.left_out.iter().map(|(table, _)| table.clone()).collect();
     let mut trails = trails;
     // After the look has begun: whatever it sees, the trails tell as well.
     let told = match trails.as_deref_mut() {
@@ -124,9 +127,11 @@ async fn round(
     let mut work = Work::of(&pairs, ledger, told.as_ref(), now);
     work.look_again(&mut look, board).await?;
     let wanted = work.wanted(&mut look, board).await?;
+    // The window does not pay for them again: what changes around the tables meanwhile is for the probes of readiness.
+    let reads = told.is_none() || !wanted.is_empty();
     let until = told.as_ref().map(|_| begun + ROUND);
     let mut kept: Option<Instant> = None;
-    let look = pass::read(look, wanted, (sides, load, board), until, &mut |piece| {
+    let mut tell = |piece| {
         work.take(piece, board);
         match book.as_deref_mut() {
             Some(book) if kept.is_none_or(|at| at.elapsed() >= KEEP_EVERY) => {
@@ -135,8 +140,16 @@ async fn round(
             }
             _ => Ok(()),
         }
-    })
-    .await?;
+    };
+    let (look, remarked) = tokio::join!(
+        pass::read(look, wanted, (sides, load, board), until, &mut tell),
+        OptionFuture::from(reads.then(|| remarks(sides, request, &left_out)))
+    );
+    let look = look?;
+    if let Some(remarked) = remarked {
+        work.ledger.remarks = remarked;
+    }
+    board.update(|_, outcome| outcome.remarks.clone_from(&work.ledger.remarks));
 
     let more = told.as_ref().is_some_and(|(source, target)| source.more || target.more);
     let last = !more && work.is_whole();
@@ -156,6 +169,15 @@ async fn round(
         tokio::try_join!(trails.source.confirm(&source.until), trails.target.confirm(&target.until))?;
     }
     Ok(if last { Next::Done } else { Next::Round })
+}
+
+/// What is otherwise around the tables. That it is not known stops no comparison of rows.
+async fn remarks(sides: &Sides, request: &Request, left_out: &[String]) -> Remarks {
+    let asked = Asked { except: left_out.to_vec(), carried: !request.sequences, ..Asked::default() };
+    match sides.source.remarks(&sides.target, &asked).await {
+        Ok(found) => Remarks { found, unknown: None },
+        Err(why) => Remarks { found: Vec::new(), unknown: Some(why.to_string()) },
+    }
 }
 
 /// Both sides' trails.

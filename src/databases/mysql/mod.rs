@@ -43,10 +43,11 @@ use std::time::{Duration, Instant};
 use self::address::{Address, Home};
 use self::connection::{Server, Work};
 use self::session::Session;
+use super::link;
 use super::trail::Mark;
 use super::{
-    Answer, Census, Database, Done, Engine, Error, Fence, FenceSpec, FenceState, Identity, Position,
-    ProbeWrite, Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Trail, Writes,
+    Answer, Asked, Census, Database, Done, Engine, Error, Fence, FenceSpec, FenceState, Found, Identity,
+    Position, ProbeWrite, Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Trail, Writes,
 };
 use crate::clock::Timestamp;
 
@@ -231,6 +232,15 @@ impl Database for Mysql {
         Box::pin(
             self.ask("listing the tables", |s| Box::pin(async move { look::tables(s, of.as_deref()).await })),
         )
+    }
+
+    fn remarks<'a>(&'a self, target: &'a Arc<dyn Database>, asked: &'a Asked) -> Answer<'a, Vec<Found>> {
+        Box::pin(async move {
+            match link::alike::<Self>(target) {
+                Some(target) => traps::remarks((self, &target), asked).await,
+                None => Ok(Vec::new()),
+            }
+        })
     }
 
     fn count(&self, table: &str) -> Answer<'_, u64> {

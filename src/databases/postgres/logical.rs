@@ -17,7 +17,7 @@ use super::Postgres;
 use super::carried::{published, subscribed};
 use super::connection::Problem;
 use super::patience::{Gauge, patiently};
-use super::traps;
+use super::traps::{self, Between};
 use super::wal::{self, Lsn, lsn};
 use crate::databases::link::LinkKind;
 use crate::databases::{Answer, Asked, Error, Found, Lag, Link, Position, Unit};
@@ -199,7 +199,7 @@ impl Link for Subscription {
     }
 
     fn trap<'a>(&'a self, trap: Trap, asked: &'a Asked) -> Answer<'a, Vec<Found>> {
-        Box::pin(traps::look((&self.from, &self.to), Some(&self.slot), trap, asked))
+        Box::pin(traps::look((&self.from, &self.to), Between::Subscription(&self.slot), trap, asked))
     }
 }
 

@@ -41,10 +41,11 @@ use tokio_postgres::Client;
 use self::address::Address;
 use self::connection::{Manners, Problem, Server};
 use self::files::Home;
+use super::link;
 use super::trail::Mark;
 use super::{
-    Answer, Census, Database, Done, Engine, Error, FenceSpec, FenceState, Identity, Position, ProbeWrite,
-    Redefined, Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Trail, Writes,
+    Answer, Asked, Census, Database, Done, Engine, Error, FenceSpec, FenceState, Found, Identity, Position,
+    ProbeWrite, Redefined, Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Trail, Writes,
 };
 use crate::clock::Timestamp;
 
@@ -250,6 +251,15 @@ impl Database for Postgres {
 
     fn tables(&self) -> Answer<'_, Vec<Table>> {
         Box::pin(self.ask("listing the tables", async |client| look::tables(client).await))
+    }
+
+    fn remarks<'a>(&'a self, target: &'a Arc<dyn Database>, asked: &'a Asked) -> Answer<'a, Vec<Found>> {
+        Box::pin(async move {
+            match link::alike::<Self>(target) {
+                Some(target) => traps::remarks((self, &target), asked).await,
+                None => Ok(Vec::new()),
+            }
+        })
     }
 
     fn count(&self, table: &str) -> Answer<'_, u64> {

@@ -11,7 +11,7 @@ use super::Postgres;
 use super::connection::Problem;
 use super::patience::{Gauge, patiently};
 use super::sql::EVERY_TABLE;
-use super::traps;
+use super::traps::{self, Between};
 use super::wal::{self, Lsn, lsn};
 use crate::databases::link::LinkKind;
 use crate::databases::{Answer, Asked, Error, Found, Lag, Link, Position, Unit};
@@ -144,7 +144,7 @@ impl Link for Standby {
     }
 
     fn trap<'a>(&'a self, trap: Trap, asked: &'a Asked) -> Answer<'a, Vec<Found>> {
-        Box::pin(traps::look((&self.from, &self.to), None, trap, asked))
+        Box::pin(traps::look((&self.from, &self.to), Between::Standby, trap, asked))
     }
 }
 

@@ -9,6 +9,7 @@
 mod census;
 mod connection;
 pub mod convention;
+mod definitions;
 mod look;
 mod replication;
 mod snapshot;
@@ -23,10 +24,11 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use self::connection::{name_of, open};
+use super::link;
 use super::trail::Mark;
 use super::{
-    Answer, Census, Database, Done, Engine, Error, FenceSpec, FenceState, Identity, Position, ProbeWrite,
-    Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Trail, Writes,
+    Answer, Asked, Census, Database, Done, Engine, Error, FenceSpec, FenceState, Found, Identity, Position,
+    ProbeWrite, Rows, Schema, Seal, Sequence, SessionId, Settings, Snapshot, Table, Trail, Writes,
 };
 use crate::clock::Timestamp;
 use crate::databases::problem;
@@ -206,6 +208,16 @@ impl Database for Sqlite {
 
     fn tables(&self) -> Answer<'_, Vec<Table>> {
         self.ask("listing the tables", |conn| Ok(look::tables(conn)?.tables))
+    }
+
+    fn remarks<'a>(&'a self, target: &'a Arc<dyn Database>, asked: &'a Asked) -> Answer<'a, Vec<Found>> {
+        Box::pin(async move {
+            let Some(target) = link::alike::<Self>(target) else { return Ok(Vec::new()) };
+            let doing = "reading indexes and keys";
+            let (here, there) =
+                tokio::try_join!(self.ask(doing, definitions::read), target.ask(doing, definitions::read))?;
+            Ok(definitions::remarks(&here, &there, target.name(), asked))
+        })
     }
 
     fn count(&self, table: &str) -> Answer<'_, u64> {

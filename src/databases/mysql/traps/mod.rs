@@ -29,6 +29,7 @@ use super::look::scope;
 use super::session::Hello;
 use super::sql::{literal, quoted};
 use crate::databases::link::no_such;
+use crate::databases::readiness::DEFINITIONS;
 use crate::databases::{Asked, Error, Found};
 use crate::plan::model::Trap;
 
@@ -56,6 +57,15 @@ enum Right {
     Data(&'static str),
     /// Reading `mysql.*`, where accounts, routines and time zones are.
     System,
+}
+
+/// What is otherwise in the definitions around the tables.
+pub(super) async fn remarks(ends: (&Mysql, &Mysql), asked: &Asked) -> Result<Vec<Found>, Error> {
+    let mut found = Vec::new();
+    for trap in DEFINITIONS {
+        found.extend(look(ends, trap, asked).await?);
+    }
+    Ok(found)
 }
 
 /// Where a trap lies.

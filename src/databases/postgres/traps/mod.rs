@@ -34,6 +34,7 @@ use super::Postgres;
 use super::connection::{Manners, Problem};
 use super::sql::quoted;
 use crate::databases::link::no_such;
+use crate::databases::readiness::DEFINITIONS;
 use crate::databases::{Asked, Error, Found};
 use crate::plan::model::Trap;
 
@@ -52,20 +53,39 @@ pub(super) struct Side<'a> {
 pub(super) struct Pair<'a> {
     from: Side<'a>,
     to: Side<'a>,
-    /// By which the subscription is known; empty for a standby, which is one system with its primary.
-    slot: &'a str,
+    between: Between<'a>,
     asked: &'a Asked,
 }
 
-/// Where a trap lies. Without a slot the link is a standby's.
+/// What lies between both ends.
+#[derive(Clone, Copy)]
+pub(super) enum Between<'a> {
+    /// A subscription, known by its slot.
+    Subscription(&'a str),
+    /// The target is a standby: one system with its primary.
+    Standby,
+    /// Nothing that we know of.
+    Nothing,
+}
+
+/// What is otherwise in the definitions around the tables, where nothing is known to lie between two servers.
+pub(super) async fn remarks(ends: (&Postgres, &Postgres), asked: &Asked) -> Result<Vec<Found>, Error> {
+    let mut found = Vec::new();
+    for trap in DEFINITIONS {
+        found.extend(look(ends, Between::Nothing, trap, asked).await?);
+    }
+    Ok(found)
+}
+
+/// Where a trap lies.
 pub(super) async fn look(
     (from, to): (&Postgres, &Postgres),
-    slot: Option<&str>,
+    between: Between<'_>,
     trap: Trap,
     asked: &Asked,
 ) -> Result<Vec<Found>, Error> {
     let side = |db| Side { db, trap };
-    let pair = Pair { from: side(from), to: side(to), slot: slot.unwrap_or_default(), asked };
+    let pair = Pair { from: side(from), to: side(to), between, asked };
     match trap {
         Trap::Keys => keys::look(pair).await,
         Trap::Sequences => sequences::look(pair).await,
@@ -173,7 +193,15 @@ impl Pair<'_> {
 
     /// Whether both ends are one system, with one catalogue.
     fn is_standby(&self) -> bool {
-        self.slot.is_empty()
+        matches!(self.between, Between::Standby)
+    }
+
+    /// The name by which the subscription is known; no subscription has an empty one.
+    fn slot(&self) -> &str {
+        match self.between {
+            Between::Subscription(slot) => slot,
+            Between::Standby | Between::Nothing => "",
+        }
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn look(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
            and c.relrowsecurity and not r.rolsuper and not r.rolbypassrls
            and (c.relforcerowsecurity or not pg_has_role(r.oid, c.relowner, 'usage')) order by 1"
     );
-    for [name, owner] in pair.to.texts::<2>(&stopped, &[&pair.slot]).await? {
+    for [name, owner] in pair.to.texts::<2>(&stopped, &[&pair.slot()]).await? {
         found.push(Found::new(
             format!("row security of {name}"),
             format!("holds for {owner}, who owns the subscription: its rows cannot be applied"),

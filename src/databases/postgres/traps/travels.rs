@@ -18,7 +18,7 @@ async fn of_slot(pair: Pair<'_>) -> Result<Option<Subscription>, Error> {
     let sql = "select subname::text, subenabled::text, array_to_string(subpublications, chr(31))
                from pg_subscription where subslotname = $1
                  and subdbid = (select oid from pg_database where datname = current_database())";
-    let found = pair.to.texts::<3>(sql, &[&pair.slot]).await?.pop();
+    let found = pair.to.texts::<3>(sql, &[&pair.slot()]).await?.pop();
     Ok(found.map(|[name, enabled, publications]| Subscription {
         name,
         enabled: enabled == "true",
@@ -39,11 +39,11 @@ pub(super) async fn subscription(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
     let (source, target) = (pair.from.name(), pair.to.name());
     let Some(it) = of_slot(pair).await? else {
         return Ok(vec![Found::new(
-            format!("slot {}", pair.slot),
+            format!("slot {}", pair.slot()),
             format!("has no subscription at {target}"),
             format!(
                 "create one there with (slot_name = '{}'), or write another slot into the plan",
-                pair.slot
+                pair.slot()
             ),
         )]);
     };
@@ -61,7 +61,7 @@ pub(super) async fn subscription(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
                  join pg_class c on c.oid = r.srrelid join pg_namespace n on n.oid = c.relnamespace
                where s.subslotname = $1 and s.subdbid = (select oid from pg_database where datname = current_database())
                order by 1";
-    let arriving = pair.to.texts::<2>(sql, &[&pair.slot]).await?;
+    let arriving = pair.to.texts::<2>(sql, &[&pair.slot()]).await?;
     for [table, state] in arriving.iter().filter(|[_, state]| state != "r") {
         found.push(Found::new(
             format!("table {table}"),
@@ -88,7 +88,7 @@ pub(super) async fn publication(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
         return Err(pair.to.broken(
             format!(
                 "no subscription has the slot {}, so it is not known what should be published",
-                pair.slot
+                pair.slot()
             ),
             "make the subscription, or mend the slot in the plan",
         ));
