@@ -178,6 +178,10 @@ pub(super) fn probe(kind: &ProbeKind) -> Facts {
             if !tables.except.is_empty() {
                 facts.push(fact("without", tables.except.join(", ")));
             }
+            if !tables.without.is_empty() {
+                facts.push(fact("but for", tables.without.join(", ")));
+            }
+            facts.extend(tables.rename.iter().map(|(from, to)| fact("renamed", format!("{from} is {to}"))));
             facts
         }
         ProbeKind::Trees(trees) => {

@@ -38,7 +38,7 @@ pub(super) fn table(table: &TableOutcome) -> String {
         table.name,
         rows(table.rows_source),
         rows(table.rows_target),
-        table.equality
+        table.proves()
     );
     let mut lines = vec![line(&head, usize::MAX)];
     for difference in &table.differences {
@@ -179,6 +179,7 @@ mod tests {
             rows_source: Some(2),
             rows_target: Some(2),
             equality: Equality::EveryRow,
+            aside: Vec::new(),
             schema: Vec::new(),
             missing: 0,
             extra: 0,

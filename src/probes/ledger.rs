@@ -327,7 +327,7 @@ fn seen(at: Timestamp, tables: &[TableOutcome], proved: impl Fn(&TableOutcome) -
         read: table.read,
         whole: table.again.map(|again| again.read_at),
         again: table.again.map_or(0, |again| again.rows),
-        equality: table.equality.to_string(),
+        equality: table.proves(),
     });
     TablesSeen { at, of, same: same as u64, worst: seen.collect() }
 }
@@ -367,6 +367,7 @@ mod tests {
             rows_source: None,
             rows_target: None,
             equality: Equality::EveryRow,
+            aside: Vec::new(),
             schema: Vec::new(),
             missing: 0,
             extra: 0,

@@ -36,6 +36,8 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &TablesProbe) -> Result<Mea
     let request = Request {
         include: probe.include.clone(),
         except: probe.except.clone(),
+        without: probe.without.clone(),
+        rename: probe.rename.clone(),
         listed: LISTED,
         ..Request::default()
     };
@@ -123,7 +125,7 @@ fn judge(outcome: &Outcome, in_flight: bool) -> Result<Measure, Unmeasured> {
         }
         Verdict::Different => (false, different(outcome, structure, &named)),
     };
-    let equality: BTreeSet<String> = outcome.tables.iter().map(|t| t.equality.to_string()).collect();
+    let equality: BTreeSet<String> = outcome.tables.iter().map(TableOutcome::proves).collect();
     let position = |stamp: &databases::snapshot::Stamp| {
         stamp.position.as_ref().map_or_else(String::new, |p| p.0.clone())
     };
@@ -134,7 +136,7 @@ fn judge(outcome: &Outcome, in_flight: bool) -> Result<Measure, Unmeasured> {
         rows,
         differences: outcome.different() + structure,
         named,
-        equality: equality.into_iter().collect::<Vec<_>>().join("; "),
+        equality: line(&equality.into_iter().collect::<Vec<_>>().join("; "), 300),
         positions: (position(&outcome.source), position(&outcome.target)),
         in_flight,
         before,

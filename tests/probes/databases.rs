@@ -370,6 +370,8 @@ fn tables() -> ProbeKind {
         to: "target".into(),
         include: Vec::new(),
         except: vec!["environment".to_owned()],
+        without: Vec::new(),
+        rename: std::collections::BTreeMap::new(),
         before: false,
         connections: None,
     })

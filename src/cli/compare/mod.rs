@@ -44,6 +44,12 @@ pub(super) struct Args {
     /// All but tables or paths that fit.
     #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     except: Vec<String>,
+    /// Of databases leaves out columns that fit, TABLE.COLUMN by the source's names.
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    without: Vec<String>,
+    /// What the target calls otherwise: a table, or a column as TABLE.COLUMN, by the source's name, = and the target's.
+    #[arg(long, value_name = "NAME=NAME", value_delimiter = ',', value_parser = renamed)]
+    rename: Vec<(String, String)>,
     /// Names all that differs, and not the first thousand; reads files even where a digest is published.
     #[arg(long)]
     full: bool,
@@ -77,6 +83,13 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         Verdict::Different => Exit::Different,
         Verdict::NotProved { .. } => Exit::NotProved,
     })
+}
+
+fn renamed(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((from, to)) if !from.is_empty() && !to.is_empty() => Ok((from.to_owned(), to.to_owned())),
+        _ => Err("write what the source calls it, =, and what the target does".to_owned()),
+    }
 }
 
 fn verdict_words(verdict: &Verdict) -> (&'static str, Option<String>) {

@@ -42,6 +42,8 @@ pub(super) fn main(args: &Args, kinds: [&str; 2]) -> Result<Verdict, Failure> {
     let request = Request {
         include: args.only.clone(),
         except: args.except.clone(),
+        without: args.without.clone(),
+        rename: args.rename.iter().cloned().collect(),
         sequences: true,
         listed,
         ..Request::default()
@@ -181,7 +183,7 @@ fn row(table: &TableOutcome) -> Vec<String> {
         (source, target) => format!("{} and {} rows", count(source), count(target)),
     };
     let how = match table.verdict() {
-        Verdict::Same => table.equality.to_string(),
+        Verdict::Same => table.proves(),
         Verdict::NotProved { why } => why,
         Verdict::Different if table.different() == 0 => "differs in structure".to_owned(),
         Verdict::Different => {
@@ -288,7 +290,7 @@ fn table(of: &TableOutcome) -> Json {
         "verdict": verdict,
         "why": why,
         "rows": { "source": of.rows_source, "target": of.rows_target },
-        "equality": of.equality.to_string(),
+        "equality": of.proves(),
         "structure": of.schema.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "changed": of.changed,
         "missing": of.missing,

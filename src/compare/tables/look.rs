@@ -65,15 +65,16 @@ impl Look {
             && target.position == source.applied
     }
 
-    /// How many rows a table has, on the sides that have it.
+    /// How many rows a table has, on the sides that have it, by what it is called there.
     pub(super) async fn count(
         &mut self,
-        table: &str,
-        (on_source, on_target): (bool, bool),
+        on_source: Option<&str>,
+        on_target: Option<&str>,
     ) -> Result<(Option<u64>, Option<u64>), Error> {
         let Look { source, target, .. } = self;
-        let one = async |side: &mut Box<dyn Snapshot>, there: bool| {
-            if there { side.count(table).await.map(Some) } else { Ok(None) }
+        let one = async |side: &mut Box<dyn Snapshot>, table: Option<&str>| match table {
+            Some(table) => side.count(table).await.map(Some),
+            None => Ok(None),
         };
         tokio::try_join!(one(source, on_source), one(target, on_target))
     }

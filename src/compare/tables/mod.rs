@@ -14,15 +14,18 @@ mod ledger;
 mod load;
 mod locate;
 mod look;
+mod names;
 mod naming;
 mod outcome;
 mod pairing;
 mod pass;
+mod record;
 mod rounds;
 mod settle;
 mod spans;
 mod work;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -35,9 +38,9 @@ pub(crate) use pairing::matches;
 pub use ledger::{Book, Entry, Ledger, Marks};
 pub use load::Load;
 pub use outcome::{
-    Again, Difference, DifferenceKind, DifferenceRecord, Equality, Outcome, OutcomeRecord, Remarks,
-    SchemaDifference, TableOutcome, TableRecord, Verdict,
+    Again, Difference, DifferenceKind, Equality, Outcome, Remarks, SchemaDifference, TableOutcome, Verdict,
 };
+pub use record::{DifferenceRecord, OutcomeRecord, TableRecord};
 
 /// How often whoever watches is told how far it is.
 const TELL_EVERY: Duration = Duration::from_millis(100);
@@ -62,6 +65,10 @@ pub struct Request {
     pub include: Vec<String>,
     /// Patterns of tables that are left out.
     pub except: Vec<String>,
+    /// Patterns of columns that are left out, `TABLE.COLUMN` by the source's names.
+    pub without: Vec<String>,
+    /// Tables, and columns as `TABLE.COLUMN`, that the target calls otherwise: by the source's names, the target's.
+    pub rename: BTreeMap<String, String>,
     /// Also say where the target's sequences stand behind: not where a step will carry them over.
     pub sequences: bool,
     /// How many differing rows are listed with their values, for each table. All are counted.
@@ -75,6 +82,8 @@ impl Default for Request {
         Request {
             include: Vec::new(),
             except: Vec::new(),
+            without: Vec::new(),
+            rename: BTreeMap::new(),
             sequences: false,
             listed: 1_000,
             patience: Duration::from_secs(10),

@@ -6,10 +6,11 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::look::Both;
+use super::names::Names;
 use super::{Equality, Request, SchemaDifference, TableOutcome};
 use crate::databases::snapshot::{Selection, Tables};
 use crate::databases::value::hex;
-use crate::databases::{Error, Table};
+use crate::databases::{Column, Error, Table};
 
 /// What is to be compared.
 pub(super) struct Paired {
@@ -20,8 +21,11 @@ pub(super) struct Paired {
 /// One table by its name on both sides.
 pub(super) struct Pair {
     pub(super) name: String,
-    pub(super) on_source: bool,
-    pub(super) on_target: bool,
+    /// What it is called on the sides that have it.
+    pub(super) on_source: Option<String>,
+    pub(super) on_target: Option<String>,
+    /// What is not as it is on the other side and was to be so: columns left out, other names.
+    aside: Vec<String>,
     pub(super) schema: Vec<SchemaDifference>,
     /// Why its rows cannot be seen, or not all of them.
     closed: Option<String>,
@@ -40,8 +44,9 @@ impl Pair {
     fn nothing(name: &str) -> Pair {
         Pair {
             name: name.to_owned(),
-            on_source: false,
-            on_target: false,
+            on_source: None,
+            on_target: None,
+            aside: Vec::new(),
             schema: Vec::new(),
             closed: None,
             both: None,
@@ -66,6 +71,7 @@ impl Pair {
             rows_source: None,
             rows_target: None,
             equality,
+            aside: self.aside.clone(),
             schema: self.schema.clone(),
             missing: 0,
             extra: 0,
@@ -83,13 +89,15 @@ impl Pair {
 /// Pairs the tables that are asked for.
 ///
 /// # Errors
-/// [`Error::Broken`] for a pattern that matches no table of either side: it is a slip of the pen, and
+/// [`Error::Broken`] for a pattern or a name that matches nothing of either side: it is a slip of the pen, and
 /// what it was to name would silently not be compared.
 pub(super) fn pair(source: &Tables, target: &Tables, request: &Request) -> Result<Paired, Error> {
     let (on_source, on_target) = (by_name(source), by_name(target));
     let (closed_source, closed_target) = (reasons(&source.closed), reasons(&target.closed));
-    let closed = closed_source.keys().chain(closed_target.keys());
-    let names: BTreeSet<&str> = on_source.keys().chain(on_target.keys()).chain(closed).copied().collect();
+    let called = Names::of(request, source, target)?;
+    let here = on_source.keys().chain(closed_source.keys());
+    let there = on_target.keys().chain(closed_target.keys()).filter(|name| !called.claims(name));
+    let names: BTreeSet<&str> = here.chain(there).copied().collect();
     for pattern in request.include.iter().chain(&request.except) {
         if !names.iter().any(|name| matches(pattern, name)) {
             let why = format!("the pattern {pattern:?} matches no table of either side");
@@ -104,7 +112,12 @@ pub(super) fn pair(source: &Tables, target: &Tables, request: &Request) -> Resul
             paired.left_out.push((name.to_owned(), "not asked for".to_owned()));
         } else {
             let source = Side::of(name, &on_source, &closed_source);
-            paired.pairs.push(pair_of(name, source, Side::of(name, &on_target, &closed_target)));
+            let target = match source {
+                // Another table of the source has it.
+                Side::Nothing if called.claims(name) => Side::Nothing,
+                _ => Side::of(called.at_target(name), &on_target, &closed_target),
+            };
+            paired.pairs.push(pair_of(name, source, target, &called)?);
         }
     }
     // Whoever names each table asks for no others.
@@ -141,6 +154,14 @@ enum Side<'a> {
 }
 
 impl<'a> Side<'a> {
+    /// The table's name, where there is one.
+    fn called(self) -> Option<String> {
+        match self {
+            Side::Table(table) => Some(table.name.clone()),
+            Side::Nothing | Side::Closed(_) => None,
+        }
+    }
+
     fn of(name: &str, tables: &BTreeMap<&str, &'a Table>, closed: &BTreeMap<&str, &'a str>) -> Side<'a> {
         match (tables.get(name), closed.get(name)) {
             (_, Some(why)) => Side::Closed(why),
@@ -150,36 +171,47 @@ impl<'a> Side<'a> {
     }
 }
 
-fn pair_of(name: &str, source: Side<'_>, target: Side<'_>) -> Pair {
+fn pair_of(name: &str, source: Side<'_>, target: Side<'_>, names: &Names<'_>) -> Result<Pair, Error> {
     let mut pair = Pair::nothing(name);
-    pair.on_source = matches!(source, Side::Table(_));
-    pair.on_target = matches!(target, Side::Table(_));
+    pair.on_source = source.called();
+    pair.on_target = target.called();
     let (source, target) = match (source, target) {
         (Side::Table(source), Side::Table(target)) => (source, target),
         (Side::Nothing, _) => {
             pair.schema.push(SchemaDifference::TableExtra);
-            return pair;
+            return Ok(pair);
         }
         (_, Side::Nothing) => {
             pair.schema.push(SchemaDifference::TableMissing);
-            return pair;
+            return Ok(pair);
         }
         (Side::Closed(why), _) => {
             pair.closed = Some(format!("at the source {why}"));
-            return pair;
+            return Ok(pair);
         }
         (_, Side::Closed(why)) => {
             pair.closed = Some(format!("at the target {why}"));
-            return pair;
+            return Ok(pair);
         }
     };
-    pair.shape = shape(source, target);
+    names.keeps_keys(source)?;
+    if target.name != source.name {
+        pair.aside.push(format!("it is {} at the target", target.name));
+    }
+    let there = |column: &String| names.column_at_target(name, column).to_owned();
+    let (kept, out): (Vec<&Column>, Vec<&Column>) =
+        source.columns.iter().partition(|column| !names.leaves_out(name, &column.name));
+    pair.aside.extend(out.iter().map(|column| format!("without {}", column.name)));
     let (mut comparable, mut as_text) = (true, BTreeSet::new());
-    for column in &source.columns {
-        match target.columns.iter().find(|c| c.name == column.name) {
+    for column in &kept {
+        let called = there(&column.name);
+        if called != column.name {
+            pair.aside.push(format!("{} is {called} at the target", column.name));
+        }
+        match target.columns.iter().find(|c| c.name == called) {
             None => {
                 comparable = false;
-                pair.schema.push(SchemaDifference::ColumnMissing(column.name.clone()));
+                pair.schema.push(SchemaDifference::ColumnMissing(called));
             }
             Some(other) if plain_type(&other.type_name) != plain_type(&column.type_name) => {
                 as_text.insert(column.name.clone());
@@ -193,33 +225,47 @@ fn pair_of(name: &str, source: Side<'_>, target: Side<'_>) -> Pair {
         }
     }
     for column in &target.columns {
-        if !source.columns.iter().any(|c| c.name == column.name) {
+        let here = names.column_at_source(name, &column.name);
+        let is_out = names.leaves_out(name, here);
+        let has_it = source.columns.iter().any(|c| c.name == here && there(&c.name) == column.name);
+        if !has_it && is_out {
+            pair.aside.push(format!("without {}, which only the target has", column.name));
+        } else if !has_it {
             comparable = false;
             pair.schema.push(SchemaDifference::ColumnExtra(column.name.clone()));
         }
     }
-    if source.key != target.key {
+    if source.key.iter().map(there).ne(target.key.iter().cloned()) {
         comparable = false;
         pair.schema.push(SchemaDifference::Key { source: source.key.clone(), target: target.key.clone() });
     }
     pair.keyed = !source.key.is_empty();
     pair.integer_key = source.integer_key && target.integer_key;
-    let columns: Vec<String> = source.columns.iter().map(|c| c.name.clone()).collect();
+    let columns: Vec<String> = kept.iter().map(|column| column.name.clone()).collect();
     let key = if pair.keyed { source.key.clone() } else { columns.clone() };
-    let selection = Selection { table: name.to_owned(), columns, key, as_text };
-    let keyed = pair.keyed;
-    pair.both = comparable.then(|| Both { source: selection.clone(), target: selection, keyed });
-    pair
+    let both = Both {
+        target: Selection {
+            table: target.name.clone(),
+            columns: columns.iter().map(there).collect(),
+            key: key.iter().map(there).collect(),
+            as_text: as_text.iter().map(there).collect(),
+        },
+        source: Selection { table: source.name.clone(), columns, key, as_text },
+        keyed: pair.keyed,
+    };
+    pair.shape = shape(source, target, &both);
+    pair.both = comparable.then_some(both);
+    Ok(pair)
 }
 
-/// Digest of what both tables are.
-fn shape(source: &Table, target: &Table) -> String {
+/// Digest of what both tables are, and of what of them is compared.
+fn shape(source: &Table, target: &Table, both: &Both) -> String {
     let mut digest = Sha256::new();
-    for table in [source, target] {
+    for (table, selection) in [(source, &both.source), (target, &both.target)] {
         for column in &table.columns {
             digest.update(format!("{:?} {:?}\n", column.name, column.type_name));
         }
-        digest.update(format!("{:?} {}\n\n", table.key, table.made));
+        digest.update(format!("{:?} {}\n{selection:?}\n\n", table.key, table.made));
     }
     hex(&digest.finalize())
 }

@@ -102,7 +102,7 @@ impl<'a> Work<'a> {
         for (at, pair) in self.pairs.iter().enumerate() {
             let Some(both) = &pair.both else {
                 // How much is missing, or too much.
-                let rows = look.count(&pair.name, (pair.on_source, pair.on_target)).await?;
+                let rows = look.count(pair.on_source.as_deref(), pair.on_target.as_deref()).await?;
                 board.update(|progress, outcome| {
                     progress.tables_done += 1;
                     if let Some(table) = outcome.tables.get_mut(at) {

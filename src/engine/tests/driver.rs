@@ -371,6 +371,8 @@ fn tables(id: &str) -> Probe {
         to: "target".into(),
         include: Vec::new(),
         except: Vec::new(),
+        without: Vec::new(),
+        rename: std::collections::BTreeMap::new(),
         before: false,
         connections: None,
     };

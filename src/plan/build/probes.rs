@@ -238,7 +238,17 @@ impl<'t> Builder<'t, '_> {
         let (from, to) = self.direction(view)?;
         let (include, except) = (view.strings("include"), view.strings("except"));
         let (before, connections) = (validation.flag("before"), view.whole("connections"));
-        Some(ProbeKind::Tables(TablesProbe { from, to, include, except, before, connections }))
+        let (without, rename) = (view.strings("without"), view.text_map("rename"));
+        Some(ProbeKind::Tables(TablesProbe {
+            from,
+            to,
+            include,
+            except,
+            without,
+            rename,
+            before,
+            connections,
+        }))
     }
 
     fn trees(&mut self, view: View<'t>) -> ProbeKind {

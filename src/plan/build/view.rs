@@ -3,6 +3,7 @@
 //! `shape` has looked at everything before and reported what is wrong; a value that is missing or of another
 //! type is simply absent here, so that one error is said once.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::secret::Template;
@@ -140,6 +141,13 @@ impl<'t> View<'t> {
         let Some(view) = self.view(key) else { return Vec::new() };
         let entries = view.table.entries.iter();
         entries.filter_map(|e| Some((e.key.as_str(), e.key_at, View::of(&e.node)?))).collect()
+    }
+
+    /// The texts of a table, by name.
+    pub(in crate::plan) fn text_map(self, key: &str) -> BTreeMap<String, String> {
+        let Some(view) = self.view(key) else { return BTreeMap::new() };
+        let entries = view.table.entries.iter();
+        entries.filter_map(|e| Some((e.key.clone(), e.node.text()?.to_owned()))).collect()
     }
 
     /// The texts of a table, by name, which may hold references.

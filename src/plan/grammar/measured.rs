@@ -125,6 +125,12 @@ static TABLES: Spec = Spec {
         must("to", Kind::Ref(Named::Endpoint), "Must be the same."),
         may("include", Kind::Texts, "Tables by name, with `*`; all where it is not given."),
         may("except", Kind::Texts, "Tables left out, by name, with `*`."),
+        may("without", Kind::Texts, "Columns left out, `TABLE.COLUMN`, with `*`."),
+        may(
+            "rename",
+            Kind::Map(&Kind::Text, Names::Free),
+            "Tables, and columns as `TABLE.COLUMN`, by what the target calls them.",
+        ),
         may(
             "connections",
             Kind::Whole(1, 32),

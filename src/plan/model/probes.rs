@@ -1,5 +1,6 @@
 //! What is measured: how, when, and where it stands on the screen.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -281,6 +282,10 @@ pub struct TablesProbe {
     pub include: Vec<String>,
     /// Patterns with `*`, left out by name.
     pub except: Vec<String>,
+    /// Patterns of columns, `TABLE.COLUMN`, left out.
+    pub without: Vec<String>,
+    /// Tables, and columns as `TABLE.COLUMN`, that the target calls otherwise.
+    pub rename: BTreeMap<String, String>,
     /// Read whole before a step asks for it; then only what was written since is compared.
     pub before: bool,
     /// Connections a side that may work at a time, where the plan says.

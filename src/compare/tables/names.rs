@@ -1,0 +1,112 @@
+//! What is called otherwise at the target, and which columns are left out.
+//!
+//! Everything goes by the source's names. An entry that fits nothing is a slip of the pen: what it was to say would silently
+//! not hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Request, matches};
+use crate::databases::snapshot::Tables;
+use crate::databases::{Error, Table};
+
+/// What of a request is about names.
+pub(super) struct Names<'a> {
+    /// Tables by the source's name, and the target's.
+    tables: BTreeMap<&'a str, &'a str>,
+    /// Columns by the source's table and name, and the target's name.
+    columns: BTreeMap<(&'a str, &'a str), &'a str>,
+    /// Target's tables that are one of the source's by another name.
+    claimed: BTreeSet<&'a str>,
+    without: &'a [String],
+}
+
+impl<'a> Names<'a> {
+    /// What a request means by the tables that there are.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] for an entry that fits nothing.
+    pub(super) fn of(request: &'a Request, source: &'a Tables, target: &Tables) -> Result<Names<'a>, Error> {
+        let mut names = Names {
+            tables: BTreeMap::new(),
+            columns: BTreeMap::new(),
+            claimed: BTreeSet::new(),
+            without: &request.without,
+        };
+        let known = source.tables.iter().map(|table| table.name.as_str());
+        let known: BTreeSet<&str> =
+            known.chain(source.closed.iter().map(|(name, _)| name.as_str())).collect();
+        for (from, to) in &request.rename {
+            if known.contains(from.as_str()) {
+                names.tables.insert(from, to);
+                names.claimed.insert(to);
+                continue;
+            }
+            let column = source.tables.iter().find_map(|table| {
+                let column = from.strip_prefix(table.name.as_str())?.strip_prefix('.')?;
+                table.columns.iter().any(|it| it.name == column).then_some((table.name.as_str(), column))
+            });
+            let Some(column) = column else {
+                return Err(slip(format!(
+                    "{from:?} is neither a table of the source nor one of its columns"
+                )));
+            };
+            names.columns.insert(column, to);
+        }
+        let fits = |pattern: &String| {
+            let in_one = |table: &Table, as_named: &str| {
+                table.columns.iter().any(|column| matches(pattern, &format!("{as_named}.{}", column.name)))
+            };
+            source.tables.iter().any(|table| in_one(table, &table.name))
+                || target.tables.iter().any(|table| in_one(table, names.at_source(&table.name)))
+        };
+        match request.without.iter().find(|pattern| !fits(pattern)) {
+            Some(pattern) => Err(slip(format!("{pattern:?} fits no column of either side (TABLE.COLUMN)"))),
+            None => Ok(names),
+        }
+    }
+
+    /// What the target calls a table of the source.
+    pub(super) fn at_target<'t>(&'t self, table: &'t str) -> &'t str {
+        self.tables.get(table).copied().unwrap_or(table)
+    }
+
+    fn at_source<'t>(&'t self, table: &'t str) -> &'t str {
+        self.tables.iter().find(|(_, to)| **to == table).map_or(table, |(from, _)| from)
+    }
+
+    /// Whether a table of the target is one of the source's by another name.
+    pub(super) fn claims(&self, table: &str) -> bool {
+        self.claimed.contains(table)
+    }
+
+    /// What the target calls a column of a table of the source.
+    pub(super) fn column_at_target<'t>(&'t self, table: &'t str, column: &'t str) -> &'t str {
+        self.columns.get(&(table, column)).copied().unwrap_or(column)
+    }
+
+    /// What the source calls a column of the target's table; the same where it has none.
+    pub(super) fn column_at_source<'t>(&'t self, table: &str, column: &'t str) -> &'t str {
+        let mut renamed = self.columns.iter().filter(|((of, _), to)| *of == table && **to == column);
+        renamed.next().map_or(column, |((_, from), _)| from)
+    }
+
+    /// Whether a column is left out, by the source's names.
+    pub(super) fn leaves_out(&self, table: &str, column: &str) -> bool {
+        let name = format!("{table}.{column}");
+        self.without.iter().any(|pattern| matches(pattern, &name))
+    }
+
+    /// A column that says which row it is cannot be left out.
+    pub(super) fn keeps_keys(&self, table: &Table) -> Result<(), Error> {
+        match table.key.iter().find(|column| self.leaves_out(&table.name, column)) {
+            Some(column) => {
+                Err(slip(format!("{}.{column} is of the primary key and cannot be left out", table.name)))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn slip(why: String) -> Error {
+    Error::broken("the comparison", why, "mend the entry, or take it out")
+}
