@@ -177,8 +177,19 @@ pub struct Table {
     pub key: Vec<String>,
     /// The key is one column in which the engine lets nothing but whole numbers be.
     pub integer_key: bool,
-    /// What tells it from one that is made anew under the same name, in the engine's own words; empty where nothing does.
+    /// What tells it from one that is made anew under the same name, or whose rows were all written anew by an alteration, in
+    /// the engine's own words; empty where nothing does.
     pub made: String,
+}
+
+impl Table {
+    /// Whether it is the same table of the same form. Types are not looked at: a type that makes other rows of them has them
+    /// written anew.
+    pub fn is_still(&self, before: &Table) -> bool {
+        let names =
+            |table: &Table| table.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+        names(self) == names(before) && self.key == before.key && self.made == before.made
+    }
 }
 
 #[cfg(test)]

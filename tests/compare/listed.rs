@@ -1,8 +1,11 @@
 //! Which tables are looked at: each once, whatever it is made of; and none left out without a word.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
-use cutover::compare::tables::{Outcome, Request, Verdict};
+use cutover::compare::tables::{
+    Load, Outcome, Progress, Request, SchemaDifference, Stage, TableOutcome, Verdict, compare_with,
+};
 use cutover::databases::Value;
 
 use crate::common::{
@@ -297,12 +300,52 @@ async fn what_is_called_otherwise_is_compared_and_columns_are_left_out() {
     };
     let why = slip(|r| drop(r.rename.insert("public.order".into(), "x".into()))).await;
     assert!(why.contains("\"public.order\" is neither a table"), "{why}");
+    let why = slip(|r| drop(r.rename.insert("public.notes".into(), "sales.bookings".into()))).await;
+    assert!(why.contains("two tables of the source are called \"sales.bookings\""), "{why}");
     let why = slip(|r| r.without.push("public.orders.etga".into())).await;
     assert!(why.contains("fits no column"), "{why}");
     let why = slip(|r| r.without.push("public.orders.id".into())).await;
     assert!(why.contains("is of the primary key"), "{why}");
+    // What the target calls by a table's name may be another's: then it has none for this one.
+    let taken = Request {
+        rename: [("public.orders".to_owned(), "public.notes".to_owned())].into(),
+        ..Request::default()
+    };
+    let outcome = compared_with(&pg.sides(), taken).await;
+    assert_eq!(table(&outcome, "public.notes").schema, [SchemaDifference::TableMissing]);
     // Without being told, the tables are two.
     let outcome = compared(&pg.sides()).await;
     assert_eq!(table(&outcome, "public.orders").verdict(), Verdict::Different);
     assert_eq!(table(&outcome, "sales.bookings").verdict(), Verdict::Different);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_written_anew_while_it_is_compared_is_not_proved() {
+    let pg = Pg::start().await;
+    pg.both(
+        "create table a (id int primary key, v text); insert into a select i, repeat(md5(i::text), 4) from generate_series(1, 700000) i;
+         create table b (id int primary key, v text); insert into b values (1, 'x'); analyze",
+    )
+    .await;
+    run(&pg.target, "update b set v = 'y'").await;
+    // As soon as the first table is read, and long before the second is.
+    let (begun, mut begins) = tokio::sync::mpsc::channel(1);
+    let alter = async {
+        begins.recv().await.unwrap();
+        pg.both("alter table b alter column v type text using v || 'z'").await;
+    };
+    let (sides, request, load) = (pg.sides(), Request::default(), Load::new(1));
+    let mut tell = |progress: &Progress, _: &[TableOutcome]| {
+        if progress.stage == Stage::Digesting {
+            let _full = begun.try_send(());
+        }
+        ControlFlow::Continue(())
+    };
+    let (outcome, ()) = tokio::join!(compare_with(&sides, &request, &load, None, &mut tell), alter);
+    assert_eq!(table(&outcome, "public.a").verdict(), Verdict::Same, "{:?}", outcome.unfinished);
+    let why = not_proved(table(&outcome, "public.b").verdict());
+    assert!(why.contains("it was altered at the"), "{why}");
+    // At rest again it says what is so.
+    let outcome = compared(&sides).await;
+    assert_eq!(lines(&outcome), [changed("public.b", &["1"], "v")]);
 }

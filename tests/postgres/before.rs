@@ -138,6 +138,20 @@ async fn a_table_emptied_made_anew_or_altered_is_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_that_an_alteration_writes_anew_are_found_though_no_log_tells_them() {
+    let mut pair = Pair::new();
+    pair.before.compare().await;
+    pair.target.sql("shop", "alter table orders alter note type text using note || '!'");
+    let (outcome, _) = pair.before.compare().await;
+    let orders = outcome.tables.iter().find(|t| t.name == "public.orders").unwrap();
+    assert!(
+        orders.changed > 0 && orders.schema.is_empty() && orders.again.is_none(),
+        "{:?}",
+        orders.verdict()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slot_that_is_gone_voids_the_ledger_and_one_that_is_let_go_keeps_no_log() {
     let mut pair = Pair::new();
     pair.before.compare().await;

@@ -38,7 +38,9 @@ impl<'a> Names<'a> {
         for (from, to) in &request.rename {
             if known.contains(from.as_str()) {
                 names.tables.insert(from, to);
-                names.claimed.insert(to);
+                if !names.claimed.insert(to) {
+                    return Err(slip(format!("two tables of the source are called {to:?}")));
+                }
                 continue;
             }
             let column = source.tables.iter().find_map(|table| {
@@ -65,9 +67,10 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// What the target calls a table of the source.
-    pub(super) fn at_target<'t>(&'t self, table: &'t str) -> &'t str {
-        self.tables.get(table).copied().unwrap_or(table)
+    /// What the target calls a table of the source; `None` where it has that name for another.
+    pub(super) fn at_target<'t>(&'t self, table: &'t str) -> Option<&'t str> {
+        let renamed = self.tables.get(table).copied();
+        renamed.or_else(|| Some(table).filter(|table| !self.claims(table)))
     }
 
     fn at_source<'t>(&'t self, table: &'t str) -> &'t str {

@@ -112,11 +112,8 @@ pub(super) fn pair(source: &Tables, target: &Tables, request: &Request) -> Resul
             paired.left_out.push((name.to_owned(), "not asked for".to_owned()));
         } else {
             let source = Side::of(name, &on_source, &closed_source);
-            let target = match source {
-                // Another table of the source has it.
-                Side::Nothing if called.claims(name) => Side::Nothing,
-                _ => Side::of(called.at_target(name), &on_target, &closed_target),
-            };
+            let target = called.at_target(name);
+            let target = target.map_or(Side::Nothing, |name| Side::of(name, &on_target, &closed_target));
             paired.pairs.push(pair_of(name, source, target, &called)?);
         }
     }

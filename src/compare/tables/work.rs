@@ -9,11 +9,11 @@ use super::look::Look;
 use super::pairing::Pair;
 use super::pass::{Piece, Wanted};
 use super::settle::OpenTable;
-use super::{Again, Board, Stage};
+use super::{Again, Board, Equality, Stage};
 use crate::clock::Timestamp;
 use crate::databases::snapshot::Within;
 use crate::databases::trail::{Stretch, Written};
-use crate::databases::{Error, Value};
+use crate::databases::{Error, Table, Value};
 
 /// So many rows are asked for by their keys at a time.
 const ROWS_A_QUESTION: usize = 2_000;
@@ -202,6 +202,33 @@ impl<'a> Work<'a> {
                 table.in_flight += rows;
             }
         });
+    }
+
+    /// Takes back what was found of tables of a side that are not now what they were when the round began.
+    pub(super) fn take_back(&mut self, (side, before, now): (&str, &[Table], &[Table]), board: &Board) {
+        let by_name = |tables: &'_ [Table]| -> BTreeMap<String, Table> {
+            tables.iter().map(|table| (table.name.clone(), table.clone())).collect()
+        };
+        let (before, now) = (by_name(before), by_name(now));
+        let altered = |name: &String| {
+            before.get(name).is_some_and(|was| !now.get(name).is_some_and(|is| is.is_still(was)))
+        };
+        for (at, pair) in self.pairs.iter().enumerate() {
+            let Some(both) = &pair.both else { continue };
+            let name = if side == "source" { &both.source.table } else { &both.target.table };
+            if !altered(name) {
+                continue;
+            }
+            self.ledger.tables.remove(&pair.name);
+            self.open.retain(|table| table.at != at);
+            board.update(|_, outcome| {
+                if let Some(table) = outcome.tables.get_mut(at) {
+                    *table = pair.outcome();
+                    let why = format!("it was altered at the {side} while it was read");
+                    table.equality = Equality::NotCompared { why };
+                }
+            });
+        }
     }
 
     /// Every table that can be read was.

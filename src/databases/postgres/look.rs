@@ -63,7 +63,9 @@ pub(super) async fn tables(client: &Client) -> Result<Vec<Table>, Problem> {
            coalesce((select i.indnatts = 1 and a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
                    from pg_index i join pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[0]
                    where i.indrelid = c.oid and i.indisprimary), false),
-           concat_ws(',', c.oid, (select string_agg(relid::oid::text, ',' order by relid) from pg_partition_tree(c.oid)))
+           concat_ws(',', c.oid, c.relfilenode,
+             (select string_agg(concat(p.oid, '/', p.relfilenode), ',' order by p.oid)
+              from pg_partition_tree(c.oid) t join pg_class p on p.oid = t.relid))
          from {USER_TABLES} order by 1"
     );
     let rows = client.query(&sql, &[]).await?;
