@@ -121,10 +121,12 @@ fn how_many(tables: &TablesSeen) -> String {
     format!("{} of {of} the same", format::count(tables.same))
 }
 
-/// The comparisons, each with its rows that differ and its tables.
+/// The comparisons, each with its rows that differ and its tables: first those that have found something.
 pub(super) fn rows<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
     let mut rows: Vec<More<'a>> = Vec::new();
-    for probe in scene.plan.probes.iter().filter(|p| differing::compares(p)) {
+    let mut probes: Vec<&Probe> = scene.plan.probes.iter().filter(|p| differing::compares(p)).collect();
+    probes.sort_by_key(|probe| differing::of(&scene, probe).is_none());
+    for probe in probes {
         let (compared, course) = (differing::of(&scene, probe), scene.readings.course(&probe.id));
         if !rows.is_empty() && (compared.is_some() || course.is_some()) {
             rows.push(Box::new(|_| Row::new()));
