@@ -4,5 +4,8 @@
 //! the answer: probes, steps and `cutover compare` decide that. What a database is asked stands in
 //! `databases::snapshot`.
 
+mod pace;
 pub mod tables;
 pub mod trees;
+
+pub use pace::Pace;

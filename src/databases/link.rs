@@ -74,17 +74,13 @@ impl Ends {
     /// # Errors
     /// [`Error::Broken`] when one of them is of another engine.
     pub fn of<D: Database>(self, kind: &str) -> Result<(Arc<D>, Arc<D>), Error> {
-        let of = |end: Arc<dyn Database>| {
-            let name = end.name().to_owned();
-            (end as Arc<dyn Any + Send + Sync>).downcast::<D>().map_err(|_| {
-                Error::broken(
-                    name,
-                    format!("a link by {kind} cannot end here"),
-                    "name two endpoints of its kind",
-                )
+        let of = |end: &Arc<dyn Database>| {
+            alike(end).ok_or_else(|| {
+                let why = format!("a link by {kind} cannot end here");
+                Error::broken(end.name(), why, "name two endpoints of its kind")
             })
         };
-        Ok((of(self.from)?, of(self.to)?))
+        Ok((of(&self.from)?, of(&self.to)?))
     }
 }
 

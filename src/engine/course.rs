@@ -3,6 +3,7 @@
 //! Nothing is decided by it: that rests on readings alone. It is told while a look is under way and at its end, also where
 //! nothing was proved, and it is gone with the engine that told it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,9 @@ pub struct Standing {
     pub connections: u64,
     /// Rows that differ and may be on their way.
     pub suspects: u64,
-    /// Why it waits.
+    /// Somebody holds it.
+    pub held: bool,
+    /// Why it waits otherwise.
     pub waits: Option<String>,
 }
 
@@ -108,11 +111,25 @@ pub enum Proved {
     Different(String),
 }
 
-impl Course {
-    /// Takes in what was told later.
-    pub fn take(&mut self, later: Course) {
-        let tables = later.tables.or_else(|| self.tables.take());
-        *self = Course { tables, ..later };
+/// How comparisons stand, by what was told last.
+#[derive(Clone, Debug, Default)]
+pub struct Courses(BTreeMap<ProbeId, Course>);
+
+impl Courses {
+    /// Takes in what was told later. What is known of tables stays known until it is told anew.
+    pub fn follow(&mut self, told: Course) {
+        let before = self.0.remove(&told.probe).and_then(|before| before.tables);
+        self.0.insert(told.probe.clone(), Course { tables: told.tables.or(before), ..told });
+    }
+
+    /// How one stands, where that was told.
+    pub fn of(&self, probe: &ProbeId) -> Option<&Course> {
+        self.0.get(probe)
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Course> {
+        self.0.values()
     }
 }
 
@@ -169,6 +186,7 @@ mod tests {
             rate: None,
             connections: 2,
             suspects: 0,
+            held: false,
             waits: None,
         };
         assert_eq!((standing.percent(), standing.left()), (Some(99), None));

@@ -75,7 +75,9 @@ fn intended(
             None => Err(Refusal::NoSuchProbe(probe)),
         },
         Intent::Load { probe, change } => match plan.probe(&probe).map(|probe| &probe.kind) {
-            Some(ProbeKind::Tables(_)) => Ok(vec![Event::LoadAsked { probe, change, by: by.to_owned() }]),
+            Some(ProbeKind::Tables(_)) => {
+                Ok(vec![Event::LoadAsked { probe, change: change.within_bounds(), by: by.to_owned() }])
+            }
             Some(_) => Err(Refusal::NoComparison(probe)),
             None => Err(Refusal::NoSuchProbe(probe)),
         },

@@ -1,8 +1,8 @@
 //! What the world is asked to do, as data. Effects follow from events, so nothing is set going that is not
 //! on disk first; whoever performs them (`tasks`) finds the details in the plan.
 
-use super::event::{AlarmId, Event, Leg, LoadChange};
-use super::state::State;
+use super::event::{AlarmId, Event, Leg};
+use super::state::{LoadAsked, State};
 use crate::plan::model::{Step, StepKind, Undo};
 use crate::plan::{EndpointId, Plan, ProbeId, StepId};
 
@@ -36,8 +36,8 @@ pub enum Effect {
     Load {
         /// Which.
         probe: ProbeId,
-        /// How.
-        change: LoadChange,
+        /// With what it may ask of its servers from here on.
+        load: LoadAsked,
     },
     /// Write down what a monitor holds still: from here on a change is a breach.
     TakeBaseline {
@@ -146,8 +146,9 @@ fn direct(plan: &Plan, state: &State, event: &Event) -> Vec<Effect> {
             vec![Effect::Stop { step: step.clone(), attempt: *attempt, leg: *leg }]
         }
         Event::MeasureAsked { probe, .. } => vec![Effect::Measure { probe: probe.clone() }],
-        Event::LoadAsked { probe, change, .. } => {
-            vec![Effect::Load { probe: probe.clone(), change: *change }]
+        Event::LoadAsked { probe, .. } => {
+            let load = state.loads.get(probe).copied().unwrap_or_default();
+            vec![Effect::Load { probe: probe.clone(), load }]
         }
     }
 }

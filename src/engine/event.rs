@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reading::{FenceState, Verdict};
 use crate::clock::Timestamp;
-use crate::plan::model::{Pins, Severity};
+use crate::plan::model::{Pins, Severity, TablesProbe};
 use crate::plan::{EndpointId, PhaseId, ProbeId, StepId};
 
 /// Something that has happened.
@@ -422,6 +422,17 @@ pub enum LoadChange {
     GoOn,
     /// With so many connections a side.
     Connections(u64),
+}
+
+impl LoadChange {
+    /// The same, with no fewer connections than one and no more than a server has room for.
+    #[must_use]
+    pub fn within_bounds(self) -> LoadChange {
+        match self {
+            LoadChange::Connections(n) => LoadChange::Connections(n.clamp(1, TablesProbe::MOST_CONNECTIONS)),
+            LoadChange::Hold | LoadChange::GoOn => self,
+        }
+    }
 }
 
 /// Forward or back.

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use super::course::Course;
+use super::course::{Course, Courses};
 use super::reading::{Facts, FenceState, Lag, Measure, Origin, Reading, Verdict};
 use crate::clock::Boot;
 use crate::plan::model::{Probe, ProbeKind};
@@ -21,7 +21,7 @@ pub const BAD_IN_A_ROW: u32 = 3;
 #[derive(Clone, Debug, Default)]
 pub struct Readings {
     tracks: HashMap<ProbeId, Track>,
-    courses: HashMap<ProbeId, Course>,
+    courses: Courses,
     /// Made-up readings count only where the run is a rehearsal.
     simulated_counts: bool,
 }
@@ -119,17 +119,12 @@ impl Readings {
 
     /// Takes in how a comparison stands: the newest word counts.
     pub fn follow(&mut self, told: Course) {
-        match self.courses.get_mut(&told.probe) {
-            Some(course) => course.take(told),
-            None => {
-                self.courses.insert(told.probe.clone(), told);
-            }
-        }
+        self.courses.follow(told);
     }
 
     /// How a comparison stands, by what was told last.
     pub fn course(&self, probe: &ProbeId) -> Option<&Course> {
-        self.courses.get(probe)
+        self.courses.of(probe)
     }
 
     /// Whether nothing has been measured yet.

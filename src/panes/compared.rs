@@ -19,13 +19,11 @@ use super::differing;
 use super::document::{gone, output};
 use super::item::Item;
 use super::request::{Output, Source};
-use super::row::{Row, Words, slot, words};
+use super::row::{Row, Words, heading, words};
 use super::scene::Scene;
 
 /// What was told of a look longer ago than this is of one that nobody makes any more.
 const HEARD: std::time::Duration = std::time::Duration::from_secs(15);
-/// More connections a side are no use to anybody, and a server has people to serve.
-const MOST: u64 = 32;
 /// A look that takes no longer is not worth a word.
 const SHORT: u64 = 1_500;
 
@@ -42,7 +40,7 @@ pub(super) fn under_way<'a>(scene: &Scene<'a>, probe: &ProbeId) -> Option<&'a St
         .filter(|now| heard && scene.now.wall.0.saturating_sub(now.since.0) >= SHORT.cast_signed())
 }
 
-/// What an action makes of a comparison: of the one that is selected, or of the first that is under way or held.
+/// What an action makes of a comparison: of the one that is selected, else of the only one that is under way or held.
 pub(super) fn change(
     scene: &Scene<'_>,
     selected: Option<&Item>,
@@ -50,29 +48,35 @@ pub(super) fn change(
 ) -> Option<(ProbeId, LoadChange)> {
     let held = |probe: &Probe| scene.state.loads.get(&probe.id).is_some_and(|load| load.held);
     let goes = |probe: &&Probe| held(probe) || under_way(scene, &probe.id).is_some();
-    let mut all = scene.plan.probes.iter().filter(goes);
-    let probe = match selected {
+    let meant = match selected {
         Some(Item::Probe(id) | Item::Table(id, _) | Item::Difference(id, _)) => {
-            scene.plan.probe(id).filter(goes).or_else(|| all.next())
+            scene.plan.probe(id).filter(|probe| differing::compares(probe))
         }
-        _ => all.next(),
-    }?;
-    let now = under_way(scene, &probe.id).map(|now| now.connections);
-    let change = match action {
-        Action::HoldComparison if held(probe) => LoadChange::GoOn,
-        Action::HoldComparison => LoadChange::Hold,
-        Action::CompareFaster => LoadChange::Connections((now? * 2).min(MOST)),
-        Action::CompareSlower => LoadChange::Connections((now? / 2).max(1)),
-        _ => return None,
+        _ => None,
     };
-    (change != LoadChange::Connections(now.unwrap_or_default())).then(|| (probe.id.clone(), change))
+    let mut all = scene.plan.probes.iter().filter(goes);
+    let only = all.next().filter(|_| all.next().is_none());
+    let probe = meant.or(only).filter(goes)?;
+    let connections = |wanted: fn(u64) -> u64| {
+        let now = under_way(scene, &probe.id)?.connections;
+        let change = LoadChange::Connections(wanted(now)).within_bounds();
+        Some(change).filter(|change| *change != LoadChange::Connections(now))
+    };
+    let change = match action {
+        Action::HoldComparison if held(probe) => Some(LoadChange::GoOn),
+        Action::HoldComparison => Some(LoadChange::Hold),
+        Action::CompareFaster => connections(|now| now * 2),
+        Action::CompareSlower => connections(|now| now / 2),
+        _ => None,
+    };
+    Some((probe.id.clone(), change?))
 }
 
 /// How far it is, as short as a row of a pane needs it.
 pub(super) fn brief(now: &Standing) -> String {
     let percent = now.percent().map(|percent| format!("{percent} %"));
     let mut parts = match (&now.waits, now.doing) {
-        (Some(why), _) if why.starts_with("held") => vec![why.clone()],
+        _ if now.held => vec!["held by hand".to_owned()],
         (Some(why), _) => vec![format!("waits: {why}")],
         (None, Doing::Connecting) => vec!["connecting to compare".to_owned()],
         (None, Doing::LookingAgain) if now.suspects > 0 => {
@@ -84,7 +88,7 @@ pub(super) fn brief(now: &Standing) -> String {
     };
     if now.doing == Doing::Reading {
         parts.extend(percent);
-        let left = now.left().filter(|_| now.waits.is_none());
+        let left = now.left().filter(|_| !now.held && now.waits.is_none());
         parts.extend(left.map(|left| format!("about {} left", format::span(left))));
     }
     parts.join(", ")
@@ -145,8 +149,8 @@ pub(super) fn rows<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
 }
 
 /// A heading of this part of the page.
-fn heading(text: Words<'_>) -> More<'_> {
-    Box::new(move |place| Row::new().left(slot(place.x + 1, place.width.saturating_sub(1)), text.clone()))
+fn say(text: Words<'_>) -> More<'_> {
+    Box::new(move |place| heading(place, text.clone()))
 }
 
 /// The rows that differ, by name.
@@ -157,8 +161,8 @@ fn differences<'a>(scene: Scene<'a>, probe: &'a Probe, compared: &'a Compared, r
     } else {
         String::new()
     };
-    rows.push(heading(words(Role::Title, format!("{}: {}{of}", probe.title, differing::differ(compared)))));
-    rows.push(heading(differing::way_on(&scene, probe, true)));
+    rows.push(say(words(Role::Title, format!("{}: {}{of}", probe.title, differing::differ(compared)))));
+    rows.push(say(differing::way_on(&scene, probe, true)));
     for (n, row) in compared.named.iter().enumerate() {
         rows.push(Box::new(move |place| {
             let [sign, table, key, kind, columns] = layout::columns(
@@ -192,9 +196,9 @@ fn tables<'a>(scene: Scene<'a>, probe: &'a Probe, course: &'a Course, rows: &mut
             .and(Role::Dim, format!(", looked at {}", scene.time(tables.at))),
         None => title.and(Role::Title, ": nothing read yet"),
     };
-    rows.push(heading(title));
+    rows.push(say(title));
     if let Some(now) = under_way(&scene, &probe.id) {
-        rows.push(heading(words(Role::Gauge, at_length(now))));
+        rows.push(say(words(Role::Gauge, at_length(now))));
     }
     let Some(tables) = &course.tables else { return };
     for seen in &tables.worst {
@@ -202,7 +206,7 @@ fn tables<'a>(scene: Scene<'a>, probe: &'a Probe, course: &'a Course, rows: &mut
     }
     let rest = tables.of.saturating_sub(tables.worst.len() as u64);
     if rest > 0 {
-        rows.push(heading(words(Role::Dim, format!("and {} more, none of them worse", format::count(rest)))));
+        rows.push(say(words(Role::Dim, format!("and {} more, none of them worse", format::count(rest)))));
     }
 }
 

@@ -70,6 +70,11 @@ impl<'a> Words<'a> {
     }
 }
 
+/// A row of words alone, from the second column of a place on.
+pub(super) fn heading(place: Rect, words: Words<'_>) -> Row<'_> {
+    Row::new().left(slot(place.x + 1, place.width.saturating_sub(1)), words)
+}
+
 /// What stands in a cell.
 #[derive(Clone, Debug)]
 enum Content<'a> {

@@ -129,9 +129,9 @@ impl Cockpit {
             Action::NoGo => "no gate is open",
             Action::EndSession if freeze::sessions(scene).is_empty() => "no session is older than a fence",
             Action::EndSession => "select a session in the census: 4, then the arrows",
-            Action::HoldComparison => "no comparison is under way",
+            Action::HoldComparison => "no comparison is under way, or select the one that is meant",
             Action::CompareFaster | Action::CompareSlower => {
-                "no comparison is under way, or it has as many connections as it can"
+                "select a comparison that is under way; it may have as many connections as it can"
             }
             Action::Measure => "select what is to be looked at",
             _ => "it means nothing here and now",

@@ -14,7 +14,7 @@ use crate::ui::widgets::{List, spark};
 
 use super::compared::More;
 use super::item::Item;
-use super::row::{Row, Words, slot, words};
+use super::row::{Row, Words, heading, words};
 use super::scene::{Columns, Scene};
 use super::section::{Line, PANES, PaneId};
 use super::{compared, freeze, journal, replication, timeline};
@@ -143,10 +143,8 @@ fn census<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
     if sessions.is_empty() {
         return Vec::new();
     }
-    let mut rows: Vec<More<'a>> = vec![Box::new(|place: Rect| {
-        let at = slot(place.x + 1, place.width.saturating_sub(1));
-        Row::new().left(at, words(Role::Title, "Sessions older than the fence"))
-    })];
+    let mut rows: Vec<More<'a>> =
+        vec![Box::new(|place| heading(place, words(Role::Title, "Sessions older than the fence")))];
     for (endpoint, session) in sessions {
         rows.push(Box::new(move |place| {
             let [sign, name, account, since, wrote, why] = layout::columns(

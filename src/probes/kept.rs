@@ -3,7 +3,7 @@
 //!
 //! Owns the form of that text, and finds in it what is said of one table and of one row.
 
-use super::ledger::differs;
+use super::course::differs;
 use super::tables::of_row;
 use super::words::{count, line};
 use crate::compare::tables::{Difference, DifferenceKind, TableOutcome, Verdict};
@@ -157,7 +157,6 @@ pub fn of_difference<'a>(answer: &'a str, table: &str, key: &str, kind: &str, nt
 mod tests {
     use super::*;
     use crate::compare::tables::Equality;
-    use std::time::Duration;
 
     fn changed(key: i64, columns: &[(&str, &str, &str)]) -> Difference {
         let id = ("id".to_owned(), Value::Integer(key));
@@ -175,21 +174,12 @@ mod tests {
 
     fn outcome(name: &str, differences: Vec<Difference>) -> TableOutcome {
         TableOutcome {
-            name: name.to_owned(),
             rows_source: Some(2),
             rows_target: Some(2),
-            equality: Equality::EveryRow,
-            aside: Vec::new(),
-            schema: Vec::new(),
-            missing: 0,
-            extra: 0,
             changed: differences.len() as u64,
-            in_flight: 0,
             differences,
-            read: (4, 4),
             looked_at: true,
-            again: None,
-            took: Duration::ZERO,
+            ..TableOutcome::new(name, Equality::EveryRow)
         }
     }
 

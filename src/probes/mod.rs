@@ -15,6 +15,7 @@ mod command;
 mod commit;
 mod control;
 mod cookies;
+mod course;
 mod dns;
 mod drift;
 pub(crate) mod endpoint;
@@ -50,7 +51,7 @@ mod writes;
 
 pub use baseline::Baseline;
 pub use identity::{Expected, ready, way};
-pub use ledger::{change_load, keeps_no_trail, let_trails_go};
+pub use ledger::{keeps_no_trail, let_trails_go, set_load};
 pub use look::{Context, Looked};
 
 use crate::engine::reading::{Measure, Unmeasured};

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use super::course::Teller;
 use super::endpoint::stream;
 use super::kept;
-use super::ledger::Teller;
 use super::look::{Look, failed};
 use super::words::{count, counted, line};
 use crate::compare::tables::{
@@ -48,7 +48,7 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &TablesProbe) -> Result<Mea
     let outcome = match (look.probe, &look.ctx.ledgers) {
         (Some(id), Some(ledgers)) => {
             let load = ledgers.load(id, new);
-            let teller = ledgers.teller((id, &load), &look.ctx.clock, look.began.wall);
+            let teller = Teller::new(ledgers.tell(), (id, &load), &look.ctx.clock, look.began.wall);
             let mut pulse = Pulse::new(teller, look.timeout);
             let mut tell = |progress: &Progress, tables: &[TableOutcome]| pulse.tell(progress, tables);
             let outcome = if probe.before {

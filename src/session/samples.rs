@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Boot, Now, Timestamp};
-use crate::engine::course::Course;
+use crate::engine::course::{Course, Courses};
 use crate::engine::reading::{Measure, Origin, Reading, Unmeasured};
 use crate::plan::ProbeId;
 
@@ -63,7 +63,7 @@ pub struct Writer {
     file: Option<File>,
     size: u64,
     last: BTreeMap<ProbeId, (Reading, Boot)>,
-    courses: BTreeMap<ProbeId, Course>,
+    courses: Courses,
     buffer: Vec<u8>,
 }
 
@@ -76,7 +76,7 @@ impl Writer {
             file: None,
             size: 0,
             last: BTreeMap::new(),
-            courses: BTreeMap::new(),
+            courses: Courses::default(),
             buffer: Vec::new(),
         };
         writer.rotate()?;
@@ -107,12 +107,7 @@ impl Writer {
     /// Takes how a comparison stands; it is written with the next [`Writer::flush`].
     pub fn follow(&mut self, told: Course) {
         push(&mut self.buffer, &Line::Course(Box::new(told.clone())));
-        match self.courses.get_mut(&told.probe) {
-            Some(course) => course.take(told),
-            None => {
-                self.courses.insert(told.probe.clone(), told);
-            }
-        }
+        self.courses.follow(told);
     }
 
     /// Writes what was put since the last time.
@@ -136,7 +131,7 @@ impl Writer {
         for (reading, _) in self.last.values() {
             push(&mut bytes, &Line::Reading(Box::new(reading.clone())));
         }
-        for course in self.courses.values() {
+        for course in self.courses.all() {
             push(&mut bytes, &Line::Course(Box::new(course.clone())));
         }
         let mut file = File::options().create(true).write(true).truncate(true).mode(0o600).open(&new)?;

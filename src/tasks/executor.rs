@@ -15,9 +15,10 @@ use super::commands::Order;
 use super::{Attempt, Happened, Setup, commands, controls, notices, sequences, sides};
 use crate::clock::Now;
 use crate::databases::Database;
-use crate::engine::event::{Leg, LoadChange, Outcome, OutputRef};
+use crate::engine::event::{Leg, Outcome, OutputRef};
 use crate::engine::input::Report;
 use crate::engine::reading::{Measure, Origin, Reading, Unmeasured};
+use crate::engine::state::LoadAsked;
 use crate::plan::model::{Carry, CommandLine, FenceTarget, NotifyBy, Step, StepKind, Undo};
 use crate::plan::pins;
 use crate::plan::secret::{Secret, Template};
@@ -246,8 +247,8 @@ impl Executor {
     }
 
     /// Has a comparison go on otherwise, from its next question on.
-    pub(super) fn load(&self, probe: &ProbeId, change: LoadChange) {
-        probes::change_load(&self.hand.context, probe, change);
+    pub(super) fn load(&self, probe: &ProbeId, load: LoadAsked) {
+        probes::set_load(&self.hand.context, probe, load);
     }
 
     /// Sees to it that no server keeps its log for a comparison of this run any longer.

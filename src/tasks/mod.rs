@@ -243,7 +243,7 @@ fn started(sampler: &Mutex<Option<Sampler>>, executor: &Executor, effect: &Effec
                 sampler.ask(probe);
             }
         }
-        Effect::Load { probe, change } => executor.load(probe, *change),
+        Effect::Load { probe, load } => executor.load(probe, *load),
         Effect::TakeBaseline { probe } => {
             if let Some(sampler) = lock(sampler).as_ref() {
                 sampler.rebase(probe);

@@ -654,6 +654,7 @@ pub fn reading(night: Night) -> Night {
         rate: Some(1_410_000),
         connections: 2,
         suspects: 12,
+        held: false,
         waits: None,
     };
     night.pass(8);

@@ -365,7 +365,7 @@ fn a_comparison_is_held_and_goes_on_with_more_or_fewer_connections() {
         hands.types(command);
         hands.wait(Duration::from_secs(1));
         hands.press("enter");
-        hands.night.journal.last().map(|recorded| format!("{:?}", recorded.events)).unwrap_or_default()
+        format!("{:?}", hands.night.journal.last().expect("a record").events)
     };
     let said = run(&mut hands, "compare.faster");
     assert!(said.contains("Connections(4)") && said.contains("maria"), "{said}\n{}", hands.reads());
@@ -376,7 +376,7 @@ fn a_comparison_is_held_and_goes_on_with_more_or_fewer_connections() {
     let rows = "rows".into();
     assert!(hands.night.state.loads[&rows].held);
     let mut told = hands.night.readings.course(&rows).unwrap().clone();
-    told.now.as_mut().unwrap().waits = Some("held by hand".into());
+    told.now.as_mut().unwrap().held = true;
     hands.night.readings.follow(told);
     hands.feed();
     hands.press("5");

@@ -9,8 +9,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::super::exit::{Exit, Failure};
 use super::super::print;
-use super::teller::{Rate, Teller};
+use super::teller::Teller;
 use super::{Args, verdict_words};
+use crate::compare::Pace;
 use crate::compare::tables::{
     Difference, DifferenceKind, Load, Outcome, Progress, Remarks, Request, Sides, Stage, TableOutcome,
     Verdict, compare_with,
@@ -52,11 +53,12 @@ pub(super) fn main(args: &Args, kinds: [&str; 2]) -> Result<Verdict, Failure> {
     let runtime =
         runtime.map_err(|error| Failure::new(Exit::NotProved, format!("nothing can be asked: {error}")))?;
     let mut teller = Teller::new();
-    let mut rate = Rate::default();
+    let mut pace = Pace::default();
     let load = Load::new(args.connections);
     let outcome = runtime.block_on(compare_with(&sides, &request, &load, None, &mut |progress, _| {
-        let reading = (progress.stage == Stage::Digesting).then(|| rate.of(progress.rows)).flatten();
-        teller.tell(|begun| line(progress, begun, reading));
+        let works = progress.stage == Stage::Digesting && progress.waits.is_none();
+        let rate = pace.of(Instant::now(), progress.rows, works);
+        teller.tell(|begun| line(progress, begun, rate));
         ControlFlow::Continue(())
     }));
     teller.end();

@@ -41,16 +41,3 @@ impl Teller {
         }
     }
 }
-
-/// How fast something goes, since it was first asked.
-#[derive(Default)]
-pub(super) struct Rate(Option<(Instant, u64)>);
-
-impl Rate {
-    /// So many a second, when so many are done by now; none before it is known.
-    pub(super) fn of(&mut self, done: u64) -> Option<u64> {
-        let (since, before) = *self.0.get_or_insert_with(|| (Instant::now(), done));
-        let ms = u64::try_from(since.elapsed().as_millis()).ok().filter(|&ms| ms > 0)?;
-        Some(done.saturating_sub(before) * 1_000 / ms).filter(|&rate| rate > 0)
-    }
-}

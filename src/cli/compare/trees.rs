@@ -10,8 +10,9 @@ use serde_json::{Value as Json, json};
 
 use super::super::exit::Failure;
 use super::super::print;
-use super::teller::{Rate, Teller};
+use super::teller::Teller;
 use super::{Args, verdict_words};
+use crate::compare::Pace;
 use crate::compare::tables::Verdict;
 use crate::compare::trees::{
     Aspect, Attributes, Difference, Held, Moment, Outcome, Progress, Request, Stage, compare, is_address,
@@ -52,9 +53,9 @@ pub(super) fn main(args: &Args) -> Result<Verdict, Failure> {
         request.listed = usize::MAX;
     }
     let mut teller = Teller::new();
-    let mut rate = Rate::default();
+    let mut pace = Pace::default();
     let outcome = compare(&request, &here(), &mut |progress| {
-        let rate = (progress.stage != Stage::Walking).then(|| rate.of(progress.bytes_done)).flatten();
+        let rate = pace.of(Instant::now(), progress.bytes_done, progress.stage != Stage::Walking);
         teller.tell(|begun| line(progress, begun, rate));
         ControlFlow::Continue(())
     });

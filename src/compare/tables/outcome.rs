@@ -175,6 +175,27 @@ pub struct Again {
 }
 
 impl TableOutcome {
+    /// Of a table of which nothing has been read.
+    pub fn new(name: &str, equality: Equality) -> TableOutcome {
+        TableOutcome {
+            name: name.to_owned(),
+            rows_source: None,
+            rows_target: None,
+            equality,
+            aside: Vec::new(),
+            schema: Vec::new(),
+            missing: 0,
+            extra: 0,
+            changed: 0,
+            in_flight: 0,
+            differences: Vec::new(),
+            read: (0, 0),
+            looked_at: false,
+            again: None,
+            took: Duration::ZERO,
+        }
+    }
+
     /// How many rows differ for certain.
     pub fn different(&self) -> u64 {
         self.missing + self.extra + self.changed

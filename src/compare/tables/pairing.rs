@@ -1,7 +1,6 @@
 //! Which tables are compared, and whether the two sides mean the same by them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
@@ -67,21 +66,9 @@ impl Pair {
             (Some(_), false) => Equality::Multiset,
         };
         TableOutcome {
-            name: self.name.clone(),
-            rows_source: None,
-            rows_target: None,
-            equality,
             aside: self.aside.clone(),
             schema: self.schema.clone(),
-            missing: 0,
-            extra: 0,
-            changed: 0,
-            in_flight: 0,
-            differences: Vec::new(),
-            read: (0, 0),
-            looked_at: false,
-            again: None,
-            took: Duration::ZERO,
+            ..TableOutcome::new(&self.name, equality)
         }
     }
 }
@@ -92,7 +79,7 @@ impl Pair {
 /// [`Error::Broken`] for a pattern or a name that matches nothing of either side: it is a slip of the pen, and
 /// what it was to name would silently not be compared.
 pub(super) fn pair(source: &Tables, target: &Tables, request: &Request) -> Result<Paired, Error> {
-    let (on_source, on_target) = (by_name(source), by_name(target));
+    let (on_source, on_target) = (by_name(&source.tables), by_name(&target.tables));
     let (closed_source, closed_target) = (reasons(&source.closed), reasons(&target.closed));
     let called = Names::of(request, source, target)?;
     let here = on_source.keys().chain(closed_source.keys());
@@ -133,8 +120,9 @@ pub(super) fn pair(source: &Tables, target: &Tables, request: &Request) -> Resul
     Ok(paired)
 }
 
-fn by_name(tables: &Tables) -> BTreeMap<&str, &Table> {
-    tables.tables.iter().map(|t| (t.name.as_str(), t)).collect()
+/// Tables by their names.
+pub(super) fn by_name(tables: &[Table]) -> BTreeMap<&str, &Table> {
+    tables.iter().map(|t| (t.name.as_str(), t)).collect()
 }
 
 fn reasons(of: &[(String, String)]) -> BTreeMap<&str, &str> {

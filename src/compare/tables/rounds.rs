@@ -159,8 +159,8 @@ async fn round(
     // To whoever looks at an earlier moment a table that was written anew meanwhile lies empty (PostgreSQL's documentation,
     // "MVCC Caveats"): on both sides, it would be the same.
     let (source_now, target_now) = tokio::try_join!(sides.source.tables(), sides.target.tables())?;
-    work.take_back(("source", &on_source.tables, &source_now), board);
-    work.take_back(("target", &on_target.tables, &target_now), board);
+    work.take_back(("source", |both| &both.source), &on_source.tables, &source_now, board);
+    work.take_back(("target", |both| &both.target), &on_target.tables, &target_now, board);
     if let Some(book) = book {
         work.close();
         if let (Some((source, target)), Some(marks)) = (&told, &mut work.ledger.marks) {

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::again;
 use super::ledger::{Book, Entry, Ledger};
 use super::locate::Found;
-use super::look::Look;
-use super::pairing::Pair;
+use super::look::{Both, Look};
+use super::pairing::{Pair, by_name};
 use super::pass::{Piece, Wanted};
 use super::settle::OpenTable;
-use super::{Again, Board, Equality, Stage};
+use super::{Again, Board, Equality, Stage, TableOutcome};
 use crate::clock::Timestamp;
-use crate::databases::snapshot::Within;
+use crate::databases::snapshot::{Selection, Within};
 use crate::databases::trail::{Stretch, Written};
 use crate::databases::{Error, Table, Value};
 
@@ -204,28 +204,27 @@ impl<'a> Work<'a> {
         });
     }
 
-    /// Takes back what was found of tables of a side that are not now what they were when the round began.
-    pub(super) fn take_back(&mut self, (side, before, now): (&str, &[Table], &[Table]), board: &Board) {
-        let by_name = |tables: &'_ [Table]| -> BTreeMap<String, Table> {
-            tables.iter().map(|table| (table.name.clone(), table.clone())).collect()
-        };
+    /// Takes back what was found of tables of a side (`of` it has one) that are not now what they were when the round began.
+    pub(super) fn take_back(
+        &mut self,
+        (side, of): (&str, fn(&Both) -> &Selection),
+        before: &[Table],
+        now: &[Table],
+        board: &Board,
+    ) {
         let (before, now) = (by_name(before), by_name(now));
-        let altered = |name: &String| {
-            before.get(name).is_some_and(|was| !now.get(name).is_some_and(|is| is.is_still(was)))
-        };
         for (at, pair) in self.pairs.iter().enumerate() {
-            let Some(both) = &pair.both else { continue };
-            let name = if side == "source" { &both.source.table } else { &both.target.table };
-            if !altered(name) {
+            let Some(table) = pair.both.as_ref().map(|both| of(both).table.as_str()) else { continue };
+            let was = before.get(table);
+            if was.is_none_or(|was| now.get(table).is_some_and(|is| is.is_still(was))) {
                 continue;
             }
             self.ledger.tables.remove(&pair.name);
             self.open.retain(|table| table.at != at);
             board.update(|_, outcome| {
                 if let Some(table) = outcome.tables.get_mut(at) {
-                    *table = pair.outcome();
                     let why = format!("it was altered at the {side} while it was read");
-                    table.equality = Equality::NotCompared { why };
+                    *table = TableOutcome { equality: Equality::NotCompared { why }, ..pair.outcome() };
                 }
             });
         }

@@ -3,6 +3,7 @@
 use super::http::{HTTP, HTTP_EXPECT};
 use super::links::{CHANNEL, DIRECTION, SLOT};
 use super::{Key, Kind, Named, Names, Spec, beside, may, must, needs};
+use crate::plan::model::TablesProbe;
 
 pub(super) static PROBE: Spec = Spec {
     name: "a probe",
@@ -133,7 +134,7 @@ static TABLES: Spec = Spec {
         ),
         may(
             "connections",
-            Kind::Whole(1, 32),
+            Kind::Whole(1, TablesProbe::MOST_CONNECTIONS.cast_signed()),
             "So many connections a side work at a time; 2 unless said otherwise.",
         ),
         needs("strength", "a choice of strength", "take it out: every row is compared exactly"),

@@ -292,6 +292,11 @@ pub struct TablesProbe {
     pub connections: Option<usize>,
 }
 
+impl TablesProbe {
+    /// More connections a side are no use to anybody, and a server has people to serve.
+    pub const MOST_CONNECTIONS: u64 = 32;
+}
+
 /// Every file of two trees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TreesProbe {
