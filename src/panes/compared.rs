@@ -88,7 +88,7 @@ pub(super) fn brief(now: &Standing) -> String {
     };
     if now.doing == Doing::Reading {
         parts.extend(percent);
-        let left = now.left().filter(|_| !now.held && now.waits.is_none());
+        let left = now.left().filter(|left| !left.is_zero() && !now.held && now.waits.is_none());
         parts.extend(left.map(|left| format!("about {} left", format::span(left))));
     }
     parts.join(", ")

@@ -130,9 +130,8 @@ impl Cockpit {
             Action::EndSession if freeze::sessions(scene).is_empty() => "no session is older than a fence",
             Action::EndSession => "select a session in the census: 4, then the arrows",
             Action::HoldComparison => "no comparison is under way, or select the one that is meant",
-            Action::CompareFaster | Action::CompareSlower => {
-                "select a comparison that is under way; it may have as many connections as it can"
-            }
+            Action::CompareFaster => "no comparison is under way, or it has as many connections as it may",
+            Action::CompareSlower => "no comparison is under way, or it has one connection a side",
             Action::Measure => "select what is to be looked at",
             _ => "it means nothing here and now",
         };

@@ -13,8 +13,10 @@ use crate::plan::ProbeId;
 
 /// How often whoever watches is told how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(1);
-/// How often they are told how each table stands meanwhile.
+/// How often they are told how each table stands meanwhile, where there are many …
 const TELL_TABLES_EVERY: Duration = Duration::from_secs(5);
+/// … more than this.
+const FEW: usize = 40;
 /// So many tables are named: the worst.
 const TABLES: usize = 200;
 /// A reason is cut here.
@@ -73,7 +75,7 @@ impl<'a> Teller<'a> {
             waits: progress.waits.clone(),
         };
         // Until it is known what was read before, each of them seems to be to come.
-        let due = self.told_tables.is_none_or(|at| at.elapsed() >= TELL_TABLES_EVERY);
+        let due = self.told_tables.is_none_or(|at| tables.len() <= FEW || at.elapsed() >= TELL_TABLES_EVERY);
         let seen = (progress.stage == Stage::Digesting && due).then(|| {
             self.told_tables = self.told;
             seen(self.since, tables, |table| is_under_way(table, progress))
