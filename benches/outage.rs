@@ -1,8 +1,9 @@
 //! How long users are without writes, with the pass before the window and without it.
 //!
-//! `cargo bench --bench outage -- [ROWS]`: the sample plans for PostgreSQL and MariaDB, driven by keys in a real pty to their
-//! end while a client orders, each once as it is and once without `before`; half a million customers a side unless another
-//! number is given. What is printed is the cockpit's own account at the end, and what the client saw.
+//! `cargo bench --bench outage -- [ROWS]`: the demo's plan and the sample plans for PostgreSQL and MariaDB, driven by keys in a
+//! real pty to their end while clients order, each once as it is and once without `before`; half a million customers a side
+//! unless another number is given. What is printed is the part of machines, and of it the time for which the step waited that
+//! has to see every row the same, both by the run's record. What clients saw is held against the rows, which have to be right.
 
 #![allow(
     clippy::expect_used,
@@ -16,12 +17,16 @@
     reason = "a bench prints, and stops where its ground gives way"
 )]
 
+#[path = "../tests/demo/hand.rs"]
+mod hand;
 #[path = "../tests/servers/mariadb.rs"]
 mod mariadb;
 #[path = "../tests/worlds/mariadb.rs"]
 mod on_mariadb;
 #[path = "../tests/worlds/postgres.rs"]
 mod on_postgres;
+#[path = "../tests/oracle/mod.rs"]
+mod oracle;
 #[path = "../tests/pty/mod.rs"]
 mod pty;
 #[path = "../tests/servers/mod.rs"]
@@ -30,7 +35,12 @@ mod servers;
 mod users;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use cutover::demo::Side;
+use cutover::session::feed::{Feed, Snapshot};
+use cutover::session::runs;
+use hand::Demo;
 use pty::Terminal;
 use tempfile::TempDir;
 use users::{Night, to_the_end, until_the_switch};
@@ -43,19 +53,22 @@ fn main() {
     // Cargo says `--bench` to every bench.
     let rows = std::env::args().skip(1).find(|word| !word.starts_with("--"));
     let rows = rows.map_or(ROWS, |word| word.parse().expect("a number of rows"));
+    println!("write outage, the part of machines, with {rows} customers a side:");
+    for before in [true, false] {
+        let demo = on_the_demo(rows, before);
+        says("the demo (SQLite)", before, demo.home());
+    }
     for before in [true, false] {
         let world = on_postgres::World::logical(rows);
         let plan = Plan::of("postgres-logical", before);
-        night("PostgreSQL", (rows, before), world.night(), world.cockpit(&plan.file), || {
-            on_postgres::numbers(&world.target)
-        });
+        night(world.night(), world.cockpit(&plan.file), || on_postgres::numbers(&world.target));
+        says("PostgreSQL", before, world.home());
     }
     for before in [true, false] {
         let world = on_mariadb::World::new(rows);
         let plan = Plan::of("mariadb", before);
-        night("MariaDB", (rows, before), world.night(), world.cockpit(&plan.file), || {
-            on_mariadb::numbers(&world.target)
-        });
+        night(world.night(), world.cockpit(&plan.file), || on_mariadb::numbers(&world.target));
+        says("MariaDB", before, world.home());
     }
 }
 
@@ -70,6 +83,9 @@ impl Plan {
         let dir = TempDir::new().unwrap();
         let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-plans");
         for folder in [name, "scripts"] {
+            if !samples.join(folder).exists() {
+                continue;
+            }
             let into = dir.path().join(folder);
             std::fs::create_dir(&into).unwrap();
             for entry in std::fs::read_dir(samples.join(folder)).unwrap() {
@@ -88,15 +104,63 @@ impl Plan {
     }
 }
 
-fn night(
-    engine: &str,
-    (rows, before): (u32, bool),
-    night: Night,
-    mut t: Terminal,
-    numbers: impl FnOnce() -> String,
-) {
-    println!("{engine}, {rows} customers, {} the pass before:", if before { "with" } else { "without" });
+/// Drives a night to its end.
+fn night(night: Night, mut t: Terminal, numbers: impl FnOnce() -> String) {
     until_the_switch(&mut t);
     to_the_end(&mut t, &night);
     night.ends(numbers, 2);
+}
+
+/// … of the demo's plan, with so many customers more.
+fn on_the_demo(rows: u32, before: bool) -> Demo {
+    let home = TempDir::new().unwrap();
+    let dir = home.path().join("shop");
+    std::fs::create_dir(&dir).unwrap();
+    let plan = Plan::of("demo", before);
+    let mut demo = Demo::of_plan(home, &plan.file, |oracle| {
+        for side in Side::BOTH {
+            // As replication would have brought them.
+            oracle.sqlite(
+                side,
+                &format!(
+                    "begin immediate; update cutover_state set applying = 1;
+                     with recursive n(i) as (select 1 union all select i + 1 from n where i < {rows})
+                     insert into customers select 1000000 + i, 'customer ' || i, i || '@example.com', 'Ulm' from n;
+                     update cutover_state set applying = 0; commit"
+                ),
+            );
+        }
+    });
+    demo.prepare();
+    demo.go();
+    demo.end_the_price_job();
+    demo.go();
+    demo.terminal.shows("GO / NO-GO   Announce success");
+    demo.answers_alarms();
+    demo.go();
+    demo.terminal.shows("Planned and actual");
+    demo.ends(0);
+    demo.oracle().every_order_stands_once(Side::Target);
+    assert_eq!(demo.oracle().turns(), ["source", "target"]);
+    demo
+}
+
+/// Prints the part of machines, of the only run below a home.
+fn says(engine: &str, before: bool, home: &Path) {
+    let state = home.join("state").to_str().map(str::to_owned);
+    let place = runs::place(|name| state.clone().filter(|_| name == "XDG_STATE_HOME")).unwrap();
+    let mut feed = Feed::open(&runs::list(&place).unwrap()[0].path).unwrap();
+    feed.poll();
+    let Snapshot { state, plan, .. } = feed.snapshot();
+    let machines: Duration =
+        state.outages.iter().map(|outage| outage.to.unwrap().since(outage.from) - outage.human).sum();
+    let same = plan.steps.iter().find(|step| step.id.as_str() == "same").unwrap();
+    let step = state.step(&plan, &same.id).unwrap();
+    let waited = step.ended.unwrap().wall.since(step.started.unwrap().wall);
+    println!(
+        "{engine}, {} the pass before the window: {:.1} s, of which {:.2} s until every row was the same",
+        if before { "with" } else { "without" },
+        machines.as_secs_f64(),
+        waited.as_secs_f64()
+    );
 }

@@ -2,9 +2,9 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cutover::demo::Side;
 use tempfile::TempDir;
@@ -24,6 +24,31 @@ impl Demo {
         let dir = home.path().join("shop");
         let terminal =
             Terminal::start(home.path(), 120, 36, &["demo", "--fast", "--dir", dir.to_str().unwrap()]);
+        Demo { home, terminal }
+    }
+
+    /// A run of another plan with the demo's shop, which is filled first.
+    pub(crate) fn of_plan(home: TempDir, plan: &Path, fill: impl FnOnce(&Oracle)) -> Demo {
+        let dir = home.path().join("shop");
+        let exe = env!("CARGO_BIN_EXE_cutover");
+        Command::new(exe).arg("__world").arg("--dir").arg(&dir).spawn().unwrap();
+        let began = Instant::now();
+        let world = loop {
+            if let Some(world) = cutover::demo::world::find(&dir).unwrap() {
+                break world;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "the shop does not open");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        fill(&Oracle::of(&dir));
+        let sets = [
+            format!("cutover={exe}"),
+            format!("world={}", dir.display()),
+            format!("door=http://127.0.0.1:{}", world.door),
+        ];
+        let mut args = vec!["run", plan.to_str().unwrap(), "--as", "you"];
+        args.extend(sets.iter().flat_map(|set| ["--set", set]));
+        let terminal = Terminal::start(home.path(), 120, 36, &args);
         Demo { home, terminal }
     }
 

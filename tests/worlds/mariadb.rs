@@ -106,6 +106,11 @@ impl World {
         Terminal::start_with(self.home.path(), 120, 36, &args, &secrets)
     }
 
+    /// Where the cockpit keeps its things.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     /// What users and bystanders do all night.
     pub(crate) fn night(&self) -> Night {
         let direct = |server: &MariaDb| server.url("bystander", "shop");
