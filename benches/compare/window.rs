@@ -13,7 +13,7 @@ use cutover::databases::{Ends, Settings, connect, link};
 use crate::common::table::Table;
 use crate::common::{cpu, median};
 use crate::postgres::{DATABASE, Pair, url};
-use crate::servers;
+use crate::servers::{self, postgres::Postgres};
 
 const WRITTEN: u32 = 10_000;
 /// Of the row whose delete gets lost, and of the one that somebody else writes to.
@@ -65,7 +65,7 @@ fn size(rows: u32, turns: usize) -> (Took, Took) {
 
     // The clean pass under load: what is on its way then is settled by the next one.
     let mut ledger = Ledger::default();
-    let load = Traffic::begin(pair.source.port, rows);
+    let load = Traffic::begin(&pair.source, rows);
     let (under, _) = compare(&mut ledger);
     assert_ne!(under.verdict(), Verdict::Different, "{under:?}");
     load.end();
@@ -146,11 +146,16 @@ async fn once(pair: &Pair, sides: &Sides, ledger: &mut Ledger) -> (Outcome, Took
     })
     .await;
     let wall = began.elapsed().as_secs_f64();
+    *ledger = kept.into_inner().unwrap();
+    // As the cockpit does when it has the verdict: no wall, and processor time.
+    let marks = ledger.marks.as_ref().unwrap();
+    for (side, mark) in [(&sides.source, &marks.source), (&sides.target, &marks.target)] {
+        side.trail("bench", Some(mark)).await.unwrap().confirm(mark).await.unwrap();
+    }
     assert_eq!((&outcome.unfinished, &outcome.without), (&None, &None), "{outcome:?}");
     // The sessions' own time is known when they are gone.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let took = Took { wall, server: server() - before };
-    *ledger = kept.into_inner().unwrap();
     (outcome, took)
 }
 
@@ -165,24 +170,39 @@ fn settled(pair: &Pair) {
 }
 
 /// As `pgbench` loads: one statement after another, each a transaction.
-struct Traffic(Child);
+struct Traffic<'a> {
+    client: Child,
+    on: &'a Postgres,
+}
 
-impl Traffic {
-    fn begin(port: u16, rows: u32) -> Traffic {
+/// What its session is called.
+const TRAFFIC: &str = "traffic";
+
+impl Traffic<'_> {
+    fn begin(on: &Postgres, rows: u32) -> Traffic<'_> {
         let sql = format!(
-            "do $$ begin loop update items set number = number + 1 where id = 2 * (1 + floor(random() * {rows})::bigint);
-               commit; perform pg_sleep(0.002); end loop; end $$"
+            "do $$ declare k bigint; begin loop
+               k := 2 * (1 + floor(random() * {rows})::bigint);
+               update items set number = number + 1 where id = k;
+               commit; perform pg_sleep(0.002);
+             end loop; end $$"
         );
-        let child = Command::new("psql")
-            .args(["-XAtq", "-d", &url(port, DATABASE), "-c", &sql])
+        let client = Command::new("psql")
+            .args(["-XAtq", "-d", &url(on.port, DATABASE), "-c", &sql])
+            .env("PGAPPNAME", TRAFFIC)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Traffic(child)
+        Traffic { client, on }
     }
 
+    /// The server would go on without its client.
     fn end(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        let sessions = format!("from pg_stat_activity where application_name = '{TRAFFIC}'");
+        self.on.sql(DATABASE, &format!("select pg_terminate_backend(pid) {sessions}"));
+        self.client.wait().unwrap();
+        servers::wait("the load has ended", || {
+            (self.on.sql(DATABASE, &format!("select count(*) {sessions}")) == "0").then_some(())
+        });
     }
 }

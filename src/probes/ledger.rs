@@ -15,13 +15,14 @@ use super::look::Context;
 use super::scrub::Scrub;
 use super::words::line;
 use crate::compare::tables::{Ledger, Load};
+use crate::databases::trail::Mark;
 use crate::engine::state::LoadAsked;
 use crate::files;
-use crate::plan::ProbeId;
-use crate::plan::model::{Probe, ProbeKind};
+use crate::plan::model::{Probe, ProbeKind, TablesProbe};
+use crate::plan::{EndpointId, ProbeId};
 
-/// One server may take so long to let a trail go.
-const LET_GO_WITHIN: Duration = Duration::from_secs(30);
+/// One server may take so long to let a trail go, or to move it on.
+const TRAIL_WITHIN: Duration = Duration::from_secs(30);
 
 /// The ledgers of a run.
 pub(crate) struct Ledgers {
@@ -125,26 +126,49 @@ pub fn keeps_no_trail(ctx: &Context, probe: &Probe) -> bool {
 /// Lets go of the trails that a comparison has kept: a server keeps its log for each. What was proved by them does not hold
 /// from here on. Whoever looks after a server reads in the log of the program where that failed.
 pub async fn let_trails_go(ctx: &Context, probe: &Probe) {
-    let (ProbeKind::Tables(tables), Some(ledgers)) = (&probe.kind, &ctx.ledgers) else { return };
-    if !probe.reads_before() {
-        return;
-    }
-    let mut scrub = Scrub::default();
+    let Some((tables, ledgers)) = with_trails(ctx, probe) else { return };
+    let name = ledgers.trail(&probe.id);
     for side in [&tables.from, &tables.to] {
-        let gone = match connect(ctx, &mut scrub, side, LET_GO_WITHIN) {
-            Ok(database) => {
-                database.let_trail_go(&ledgers.trail(&probe.id)).await.map_err(|why| why.to_string())
-            }
-            Err(why) => Err(why),
-        };
-        if let Err(why) = gone {
-            let why = line(&scrub.text(why), 300);
+        if let Err(why) = moved(ctx, side, &name, None).await {
             tracing::error!(%side, probe = %probe.id, why, "a trail could not be let go: the server keeps its log for it");
         }
     }
     if let Err(why) = ledgers.keep(&probe.id, &Ledger::default()) {
         tracing::warn!(probe = %probe.id, why, "the ledger stays as it was");
     }
+}
+
+/// Lets servers forget what a comparison knows by now. That costs them as much as telling it did, so it comes after the
+/// answer; where it fails they keep their log until the next one.
+pub async fn move_trails_on(ctx: &Context, probe: &Probe) {
+    let Some((tables, ledgers)) = with_trails(ctx, probe) else { return };
+    let Some(marks) = ledgers.read(&probe.id).marks else { return };
+    let name = ledgers.trail(&probe.id);
+    for (side, mark) in [(&tables.from, &marks.source), (&tables.to, &marks.target)] {
+        if let Err(why) = moved(ctx, side, &name, Some(mark)).await {
+            tracing::warn!(%side, probe = %probe.id, why, "a trail could not be moved on: the server keeps its log for it");
+        }
+    }
+}
+
+/// A comparison that keeps trails, and where its ledger is.
+fn with_trails<'a>(ctx: &'a Context, probe: &'a Probe) -> Option<(&'a TablesProbe, &'a Ledgers)> {
+    let (ProbeKind::Tables(tables), Some(ledgers)) = (&probe.kind, &ctx.ledgers) else { return None };
+    probe.reads_before().then_some((tables, ledgers))
+}
+
+/// Moves the trail of one side on to a mark, or lets it go; what goes wrong is told without secrets.
+async fn moved(ctx: &Context, side: &EndpointId, name: &str, to: Option<&Mark>) -> Result<(), String> {
+    let mut scrub = Scrub::default();
+    let done = match (connect(ctx, &mut scrub, side, TRAIL_WITHIN), to) {
+        (Ok(database), None) => database.let_trail_go(name).await.map_err(|why| why.to_string()),
+        (Ok(database), Some(mark)) => match database.trail(name, Some(mark)).await {
+            Ok(mut trail) => trail.confirm(mark).await.map_err(|why| why.to_string()),
+            Err(why) => Err(why.to_string()),
+        },
+        (Err(why), _) => Err(why),
+    };
+    done.map_err(|why| line(&scrub.text(why), 300))
 }
 
 fn path(run: &Path, probe: &ProbeId) -> PathBuf {
@@ -154,7 +178,6 @@ fn path(run: &Path, probe: &ProbeId) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::model::TablesProbe;
 
     /// As many as a server is given are as many as a person may ask for.
     const _: () = assert!(Load::MOST as u64 == TablesProbe::MOST_CONNECTIONS);

@@ -51,7 +51,7 @@ mod writes;
 
 pub use baseline::Baseline;
 pub use identity::{Expected, ready, way};
-pub use ledger::{keeps_no_trail, let_trails_go, set_load};
+pub use ledger::{keeps_no_trail, let_trails_go, move_trails_on, set_load};
 pub use look::{Context, Looked};
 
 use crate::engine::reading::{Measure, Unmeasured};

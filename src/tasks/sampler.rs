@@ -252,6 +252,7 @@ impl Watch {
             parting = false;
             let began = self.clock.now();
             let Ok(good) = self.look(began).await else { return };
+            probes::move_trails_on(&self.context, &self.probe).await;
             let now = self.clock.now().boot;
             asked = asked.filter(|&until| !good && now < until);
             next = match self.probe.schedule {

@@ -99,7 +99,8 @@ pub struct Book<'a> {
     pub name: &'a str,
     /// What is proved until now.
     pub ledger: Ledger,
-    /// Keeps it durably: what the trails have told is forgotten after that.
+    /// Keeps it durably: after that, the trails may be moved on to its marks. Whoever keeps the book does so when the verdict
+    /// is told; until then a server keeps its log, and tells it again.
     pub keep: &'a (dyn Fn(&Ledger) -> Result<(), String> + Send + Sync),
     /// The time, for people.
     pub now: &'a (dyn Fn() -> Timestamp + Send + Sync),

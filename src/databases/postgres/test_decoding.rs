@@ -84,7 +84,8 @@ impl Words<'_> {
     fn key(&mut self, key: &[String], old: bool) -> Option<Vec<Value>> {
         let mut found: HashMap<String, Value> = HashMap::new();
         while !self.0.is_empty() {
-            if old && self.0.starts_with(" new-tuple:") {
+            // Nothing else is wanted of a tuple that ends the line.
+            if !old && found.len() == key.len() || old && self.0.starts_with(" new-tuple:") {
                 break;
             }
             if !self.skip(" ") {
