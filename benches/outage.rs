@@ -152,8 +152,11 @@ fn says(engine: &str, before: bool, home: &Path) {
     let mut feed = Feed::open(&runs::list(&place).unwrap()[0].path).unwrap();
     feed.poll();
     let Snapshot { state, plan, .. } = feed.snapshot();
-    let machines: Duration =
-        state.outages.iter().map(|outage| outage.to.unwrap().since(outage.from) - outage.human).sum();
+    let machines: Duration = state
+        .outages
+        .iter()
+        .map(|outage| outage.to.unwrap().since(outage.from).saturating_sub(outage.human))
+        .sum();
     let same = plan.steps.iter().find(|step| step.id.as_str() == "same").unwrap();
     let step = state.step(&plan, &same.id).unwrap();
     let waited = step.ended.unwrap().wall.since(step.started.unwrap().wall);

@@ -17,7 +17,7 @@ mod mariadb;
 
 use std::time::{Duration, Instant};
 
-use before::{Before, again, told};
+use before::{Before, again, told, what_a_look_has_not_seen_is_told_again};
 use cutover::compare::tables::{Sides, Verdict};
 use mariadb::{ADMIN, MariaDb};
 
@@ -130,6 +130,15 @@ async fn whatever_is_written_on_either_side_after_the_pass_is_found_and_nothing_
     let told = told(&outcome);
     assert!(told.contains(&"keyless 1 | k extra".to_owned()), "{told:?}");
     assert!(told.contains(&"kinds b changed v".to_owned()), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_while_a_look_begins_is_told_to_the_next_one_too() {
+    let server = MariaDb::start(1, &[]);
+    server.run("create database shop; create table shop.orders (id int primary key)");
+    let side = server.database("source", ADMIN, "shop");
+    let write = || drop(server.run("insert into shop.orders values (1)"));
+    what_a_look_has_not_seen_is_told_again(side.as_ref(), "orders", write).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 use super::digest::{RowHash, SetDigest};
+use super::trail::Seen;
 use super::{Answer, Position, Table, Value};
 
 /// Where a snapshot stands in the logs of changes; `None` where the engine cannot say.
@@ -157,6 +158,9 @@ pub trait Snapshot: fmt::Debug + Send {
 
     /// Where it stands.
     fn stamp(&mut self) -> Answer<'_, Stamp>;
+
+    /// What of its log of changes is in it.
+    fn seen(&mut self) -> Answer<'_, Seen>;
 
     /// The tables with people's data, and the names of those of ours that are left out.
     fn tables(&mut self) -> Answer<'_, Tables>;

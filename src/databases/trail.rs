@@ -15,6 +15,10 @@ use super::{Answer, Value};
 #[serde(transparent)]
 pub struct Mark(pub String);
 
+/// What of the log of changes a snapshot has seen, as its engine's trail reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen(pub String);
+
 /// What was written to a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
@@ -35,7 +39,8 @@ pub const MOST: usize = 500_000;
 pub struct Stretch {
     /// By table; its name as in [`Table::name`](super::Table::name).
     pub tables: BTreeMap<String, Written>,
-    /// Everything before it stands in this stretch or an earlier one.
+    /// Everything before it stands in this stretch or an earlier one, and the snapshot has seen it: what was committed between
+    /// a snapshot and the question is told now, and once more by the next.
     pub until: Mark,
     /// There is more, committed before the question, than this stretch has.
     pub more: bool,
@@ -89,8 +94,9 @@ pub trait Trail: fmt::Debug + Send {
     fn mark(&self) -> Mark;
 
     /// What was written since the mark: all that was committed before the question, unless the stretch says that there
-    /// is more. Asked again without [`Trail::confirm`], it says the same again and what has come since.
-    fn read(&mut self) -> Answer<'_, Stretch>;
+    /// is more. Asked again without [`Trail::confirm`], it says the same again and what has come since. `seen` is what the
+    /// snapshot has seen with which these rows are looked at.
+    fn read(&mut self, seen: &Seen) -> Answer<'_, Stretch>;
 
     /// What stands before the mark need not be kept any longer.
     fn confirm(&mut self, until: &Mark) -> Answer<'_, ()>;

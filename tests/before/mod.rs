@@ -6,9 +6,37 @@ use std::time::Duration;
 
 use cutover::clock::Timestamp;
 use cutover::compare::tables::{Book, DifferenceKind, Ledger, Load, Outcome, Request, Sides, compare_with};
+use cutover::databases::trail::Trail;
+use cutover::databases::{Database, Snapshot};
 
 /// What the trails are called.
 pub(crate) const NAME: &str = "L-1-night/rows";
+
+/// What is written after a look has begun, and before its trail is read, is told to it and told again to the next: it was not
+/// seen. `write` writes to `table`.
+pub(crate) async fn what_a_look_has_not_seen_is_told_again(
+    side: &dyn Database,
+    table: &str,
+    write: impl FnOnce(),
+) {
+    let mut trail = side.trail(NAME, None).await.unwrap();
+    let told = async |trail: &mut Box<dyn Trail>, look: &mut Box<dyn Snapshot>| {
+        let seen = look.seen().await.unwrap();
+        let stretch = trail.read(&seen).await.unwrap();
+        trail.confirm(&stretch.until).await.unwrap();
+        stretch.tables.contains_key(table)
+    };
+    let mut first = side.snapshot().await.unwrap();
+    first.stamp().await.unwrap();
+    write();
+    assert!(told(&mut trail, &mut first).await, "it is told");
+    let mut second = side.snapshot().await.unwrap();
+    second.stamp().await.unwrap();
+    assert!(told(&mut trail, &mut second).await, "it was not seen, and is told again");
+    let mut third = side.snapshot().await.unwrap();
+    third.stamp().await.unwrap();
+    assert!(!told(&mut trail, &mut third).await, "it was seen");
+}
 
 /// Two sides, and what is proved of them.
 pub(crate) struct Before {

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use cutover::demo::Side;
@@ -16,6 +16,8 @@ use crate::pty::Terminal;
 pub(crate) struct Demo {
     home: TempDir,
     pub(crate) terminal: Terminal,
+    /// The shop's own process, where it was not `demo` that opened it.
+    world: Option<Child>,
 }
 
 impl Demo {
@@ -24,18 +26,18 @@ impl Demo {
         let dir = home.path().join("shop");
         let terminal =
             Terminal::start(home.path(), 120, 36, &["demo", "--fast", "--dir", dir.to_str().unwrap()]);
-        Demo { home, terminal }
+        Demo { home, terminal, world: None }
     }
 
     /// A run of another plan with the demo's shop, which is filled first.
     pub(crate) fn of_plan(home: TempDir, plan: &Path, fill: impl FnOnce(&Oracle)) -> Demo {
         let dir = home.path().join("shop");
         let exe = env!("CARGO_BIN_EXE_cutover");
-        Command::new(exe).arg("__world").arg("--dir").arg(&dir).spawn().unwrap();
+        let world = Command::new(exe).arg("__world").arg("--dir").arg(&dir).spawn().unwrap();
         let began = Instant::now();
-        let world = loop {
-            if let Some(world) = cutover::demo::world::find(&dir).unwrap() {
-                break world;
+        let running = loop {
+            if let Some(running) = cutover::demo::world::find(&dir).unwrap() {
+                break running;
             }
             assert!(began.elapsed() < Duration::from_secs(30), "the shop does not open");
             std::thread::sleep(Duration::from_millis(20));
@@ -44,12 +46,12 @@ impl Demo {
         let sets = [
             format!("cutover={exe}"),
             format!("world={}", dir.display()),
-            format!("door=http://127.0.0.1:{}", world.door),
+            format!("door=http://127.0.0.1:{}", running.door),
         ];
         let mut args = vec!["run", plan.to_str().unwrap(), "--as", "you"];
         args.extend(sets.iter().flat_map(|set| ["--set", set]));
         let terminal = Terminal::start(home.path(), 120, 36, &args);
-        Demo { home, terminal }
+        Demo { home, terminal, world: Some(world) }
     }
 
     /// What the program takes for the home folder.
@@ -198,5 +200,9 @@ impl Drop for Demo {
             .arg(self.shop())
             .arg("end")
             .output();
+        if let Some(mut world) = self.world.take() {
+            let _killed = world.kill();
+            let _waited = world.wait();
+        }
     }
 }

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use cutover::compare::tables::{Sides, Verdict};
 use cutover::databases::Database;
+use cutover::databases::trail::Trail;
 
-use super::before_window::{Before, NAME, again, told};
+use super::before_window::{Before, NAME, again, told, what_a_look_has_not_seen_is_told_again};
 use super::servers::postgres::Postgres;
+use super::servers::wait;
 use super::{at, shop};
 
 /// Tables of every shape: a key of whole numbers, a partitioned one, one of texts with quotes in their names, one without a
@@ -186,6 +188,47 @@ async fn where_no_slot_can_be_had_the_reason_is_said_and_nothing_is_left_behind(
     let reader: Arc<dyn Database> = at("target", pair.target.url("shop", "reader"), Duration::from_secs(10));
     let why = reader.trail("x", None).await.unwrap_err().to_string();
     assert!(why.contains("REPLICATION"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_while_a_look_begins_is_told_to_the_next_one_too() {
+    let server = Postgres::start();
+    server.sql("postgres", "create database shop");
+    server.sql("shop", "create table orders (id int primary key)");
+    let side = shop("source", &server);
+    let write = || drop(server.sql("shop", "insert into orders values (1)"));
+    what_a_look_has_not_seen_is_told_again(side.as_ref(), "public.orders", write).await;
+    side.let_trail_go(NAME).await.unwrap();
+
+    // A transaction that waits for its standby is in the log and in no snapshot.
+    let waits = "select count(*) from pg_stat_activity where wait_event = 'SyncRep'";
+    let set = |names: &str| {
+        server.sql("shop", &format!("alter system set synchronous_standby_names = '{names}'"));
+        server.sql("shop", "select pg_reload_conf()");
+    };
+    let mut trail = side.trail(NAME, None).await.unwrap();
+    set("nobody");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| server.sql("shop", "insert into orders values (2)"));
+        wait("it waits", || (server.sql("shop", waits) == "1").then_some(()));
+        let told = |trail: &mut Box<dyn Trail>| {
+            tokio::task::block_in_place(|| {
+                tokio::runtime::Handle::current().block_on(async {
+                    let mut look = side.snapshot().await.unwrap();
+                    let seen = look.seen().await.unwrap();
+                    let stretch = trail.read(&seen).await.unwrap();
+                    trail.confirm(&stretch.until).await.unwrap();
+                    (look.count("public.orders").await.unwrap(), stretch.tables.contains_key("public.orders"))
+                })
+            })
+        };
+        assert_eq!(told(&mut trail), (1, true), "in the log, and not seen");
+        assert_eq!(told(&mut trail), (1, true));
+        set("");
+        waiting.join().unwrap();
+        assert_eq!(told(&mut trail), (2, true), "seen, and told for the last time");
+        assert_eq!(told(&mut trail), (2, false));
+    });
 }
 
 /// While both sides are written to, nothing is called different that is only on its way, and nothing is lost.

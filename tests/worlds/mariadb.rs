@@ -107,6 +107,7 @@ impl World {
     }
 
     /// Where the cockpit keeps its things.
+    #[allow(dead_code, reason = "a bench asks for it")]
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
     }

@@ -101,7 +101,7 @@ async fn round(
     let mut trails = trails;
     // After the look has begun: whatever it sees, the trails tell as well.
     let told = match trails.as_deref_mut() {
-        Some(trails) => match trails.read().await {
+        Some(trails) => match trails.read(&mut look).await {
             Ok(told) => Some(told),
             Err(why @ Error::Broken { .. }) => return Ok(Next::Broken(why)),
             Err(why) => return Err(why),
@@ -245,7 +245,9 @@ impl Trails {
         Ok(Trails { source, target })
     }
 
-    async fn read(&mut self) -> Result<(Stretch, Stretch), Error> {
-        tokio::try_join!(self.source.read(), self.target.read())
+    /// What was written, and how far the look has seen it.
+    async fn read(&mut self, look: &mut Look) -> Result<(Stretch, Stretch), Error> {
+        let (source, target) = tokio::try_join!(look.source.seen(), look.target.seen())?;
+        tokio::try_join!(self.source.read(&source), self.target.read(&target))
     }
 }

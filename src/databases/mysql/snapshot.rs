@@ -23,6 +23,7 @@ use crate::databases::digest::{RowHash, SetDigest};
 use crate::databases::snapshot::{
     Buckets, HashedRow, Meter, Outline, Part, Row, Selection, Stamp, Tables, Within,
 };
+use crate::databases::trail::Seen;
 use crate::databases::{Answer, Error, Snapshot};
 
 /// So many keys are looked for in the server; more are picked out here.
@@ -38,16 +39,16 @@ pub(super) fn begin(server: Arc<Server>, limit: Duration) -> Answer<'static, Box
         let begun = tokio::time::timeout_at(deadline, start(&mut session, limit)).await.map_err(|_| {
             Error::TimedOut { what: server.address.name.clone(), doing: doing.to_owned(), after: limit }
         })?;
-        let stamp = begun.map_err(|why| why.explained(&server.address.name, doing, limit))?;
+        let (stamp, seen) = begun.map_err(|why| why.explained(&server.address.name, doing, limit))?;
         session.leash.done();
-        Ok(Box::new(Look { server, limit, session: Some(session), stamp, types: HashMap::new() })
+        Ok(Box::new(Look { server, limit, session: Some(session), stamp, seen, types: HashMap::new() })
             as Box<dyn Snapshot>)
     })
 }
 
 /// What is applied is read before it begins, and the end of the log after: the look has all of the one, and nothing past the
-/// other.
-async fn start(session: &mut Session, limit: Duration) -> Result<Stamp, Problem> {
+/// other. Also what it has seen for certain: the end of the log before.
+async fn start(session: &mut Session, limit: Duration) -> Result<(Stamp, Option<Seen>), Problem> {
     session.limit(limit).await?;
     let applied = said(look::applied(session).await)?.filter(|position| !position.0.is_empty());
     // A comparison takes as long as it takes; only a lock is not waited for any longer.
@@ -56,8 +57,9 @@ async fn start(session: &mut Session, limit: Duration) -> Result<Stamp, Problem>
     // Merged, the hash of a row would be reckoned anew for each of its sums.
     session.run("set session optimizer_switch = 'derived_merge=off'").await?;
     session.run("set session transaction isolation level repeatable read").await?;
+    let seen = said(look::position(session).await)?.map(|position| Seen(position.0));
     session.run("start transaction with consistent snapshot, read only").await?;
-    Ok(Stamp { position: said(look::position(session).await)?, applied })
+    Ok((Stamp { position: said(look::position(session).await)?, applied }, seen))
 }
 
 /// A server that has no log, or is no replica, has no such position.
@@ -76,6 +78,8 @@ struct Look {
     /// Away while a question is asked; lost when the asker leaves in the middle.
     session: Option<Session>,
     stamp: Stamp,
+    /// `None` without a log.
+    seen: Option<Seen>,
     /// The columns of tables that were looked at: type and character set.
     types: HashMap<String, HashMap<String, (String, String)>>,
 }
@@ -204,6 +208,17 @@ impl Snapshot for Look {
     fn stamp(&mut self) -> Answer<'_, Stamp> {
         let stamp = self.stamp.clone();
         Box::pin(async move { Ok(stamp) })
+    }
+
+    fn seen(&mut self) -> Answer<'_, Seen> {
+        let seen = self.seen.clone().ok_or_else(|| {
+            Error::broken(
+                &self.server.address.name,
+                "it keeps no binary log",
+                "start the server with `log_bin`",
+            )
+        });
+        Box::pin(async move { seen })
     }
 
     fn tables(&mut self) -> Answer<'_, Tables> {

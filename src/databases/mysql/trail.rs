@@ -24,7 +24,7 @@ use super::gtid::{Place, State};
 use super::look;
 use super::session::Session;
 use super::sql::{OURS, first_words};
-use crate::databases::trail::{Mark, Stretch, Trail};
+use crate::databases::trail::{Mark, Seen, Stretch, Trail};
 use crate::databases::{Answer, Error, Position, Value};
 
 const DOING: &str = "reading which rows were written";
@@ -80,8 +80,12 @@ impl Trail for Log {
         self.mark.clone()
     }
 
-    fn read(&mut self) -> Answer<'_, Stretch> {
-        Box::pin(read(&self.server, self.limit, &self.mark))
+    fn read(&mut self, seen: &Seen) -> Answer<'_, Stretch> {
+        let until = Mark(seen.0.clone());
+        Box::pin(async move {
+            let told = read(&self.server, self.limit, &self.mark).await?;
+            Ok(Stretch { until, ..told })
+        })
     }
 
     fn confirm(&mut self, until: &Mark) -> Answer<'_, ()> {

@@ -20,6 +20,7 @@ use crate::databases::digest::{RowHash, SetDigest};
 use crate::databases::snapshot::{
     Buckets, HashedRow, Meter, Outline, Part, Row, Selection, Stamp, Tables, Within,
 };
+use crate::databases::trail::Seen;
 use crate::databases::{Answer, Error, Snapshot, Value};
 
 /// What makes hashes of two snapshots comparable.
@@ -118,6 +119,15 @@ impl Snapshot for Look {
         Box::pin(self.ask("reading the snapshot's position", async |client| {
             // The log's end is later than the snapshot, so whatever the snapshot sees lies before it.
             Ok(Stamp { position: Some(wal::end(client).await?.position()), applied: None })
+        }))
+    }
+
+    fn seen(&mut self) -> Answer<'_, Seen> {
+        Box::pin(self.ask("reading what the snapshot sees", async |client| {
+            // A standby does not say which transactions run: those count that nobody can have missed.
+            let sql = "select case when pg_is_in_recovery() then format('%s:%s:', pg_snapshot_xmin(s), pg_snapshot_xmin(s))
+                                   else s::text end from pg_current_snapshot() s";
+            Ok(Seen(client.query_one(sql, &[]).await?.try_get(0)?))
         }))
     }
 

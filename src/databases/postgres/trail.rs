@@ -4,8 +4,7 @@
 //! table that replication forgot is seen as well. Only keys are kept of what it says. While the slot is there the server keeps
 //! its log; it is read often, and let go when the run ends.
 //!
-//! Sources: "Logical Decoding Examples" and `contrib/test_decoding/test_decoding.c` for its words; `pg_class.relreplident` for
-//! what the log has of a row's old key.
+//! Sources: "Logical Decoding Examples" and `contrib/test_decoding/test_decoding.c` for its words.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -16,11 +15,16 @@ use tokio_postgres::error::SqlState;
 use super::Postgres;
 use super::connection::{Manners, Problem};
 use super::forms;
+use super::known::{self, Known};
 use super::snapshot::next;
 use super::test_decoding::{Words, plain};
+use super::visible::Visible;
 use super::wal::{self, Lsn};
-use crate::databases::trail::{Mark, Stretch, Trail};
+use crate::databases::trail::{Mark, Seen, Stretch, Trail};
 use crate::databases::{Answer, Error};
+
+/// What is done about a server that says what is not known here.
+const REPORT: &str = "report it, with the server's version";
 
 /// So many changes are read at a time; a transaction is always read whole.
 const CHANGES: i32 = 200_000;
@@ -133,16 +137,6 @@ struct Slot {
     tables: HashMap<String, Known>,
 }
 
-/// What has to be known of a table to read its keys out of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Known {
-    /// The table that it is compared as: itself, or what it is a partition of.
-    of: String,
-    key: Vec<String>,
-    /// The log has a row's old key when that changes.
-    by_key: bool,
-}
-
 impl Trail for Slot {
     fn how(&self) -> &'static str {
         "a logical slot"
@@ -152,7 +146,8 @@ impl Trail for Slot {
         self.mark.clone()
     }
 
-    fn read(&mut self) -> Answer<'_, Stretch> {
+    fn read(&mut self, seen: &Seen) -> Answer<'_, Stretch> {
+        let seen = seen.clone();
         Box::pin(async move {
             let (of, slot) = (self.of.clone(), self.name.clone());
             let before = std::mem::take(&mut self.tables);
@@ -160,7 +155,7 @@ impl Trail for Slot {
             let (stretch, tables) = of
                 .server
                 .apart("reading which rows were written", of.timeout, Manners::Ours, async |client| {
-                    read(client, &slot, &mark, before).await
+                    read(client, &slot, &mark, &seen, before).await
                 })
                 .await?;
             self.tables = tables;
@@ -194,27 +189,31 @@ async fn read(
     client: &Client,
     slot: &str,
     mark: &Mark,
+    seen: &Seen,
     before: HashMap<String, Known>,
 ) -> Result<(Stretch, HashMap<String, Known>), Problem> {
+    let seen = Visible::read(seen)?;
     // A comparison asks for keys as they are written here.
     client.batch_execute(forms::SETTINGS).await?;
     let end = wal::end(client).await?;
     flushed(client, end).await?;
-    let tables = tables(client).await?;
-    let unlogged = unlogged(client).await?;
+    let tables = known::tables(client).await?;
+    let unlogged = known::unlogged(client).await?;
     let mut reader = Reader {
         stretch: Stretch::empty(Mark(end.position().0)),
         tables,
         before,
         changes: 0,
         since: wal::lsn(&mark.0)?,
+        seen,
         transaction: Stretch::empty(mark.clone()),
         committed: None,
+        unseen_after: None,
     };
     for table in unlogged {
         reader.stretch.all(&table, "it is unlogged: nothing tells what is written to it");
     }
-    let sql = "select lsn::text, data from pg_logical_slot_peek_changes($1, null, $2, 'include-xids', '0', 'skip-empty-xacts', '1')";
+    let sql = "select lsn::text, data from pg_logical_slot_peek_changes($1, null, $2, 'include-xids', '1', 'skip-empty-xacts', '1')";
     let mut rows = pin!(client.query_raw(sql, slot_and_most(&slot)).await.map_err(gone)?);
     while let Some(row) = next(&mut rows).await.map_err(gone)? {
         reader.take(row.try_get(0)?, row.try_get(1)?)?;
@@ -226,6 +225,10 @@ async fn read(
         reader.stretch.until =
             if wal::lsn(&committed)? > reader.since { Mark(committed) } else { mark.clone() };
         reader.stretch.more = true;
+    }
+    // What ended before the first that is not seen is told and seen; no mark ever goes back.
+    if let Some(at) = reader.unseen_after {
+        reader.stretch.until = if wal::lsn(&at)? > reader.since { Mark(at) } else { mark.clone() };
     }
     Ok((reader.stretch, reader.tables))
 }
@@ -271,36 +274,6 @@ fn gone(why: tokio_postgres::Error) -> Problem {
     }
 }
 
-/// Tables whose rows do not stand in the log; of a partitioned one, a part is enough.
-async fn unlogged(client: &Client) -> Result<Vec<String>, Problem> {
-    let sql = "select distinct format('%s.%s', n.nspname, r.relname) from pg_class c
-        join pg_class r on r.oid = case when c.relispartition then pg_partition_root(c.oid) else c.oid end
-        join pg_namespace n on n.oid = r.relnamespace
-        where c.relkind = 'r' and c.relpersistence = 'u'
-          and n.nspname not in ('pg_catalog', 'information_schema', 'cutover')";
-    client.query(sql, &[]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
-}
-
-/// Every table, partitions too, by the name that the slot has for it.
-async fn tables(client: &Client) -> Result<HashMap<String, Known>, Problem> {
-    let sql = "select format('%I.%I', n.nspname, c.relname), format('%s.%s', rn.nspname, r.relname),
-          array(select a.attname::text from pg_index i, unnest(i.indkey) with ordinality k(attnum, at)
-                  join pg_attribute a on a.attnum = k.attnum
-                  where i.indrelid = r.oid and a.attrelid = r.oid and i.indisprimary order by k.at),
-          c.relreplident = 'f' or (c.relreplident = 'd'
-            and exists (select 1 from pg_index i where i.indrelid = c.oid and i.indisprimary))
-        from pg_class c join pg_namespace n on n.oid = c.relnamespace
-          join pg_class r on r.oid = case when c.relispartition then pg_partition_root(c.oid) else c.oid end
-          join pg_namespace rn on rn.oid = r.relnamespace
-        where c.relkind = 'r' and n.nspname not in ('pg_catalog', 'information_schema', 'cutover')";
-    let mut all = HashMap::new();
-    for row in client.query(sql, &[]).await? {
-        let known = Known { of: row.try_get(1)?, key: row.try_get(2)?, by_key: row.try_get(3)? };
-        all.insert(row.try_get(0)?, known);
-    }
-    Ok(all)
-}
-
 struct Reader {
     stretch: Stretch,
     tables: HashMap<String, Known>,
@@ -308,19 +281,28 @@ struct Reader {
     changes: u64,
     /// What was committed up to here was told before.
     since: Lsn,
+    /// What the snapshot sees of it.
+    seen: Visible,
     /// What the transaction has written that is being read.
     transaction: Stretch,
     /// Where the last transaction ended.
     committed: Option<String>,
+    /// Where the transaction ended that came before the first which the snapshot does not see; `None` where it sees all.
+    unseen_after: Option<String>,
 }
 
 impl Reader {
     fn take(&mut self, at: String, data: &str) -> Result<(), Problem> {
         self.changes += 1;
-        if data.starts_with("COMMIT") {
+        if let Some(xid) = data.strip_prefix("COMMIT ") {
+            let xid: u32 = xid.parse().map_err(|_| unreadable(data))?;
             let written = std::mem::take(&mut self.transaction.tables);
             if wal::lsn(&at)? > self.since {
                 self.stretch.merge(written);
+            }
+            if self.unseen_after.is_none() && !self.seen.has(xid) {
+                let before = self.committed.as_ref().unwrap_or(&self.transaction.until.0);
+                self.unseen_after = Some(before.clone());
             }
             self.committed = Some(at);
             return Ok(());
@@ -379,10 +361,7 @@ impl Reader {
 fn unreadable(data: &str) -> Problem {
     // The rest is somebody's row.
     let head: String = data.chars().take(20).collect();
-    Problem::broken(
-        format!("its slot says something that cannot be read here: {head:?}"),
-        "report it, with the server's version",
-    )
+    Problem::broken(format!("its slot says something that cannot be read here: {head:?}"), REPORT)
 }
 
 #[cfg(test)]
@@ -400,8 +379,10 @@ mod tests {
             before: HashMap::new(),
             changes: 0,
             since: wal::lsn("0/8").unwrap(),
+            seen: Visible::read(&Seen("90:100:95,97".to_owned())).unwrap(),
             transaction: Stretch::empty(Mark("0/8".to_owned())),
             committed: None,
+            unseen_after: None,
         }
     }
 
@@ -432,7 +413,7 @@ mod tests {
             ("public.other", "public.other", &["id"], false),
         ]);
         for line in [
-            "BEGIN",
+            "BEGIN 80",
             "table public.orders: INSERT: id[bigint]:5 note[text]:'it''s 3 [x]: id[bigint]:9' tags[text[]]:'{a,b}'",
             "table public.orders: UPDATE: old-key: id[bigint]:-6 new-tuple: id[bigint]:7 note[text]:unchanged-toast-datum",
             "table public.orders: UPDATE: id[bigint]:8 note[character varying]:null",
@@ -442,7 +423,7 @@ mod tests {
             "table public.bare: INSERT: a[integer]:1",
             "table public.other: UPDATE: id[integer]:1",
             "table cutover.marker: INSERT: id[text]:'m'",
-            "COMMIT",
+            "COMMIT 80",
         ] {
             reader.take("0/10".to_owned(), line).unwrap();
         }
@@ -475,15 +456,29 @@ mod tests {
         ] {
             let mut reader = reader(&[("public.orders", "public.orders", &["id"], true)]);
             reader.take("0/10".to_owned(), line).unwrap();
-            reader.take("0/10".to_owned(), "COMMIT").unwrap();
+            reader.take("0/10".to_owned(), "COMMIT 80").unwrap();
             assert!(told(&reader).contains(&format!("public.orders: {why}")), "{line}: {:?}", told(&reader));
         }
         let mut told_before = reader(&[("public.orders", "public.orders", &["id"], true)]);
         told_before.take("0/4".to_owned(), "table public.orders: INSERT: id[bigint]:1").unwrap();
-        told_before.take("0/8".to_owned(), "COMMIT").unwrap();
+        told_before.take("0/8".to_owned(), "COMMIT 80").unwrap();
         assert_eq!(told(&told_before), Vec::<String>::new());
         let mut reader = reader(&[]);
         assert!(reader.take("0/10".to_owned(), "table what is this").is_err());
+    }
+
+    #[test]
+    fn a_transaction_that_the_snapshot_does_not_see_is_told_once_more() {
+        let mut reader = reader(&[("public.orders", "public.orders", &["id"], true)]);
+        for (at, xid, id) in
+            [("0/10", 80, 1), ("0/20", 96, 2), ("0/30", 97, 3), ("0/40", 98, 4), ("0/50", 101, 5)]
+        {
+            let row = format!("table public.orders: INSERT: id[bigint]:{id}");
+            reader.take(at.to_owned(), &row).unwrap();
+            reader.take(at.to_owned(), &format!("COMMIT {xid}")).unwrap();
+        }
+        assert_eq!(told(&reader).len(), 5);
+        assert_eq!(reader.unseen_after, Some("0/20".to_owned()), "the third still ran");
     }
 
     #[test]

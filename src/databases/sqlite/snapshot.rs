@@ -16,6 +16,7 @@ use crate::databases::digest::{Hasher, RowHash, SHA256_TYPED, SetDigest};
 use crate::databases::snapshot::{
     Buckets, HashedRow, Meter, Outline, Part, Row, Selection, Stamp, Tables, Within, bucket_of,
 };
+use crate::databases::trail::Seen;
 use crate::databases::{Answer, Error, Snapshot, Value};
 
 /// How many rows are read between two reports to the meter.
@@ -90,6 +91,10 @@ impl Snapshot for Look {
             let (position, applied) = (convention::position(conn)?, convention::applied(conn)?);
             Ok(Stamp { position: Some(position), applied: Some(applied) })
         })
+    }
+
+    fn seen(&mut self) -> Answer<'_, Seen> {
+        self.ask("reading what the snapshot sees", |conn| Ok(Seen(convention::noted(conn)?.0)))
     }
 
     fn tables(&mut self) -> Answer<'_, Tables> {

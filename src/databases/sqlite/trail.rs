@@ -10,7 +10,7 @@ use rusqlite::types::Value as Sql;
 
 use super::convention::{self, at, changes};
 use super::{Problem, Sqlite, look};
-use crate::databases::trail::{Mark, Stretch, Trail};
+use crate::databases::trail::{Mark, Seen, Stretch, Trail};
 use crate::databases::{Answer, Error, Position, Value};
 
 /// Whether a table has a unique index beside its primary key.
@@ -55,9 +55,11 @@ impl Trail for Log {
         Mark(at(self.stands).0)
     }
 
-    fn read(&mut self) -> Answer<'_, Stretch> {
-        let after = self.stands;
-        self.of.ask_convention("reading which rows were written", move |conn| read(conn, after))
+    fn read(&mut self, seen: &Seen) -> Answer<'_, Stretch> {
+        let (after, until) = (self.stands, Mark(seen.0.clone()));
+        self.of.ask_convention("reading which rows were written", move |conn| {
+            Ok(Stretch { until, ..read(conn, after)? })
+        })
     }
 
     fn confirm(&mut self, until: &Mark) -> Answer<'_, ()> {

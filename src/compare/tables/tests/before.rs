@@ -176,6 +176,26 @@ async fn who_says_that_he_is_replication_is_noted_too() {
 }
 
 #[tokio::test]
+async fn what_is_written_while_a_look_begins_is_told_to_the_next_one_too() {
+    let pair = super::before::pair();
+    let side = pair.sides().source;
+    let mut trail = side.trail("test", None).await.unwrap();
+    let mut told = Vec::new();
+    for look in 0..3 {
+        let mut snapshot = side.snapshot().await.unwrap();
+        snapshot.stamp().await.unwrap();
+        if look == 0 {
+            pair.on_source("update orders set v = 'late' where id = 7");
+        }
+        let seen = snapshot.seen().await.unwrap();
+        let stretch = trail.read(&seen).await.unwrap();
+        trail.confirm(&stretch.until).await.unwrap();
+        told.push(stretch.tables.contains_key("orders"));
+    }
+    assert_eq!(told, [true, true, false], "not seen, seen, known");
+}
+
+#[tokio::test]
 async fn a_row_that_another_one_replaces_is_found() {
     let pair = super::before::pair();
     let mut ledger = Ledger::default();
