@@ -23,9 +23,10 @@ impl Terminal {
         }
     }
 
-    /// Answers every alarm that wants an answer, until everything at the gate holds.
+    /// Answers every alarm that wants an answer, until everything at the gate holds. Traps are looked for once a minute: one
+    /// that was just found is found again until then.
     pub fn answers_alarms(&mut self) {
-        for _ in 0..60 {
+        for _ in 0..120 {
             self.pump(Duration::from_millis(700));
             let screen = self.screen();
             if screen.contains("All of it holds.") {
