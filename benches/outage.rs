@@ -35,12 +35,14 @@ mod servers;
 mod users;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use cutover::demo::Side;
+use cutover::demo::{Side, world};
 use cutover::session::feed::{Feed, Snapshot};
 use cutover::session::runs;
 use hand::Demo;
+use oracle::Oracle;
 use pty::Terminal;
 use tempfile::TempDir;
 use users::{Night, to_the_end, until_the_switch};
@@ -116,21 +118,31 @@ fn on_the_demo(rows: u32, before: bool) -> Demo {
     let home = TempDir::new().unwrap();
     let dir = home.path().join("shop");
     std::fs::create_dir(&dir).unwrap();
+    let exe = env!("CARGO_BIN_EXE_cutover");
+    let world = Command::new(exe).arg("__world").arg("--dir").arg(&dir).spawn().unwrap();
+    let door = servers::wait("the shop is open", || world::find(&dir).unwrap()).door;
+    for side in Side::BOTH {
+        // As replication would have brought them.
+        Oracle::of(&dir).sqlite(
+            side,
+            &format!(
+                "begin immediate; update cutover_state set applying = 1;
+                 with recursive n(i) as (select 1 union all select i + 1 from n where i < {rows})
+                 insert into customers select 1000000 + i, 'customer ' || i, i || '@example.com', 'Ulm' from n;
+                 update cutover_state set applying = 0; commit"
+            ),
+        );
+    }
     let plan = Plan::of("demo", before);
-    let mut demo = Demo::of_plan(home, &plan.file, |oracle| {
-        for side in Side::BOTH {
-            // As replication would have brought them.
-            oracle.sqlite(
-                side,
-                &format!(
-                    "begin immediate; update cutover_state set applying = 1;
-                     with recursive n(i) as (select 1 union all select i + 1 from n where i < {rows})
-                     insert into customers select 1000000 + i, 'customer ' || i, i || '@example.com', 'Ulm' from n;
-                     update cutover_state set applying = 0; commit"
-                ),
-            );
-        }
-    });
+    let sets = [
+        format!("cutover={exe}"),
+        format!("world={}", dir.display()),
+        format!("door=http://127.0.0.1:{door}"),
+    ];
+    let mut args = vec!["run", plan.file.to_str().unwrap(), "--as", "you"];
+    args.extend(sets.iter().flat_map(|set| ["--set", set]));
+    let terminal = Terminal::start(home.path(), 120, 36, &args);
+    let mut demo = Demo::of(home, terminal, world);
     demo.prepare();
     demo.go();
     demo.end_the_price_job();

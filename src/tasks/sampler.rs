@@ -252,7 +252,6 @@ impl Watch {
             parting = false;
             let began = self.clock.now();
             let Ok(good) = self.look(began).await else { return };
-            probes::move_trails_on(&self.context, &self.probe).await;
             let now = self.clock.now().boot;
             asked = asked.filter(|&until| !good && now < until);
             next = match self.probe.schedule {
@@ -318,6 +317,10 @@ impl Watch {
             result,
         };
         self.say(Happened::Reading(reading)).await?;
+        // Who did not answer is not asked for more: the next look would wait for it.
+        if !blind {
+            probes::move_trails_on(&self.context, &self.probe).await;
+        }
         Ok(good)
     }
 

@@ -2,9 +2,9 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cutover::demo::Side;
 use tempfile::TempDir;
@@ -29,28 +29,8 @@ impl Demo {
         Demo { home, terminal, world: None }
     }
 
-    /// A run of another plan with the demo's shop, which is filled first.
-    pub(crate) fn of_plan(home: TempDir, plan: &Path, fill: impl FnOnce(&Oracle)) -> Demo {
-        let dir = home.path().join("shop");
-        let exe = env!("CARGO_BIN_EXE_cutover");
-        let world = Command::new(exe).arg("__world").arg("--dir").arg(&dir).spawn().unwrap();
-        let began = Instant::now();
-        let running = loop {
-            if let Some(running) = cutover::demo::world::find(&dir).unwrap() {
-                break running;
-            }
-            assert!(began.elapsed() < Duration::from_secs(30), "the shop does not open");
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        fill(&Oracle::of(&dir));
-        let sets = [
-            format!("cutover={exe}"),
-            format!("world={}", dir.display()),
-            format!("door=http://127.0.0.1:{}", running.door),
-        ];
-        let mut args = vec!["run", plan.to_str().unwrap(), "--as", "you"];
-        args.extend(sets.iter().flat_map(|set| ["--set", set]));
-        let terminal = Terminal::start(home.path(), 120, 36, &args);
+    /// Before a shop, below `home`, that somebody else has opened, and a run that somebody else has begun.
+    pub(crate) fn of(home: TempDir, terminal: Terminal, world: Child) -> Demo {
         Demo { home, terminal, world: Some(world) }
     }
 

@@ -62,7 +62,7 @@ pub(super) async fn identity(session: &mut Session, row: Option<&str>) -> Result
 /// There is no binary log; or a domain's numbers do not rise in it, so that no number says what lies before it.
 pub(super) async fn position(session: &mut Session) -> Result<Position, Problem> {
     if !session.is_on("@@global.log_bin").await? {
-        return Err(Problem::broken("it keeps no binary log", "start the server with `log_bin`"));
+        return Err(no_log());
     }
     if session.hello.mariadb {
         let row = session
@@ -87,6 +87,11 @@ pub(super) async fn position(session: &mut Session) -> Result<Position, Problem>
         return sets(session).await;
     }
     place_of_log(session).await
+}
+
+/// Why a server has no place in its log.
+pub(super) fn no_log() -> Problem {
+    Problem::broken("it keeps no binary log", "start the server with `log_bin`")
 }
 
 /// The end of the log as a file and an offset.

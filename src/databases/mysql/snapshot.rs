@@ -211,13 +211,11 @@ impl Snapshot for Look {
     }
 
     fn seen(&mut self) -> Answer<'_, Seen> {
-        let seen = self.seen.clone().ok_or_else(|| {
-            Error::broken(
-                &self.server.address.name,
-                "it keeps no binary log",
-                "start the server with `log_bin`",
-            )
-        });
+        let doing = "reading what the snapshot sees";
+        let seen = self
+            .seen
+            .clone()
+            .ok_or_else(|| look::no_log().explained(&self.server.address.name, doing, self.limit));
         Box::pin(async move { seen })
     }
 

@@ -81,11 +81,7 @@ impl Trail for Log {
     }
 
     fn read(&mut self, seen: &Seen) -> Answer<'_, Stretch> {
-        let until = Mark(seen.0.clone());
-        Box::pin(async move {
-            let told = read(&self.server, self.limit, &self.mark).await?;
-            Ok(Stretch { until, ..told })
-        })
+        Box::pin(read(&self.server, self.limit, &self.mark, Mark(seen.0.clone())))
     }
 
     fn confirm(&mut self, until: &Mark) -> Answer<'_, ()> {
@@ -119,7 +115,8 @@ enum Kind {
     Other,
 }
 
-async fn read(server: &Server, limit: Duration, mark: &Mark) -> Result<Stretch, Error> {
+/// `until` is where its stretch ends: what the look has seen for certain.
+async fn read(server: &Server, limit: Duration, mark: &Mark, until: Mark) -> Result<Stretch, Error> {
     let name = server.address.name.clone();
     let database = server.address.database.clone();
     let deadline = tokio::time::Instant::now() + limit;
@@ -132,7 +129,7 @@ async fn read(server: &Server, limit: Duration, mark: &Mark) -> Result<Stretch, 
     let session = server.connect(deadline).await?;
     let since = Position(mark.0.clone());
     let from = Place::read(&name, session.hello.mariadb, &since)?;
-    if !lies_within(&from, &Place::read(&name, session.hello.mariadb, &Position(end.0.clone()))?) {
+    if !lies_within(&from, &Place::read(&name, session.hello.mariadb, &end)?) {
         return Err(Error::broken(
             name,
             format!("its log does not go back to {since}: it was begun anew"),
@@ -141,8 +138,7 @@ async fn read(server: &Server, limit: Duration, mark: &Mark) -> Result<Stretch, 
     }
     let reading = async {
         let mut log = binlog::open(session, &from).await?;
-        let mut reader =
-            Reader { tables, database: database.as_deref(), stretch: Stretch::empty(Mark(end.0)) };
+        let mut reader = Reader { tables, database: database.as_deref(), stretch: Stretch::empty(until) };
         // It ends with the log: later than it was asked for, which is more and never less.
         while let Some(event) = poll_fn(|cx| Pin::new(&mut log).poll_next(cx)).await {
             reader.take(&event.map_err(|why| cut(why, &since))?, &log)?;

@@ -57,9 +57,7 @@ impl Trail for Log {
 
     fn read(&mut self, seen: &Seen) -> Answer<'_, Stretch> {
         let (after, until) = (self.stands, Mark(seen.0.clone()));
-        self.of.ask_convention("reading which rows were written", move |conn| {
-            Ok(Stretch { until, ..read(conn, after)? })
-        })
+        self.of.ask_convention("reading which rows were written", move |conn| read(conn, after, until))
     }
 
     fn confirm(&mut self, until: &Mark) -> Answer<'_, ()> {
@@ -71,10 +69,9 @@ impl Trail for Log {
     }
 }
 
-fn read(conn: &mut Connection, after: u64) -> Result<Stretch, Problem> {
+fn read(conn: &mut Connection, after: u64, until: Mark) -> Result<Stretch, Problem> {
     let snapshot = conn.transaction()?;
-    let end = convention::noted(&snapshot)?;
-    let mut stretch = Stretch::empty(Mark(end.0));
+    let mut stretch = Stretch::empty(until);
     let followed: BTreeSet<String> = {
         let mut triggers = snapshot.prepare("select name from sqlite_schema where type = 'trigger'")?;
         triggers.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?
