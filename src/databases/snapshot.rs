@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -101,6 +102,8 @@ pub fn bucket_of(key: RowHash, bits: u32) -> i64 {
 pub enum Part {
     /// All of it.
     Whole,
+    /// All of it, and what lies in a range of its whole-number key lies together (see [`Outline::by_key`]).
+    InOrder,
     /// What lies in these blocks of its storage (see [`Outline::blocks`]); the last part has no end, so that nothing
     /// is left out.
     Blocks {
@@ -169,6 +172,11 @@ pub trait Snapshot: fmt::Debug + Send {
     /// engine has no such thing.
     fn sibling(&mut self) -> Answer<'_, Option<Box<dyn Snapshot>>> {
         Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Ends it, and leaves what it had to the next one where an engine keeps that. One that is dropped ends too.
+    fn end(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::ready(()))
     }
 
     /// How many rows a table has.

@@ -157,6 +157,12 @@ pub(crate) fn written(table: &str, kind: &str, key: &[String], columns: &[String
     format!("{table} {kind} ({}) [{}]", key.join(", "), columns.join(" "))
 }
 
+/// … where one column of a row differs, whose key is of text.
+pub(crate) fn changed(table: &str, key: &[&str], column: &str) -> String {
+    let key: Vec<String> = key.iter().map(|k| text(&Value::text(k))).collect();
+    written(table, "changed", &key, &[column.to_owned()])
+}
+
 /// A value so that no two look alike.
 pub(crate) fn text(value: &Value) -> String {
     value.to_string()

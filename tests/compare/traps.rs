@@ -4,7 +4,7 @@ use cutover::compare::tables::{Equality, Request, Verdict};
 use cutover::databases::Value;
 
 use crate::common::{
-    Maria, Pg, agree, client, compared, compared_with, lines, not_proved, run, table, text, written,
+    Maria, Pg, agree, changed, client, compared, compared_with, lines, not_proved, run, table, text, written,
 };
 
 /// Pairs of values that are two to people, each in a row of a table of PostgreSQL; every one has to be named, and the row
@@ -211,6 +211,27 @@ async fn keys_at_the_ends_of_their_type_are_compared() {
     }
 }
 
+/// What we call things in our questions may be what people call theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_people_and_of_our_questions_are_not_confused() {
+    let pg = Pg::start().await;
+    let names = ["b", "d", "h", "x", "beside", "wanted", "rows", "sum"];
+    for name in names {
+        let columns = "bucket int, hash int, rows int, sum int, beside int, cutover_low int, k1 int";
+        pg.both(&format!(
+            "create table \"{name}\" (low int primary key, {columns}, high bigint);
+             insert into \"{name}\" select i, 0, 0, 0, 0, 0, 0, 0, 4294967295 + i from generate_series(-3000, 3000) i;
+             analyze \"{name}\""
+        ))
+        .await;
+        run(&pg.target, &format!("update \"{name}\" set k1 = 1 where low = -7")).await;
+    }
+    let outcome = compared(&pg.sides()).await;
+    let mut expected = names.map(|name| changed(&format!("public.{name}"), &["-7"], "k1"));
+    expected.sort_unstable();
+    assert_eq!(lines(&outcome), expected, "{:?}", outcome.unfinished);
+}
+
 /// `concat_ws` passes over NULL, and a value that holds a separator moves a border.
 #[tokio::test(flavor = "multi_thread")]
 async fn values_do_not_run_into_each_other() {
@@ -251,8 +272,8 @@ async fn encodings_of_the_two_sides_may_differ() {
         );
         pg.server.sql("postgres", &sql);
     }
-    let fill = "create table t (id int primary key, v text, c char(4), j json, a text[]);
-                insert into t values (1, 'é', 'u', '{\"ö\": 1}', '{ñ}'), (2, 'e', 'u', '{}', '{}')";
+    let fill = "create table t (id int primary key, v text, c char(4), j json, b jsonb, a text[]);
+                insert into t values (1, 'é', 'u', '{\"ö\": 1}', '{\"ö\": [1.0]}', '{ñ}'), (2, 'e', 'u', '{}', '{}', '{}')";
     let at = |name: &str| crate::common::database("postgres", name, pg.server.url(name, "postgres"));
     for name in ["source", "latin", "bytes"] {
         run(&client(&pg.server, name).await, fill).await;

@@ -131,17 +131,16 @@ fn rows(suspect: &Suspect) -> u64 {
 
 /// Finds every key in a range under which the two sides differ; with how many rows either has there.
 ///
-/// `expected` is about how many rows there may be.
+/// `expected` is about how many rows there may be, and `part` how they lie.
 pub(super) async fn in_keys(
     look: &mut Look,
     of: &Both,
-    keys: RangeInclusive<i64>,
+    (keys, part): (RangeInclusive<i64>, &Part),
     expected: u64,
     meter: &Meter,
 ) -> Result<(Found, (u64, u64)), Error> {
     let by = by_keys(keys, expected);
-    let whole = (Some(&Part::Whole), Some(&Part::Whole));
-    let digests = look.digests(of, &by, whole, meter).await?;
+    let digests = look.digests(of, &by, (Some(part), Some(part)), meter).await?;
     let sum = |map: &BTreeMap<i64, SetDigest>| map.values().map(|digest| digest.rows).sum();
     let rows = (sum(&digests.0), sum(&digests.1));
     Ok((in_buckets(look, of, &by, digests).await?, rows))

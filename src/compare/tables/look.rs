@@ -56,6 +56,11 @@ impl Look {
         Ok(both.map(|(source, target)| Look { source, target, source_stamp, target_stamp, begun }))
     }
 
+    /// Ends it, and leaves its connections to the next one.
+    pub(super) async fn end(self) {
+        tokio::join!(self.source.end(), self.target.end());
+    }
+
     /// Each side had applied all that the other had: what differs in this look differs.
     pub(super) fn at_rest(&self) -> bool {
         let (source, target) = (&self.source_stamp, &self.target_stamp);

@@ -36,6 +36,14 @@ pub(super) struct Wanted {
     pub(super) done: Vec<RangeInclusive<i64>>,
 }
 
+impl Wanted {
+    /// How the rows of a range of keys lie on both sides.
+    fn lies(&self) -> Part {
+        let (source, target) = &self.outlines;
+        if source.by_key && target.by_key { Part::InOrder } else { Part::Whole }
+    }
+}
+
 /// What reading a piece, or the last of a table, came to.
 #[derive(Debug)]
 pub(super) struct Piece {
@@ -153,6 +161,7 @@ enum Task {
         at: usize,
         both: Both,
         keys: RangeInclusive<i64>,
+        lies: Part,
     },
     Part {
         at: usize,
@@ -192,7 +201,7 @@ impl Desk<'_> {
                 Task::End => return Ok((number, look)),
                 Task::Wait => tokio::time::sleep(AGAIN).await,
                 Task::Open(wanted) => self.open(&mut look, wanted).await?,
-                Task::Keys { at, both, keys } => self.keys(&mut look, at, &both, keys).await?,
+                Task::Keys { at, both, keys, lies } => self.keys(&mut look, at, &both, (keys, lies)).await?,
                 Task::Part { at, both, by, parts } => {
                     let (source, target) = (parts.0.as_ref(), parts.1.as_ref());
                     let digests = look.digests(&both, &by, (source, target), &self.board.meter).await?;
@@ -227,7 +236,6 @@ impl Desk<'_> {
 
     async fn open(&self, look: &mut Look, wanted: Wanted) -> Result<(), Error> {
         let rows = rows(&wanted.outlines);
-        let in_order = wanted.outlines.0.by_key && wanted.outlines.1.by_key;
         let begun = Instant::now();
         self.board.update(|progress, outcome| {
             progress.table = outcome.tables.get(wanted.at).map(|table| table.name.clone());
@@ -235,7 +243,7 @@ impl Desk<'_> {
         let span = if wanted.integer_key { look.span(&wanted.both).await? } else { None };
         let rest = match span {
             None if wanted.integer_key => None,
-            Some(span) if in_order || rows <= self.load.rows() => {
+            Some(span) if wanted.lies() == Part::InOrder || rows <= self.load.rows() => {
                 let left = without(span, &wanted.done);
                 (!left.is_empty()).then(|| Rest::Keys(left, self.load.rows()))
             }
@@ -273,10 +281,10 @@ impl Desk<'_> {
         look: &mut Look,
         at: usize,
         both: &Both,
-        keys: RangeInclusive<i64>,
+        (keys, lies): (RangeInclusive<i64>, Part),
     ) -> Result<(), Error> {
         let (found, rows) =
-            locate::in_keys(look, both, keys.clone(), self.load.rows(), &self.board.meter).await?;
+            locate::in_keys(look, both, (keys.clone(), &lies), self.load.rows(), &self.board.meter).await?;
         let mut state = self.state();
         state.at_work -= 1;
         let mut last = None;
@@ -343,7 +351,7 @@ impl Table {
                     }
                     _ => range,
                 };
-                Task::Keys { at, both: both.clone(), keys }
+                Task::Keys { at, both: both.clone(), keys, lies: self.wanted.lies() }
             }
             Rest::Parts(parts) => {
                 let (n, outlines) = (parts.next, &self.wanted.outlines);

@@ -155,6 +155,8 @@ async fn round(
     let last = !more && work.is_whole();
     if last {
         settle::settle(sides, request, look, &mut work.open, board).await?;
+    } else {
+        look.end().await;
     }
     // To whoever looks at an earlier moment a table that was written anew meanwhile lies empty (PostgreSQL's documentation,
     // "MVCC Caveats"): on both sides, it would be the same.

@@ -55,6 +55,7 @@ pub(super) async fn settle(
             enter(&mut look, request, table, &certain, total, 0, board).await?;
             table.stood.extend(certain.into_iter().map(|group| group.within));
         }
+        look.end().await;
         return Ok(());
     }
     board.update(|progress, _| progress.stage = Stage::LookingAgain);
@@ -65,7 +66,7 @@ pub(super) async fn settle(
         && reached(sides, (look.source_stamp.position.as_ref(), look.begun), deadline).await?
     {
         // Two read transactions less while the next two begin.
-        drop(look);
+        look.end().await;
         look = Look::begin(sides).await?;
         board.update(|_, outcome| outcome.looks += 1);
         for table in open.iter_mut().filter(unsettled) {
@@ -73,6 +74,7 @@ pub(super) async fn settle(
             look_again(&mut look, request, table, board).await?;
         }
     }
+    look.end().await;
     Ok(())
 }
 

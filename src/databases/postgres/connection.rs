@@ -26,7 +26,12 @@ pub(super) enum Manners {
     AsAnybody,
 }
 
-/// A server, and the connections to it: one for gauges, one for questions that may take longer.
+/// So many connections are kept for whoever needs one for longer: a trail's, and the look's that comes with it.
+const SPARE: usize = 2;
+/// How long putting a connection in order may hold up whoever has what he asked for.
+const TIDYING: Duration = Duration::from_secs(1);
+
+/// A server, and the connections to it: one for gauges, one for questions that may take longer, and some that are lent.
 #[derive(Debug)]
 pub(super) struct Server {
     /// How people know it.
@@ -34,6 +39,8 @@ pub(super) struct Server {
     address: Address,
     kept: Mutex<Kept>,
     aside: Mutex<Kept>,
+    /// Lent before, and as if they were new.
+    spare: Mutex<Vec<Session>>,
 }
 
 /// What is there between two questions.
@@ -53,7 +60,7 @@ pub(super) struct Session {
 
 impl Server {
     pub(super) fn new(name: String, address: Address) -> Server {
-        Server { name, address, kept: Mutex::default(), aside: Mutex::default() }
+        Server { name, address, kept: Mutex::default(), aside: Mutex::default(), spare: Mutex::default() }
     }
 
     /// The same server with another database.
@@ -132,12 +139,53 @@ impl Server {
         }
     }
 
-    /// A connection for whoever needs one for longer.
-    pub(super) async fn connect(
+    /// Asks something over a connection that is lent for it.
+    pub(super) async fn lending<T>(
         &self,
-        manners: Manners,
-        deadline: tokio::time::Instant,
-    ) -> Result<Session, Error> {
+        doing: &str,
+        limit: Duration,
+        work: impl AsyncFnOnce(&mut Client) -> Result<T, Problem>,
+    ) -> Result<T, Error> {
+        let deadline = tokio::time::Instant::now() + limit;
+        let mut session = self.lend(deadline).await?;
+        match tokio::time::timeout_at(deadline, session.run(work)).await {
+            Ok(answer) => {
+                self.give_back(session).await;
+                answer.map_err(|problem| problem.explained(&self.name, doing, limit))
+            }
+            Err(_) => Err(Error::TimedOut { what: self.name.clone(), doing: doing.to_owned(), after: limit }),
+        }
+    }
+
+    /// A connection for whoever needs one for longer. Taken from those that were given back: connecting takes a server as long
+    /// as looking up a thousand rows, and its new process has to find anew each page of the memory that it shares.
+    pub(super) async fn lend(&self, deadline: tokio::time::Instant) -> Result<Session, Error> {
+        loop {
+            let spare = self.spare.lock().await.pop();
+            match spare {
+                Some(session) => {
+                    if let Some(living) = session.living().await {
+                        return Ok(living);
+                    }
+                }
+                None => return self.connect(Manners::Ours, deadline).await,
+            }
+        }
+    }
+
+    /// Takes back what was lent. What is not in order at once is let go, with whatever it was doing.
+    pub(super) async fn give_back(&self, mut session: Session) {
+        let tidying = session.run(async |client| client.batch_execute("rollback; reset all").await);
+        let tidied = tokio::time::timeout(TIDYING, tidying).await;
+        if matches!(tidied, Ok(Ok(()))) && session.line.is_some() {
+            let mut spare = self.spare.lock().await;
+            if spare.len() < SPARE {
+                spare.push(session);
+            }
+        }
+    }
+
+    async fn connect(&self, manners: Manners, deadline: tokio::time::Instant) -> Result<Session, Error> {
         Session::connect(&self.name, &self.address, manners, deadline).await
     }
 

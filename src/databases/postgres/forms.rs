@@ -77,8 +77,14 @@ impl Form {
             }
             // Its digits, their scale, and whether it is a number: what its text is made of, and cheaper.
             "numeric" => format!("numeric_send({c})"),
-            // Whatever bits a NaN has, it is written as `NaN`.
-            "float4" | "float8" => format!("case when {c} = 'NaN' then '' else {base}send({c}) end"),
+            // Its hash tells apart what its text does but for the two zeros; whatever bits a NaN has, it is one (since 13.5).
+            "float4" | "float8" => format!("{c}, case when {c} = 0 then {base}send({c}) end"),
+            // Its text behind a byte that says 1, which a server has sooner than its text. Where it cannot know that the text is
+            // UTF-8, it would refuse to send it.
+            "jsonb" if encoding == Encoding::Unknown => {
+                format!("decode('01', 'hex') || {}", in_utf8(&text, encoding))
+            }
+            "jsonb" => format!("jsonb_send({c})"),
             _ => match encoding {
                 Encoding::Utf8 => format!("({text}) collate \"C\""),
                 Encoding::Unknown | Encoding::Other => in_utf8(&text, encoding),
@@ -109,7 +115,8 @@ mod tests {
             ("int8", "\"c\", (\"c\" >> 32)::int4"),
             ("timestamptz", "timestamptz_send(\"c\")"),
             ("pg_lsn", "pg_lsn_send(\"c\")"),
-            ("float4", "case when \"c\" = 'NaN' then '' else float4send(\"c\") end"),
+            ("float4", "\"c\", case when \"c\" = 0 then float4send(\"c\") end"),
+            ("jsonb", "jsonb_send(\"c\")"),
             ("numeric", "numeric_send(\"c\")"),
             ("interval", "(\"c\"::text) collate \"C\""),
             ("_int4", "(\"c\"::text) collate \"C\""),

@@ -44,6 +44,8 @@ pub(super) struct Reader {
     key: Vec<Form>,
     /// The name of the first column of the key.
     pub(super) first: String,
+    /// Its place among the columns, unless it is hashed as its text.
+    first_at: Option<usize>,
     /// The key's columns, each with the type that a text is cast to.
     named: Vec<(String, String)>,
 }
@@ -56,6 +58,10 @@ impl Reader {
             columns: listing.forms(what, of, &of.columns)?,
             key: listing.forms(what, of, &of.key)?,
             first: of.key.first().map(|name| quoted(name)).unwrap_or_default(),
+            first_at: of
+                .columns
+                .iter()
+                .position(|name| of.key.first() == Some(name) && !of.as_text.contains(name)),
             named: of
                 .key
                 .iter()
@@ -74,8 +80,18 @@ impl Reader {
         both_halves(&self.key)
     }
 
-    /// The bucket of a row, and where the rows that are looked at come from.
-    pub(super) fn buckets(&self, by: &Buckets, part: &Part) -> (String, Rows) {
+    /// The question for the digest of every bucket that has rows.
+    ///
+    /// One half of the hash is enough where rows only have to add up to the same. The server makes it as a sum over the columns,
+    /// which stays when two rows have each other's value; so what is added up is hashed once more.
+    pub(super) fn digests(&self, by: &Buckets, part: &Part) -> Rows {
+        let hash = self.half(by);
+        let digest = |hash: &str| format!("count(*) as rows, sum(hashint8extended({hash}, 3))::text as sum");
+        if let (Buckets::Keys { keys, shift }, Part::InOrder) = (by, part)
+            && let [range] = keys.as_slice()
+        {
+            return self.in_order(range, *shift, &digest(&hash));
+        }
         let mut rows = match (by, part) {
             (_, Part::Rows(keys)) => self.named(keys),
             (Buckets::Keys { keys, .. }, _) => self.ranges(keys),
@@ -90,10 +106,53 @@ impl Reader {
         }
         let bucket = match by {
             Buckets::Keys { shift, .. } => format!("({}::bigint >> {shift})", self.first),
-            Buckets::Hashes { bits: 0 } => "0::bigint".to_owned(),
+            Buckets::Hashes { bits: 0 } => {
+                let one =
+                    format!("select 0::bigint as bucket, {} {} having count(*) > 0", digest(&hash), rows.sql);
+                return Rows { sql: one, ..rows };
+            }
             Buckets::Hashes { bits } => self.bucket(*bits),
         };
-        (bucket, rows)
+        // Without the offset the server would reckon with as many buckets as rows, and sort the whole rows on disk.
+        let sql = format!(
+            "select bucket, {} from (select {bucket} as bucket, {hash} as hash {} offset 0) h group by bucket",
+            digest("hash"),
+            rows.sql
+        );
+        Rows { sql, ..rows }
+    }
+
+    /// … where rows lie in the order of the key: the index finds one bucket after another, which costs the server less than
+    /// finding for every row the bucket that it belongs to.
+    fn in_order(&self, keys: &RangeInclusive<i64>, shift: u32, digest: &str) -> Rows {
+        let (table, first, beside) = (&self.table, &self.first, self.beside());
+        let (from, to) = (keys.start(), keys.end());
+        let sql = format!(
+            "select {beside}.bucket, d.rows, d.sum
+             from generate_series('{}'::bigint, '{}'::bigint) {beside}(bucket), lateral
+               (select {digest} from {table}
+                where {first} between greatest({beside}.bucket << {shift}, '{from}'::bigint)
+                                  and least({beside}.bucket << {shift} | {}, '{to}'::bigint)) d
+             where d.rows > 0",
+            from >> shift,
+            to >> shift,
+            !(-1_i64 << shift)
+        );
+        Rows { sql, filtered: false, values: Vec::new() }
+    }
+
+    /// The half of a row's hash that is added up. The upper half of a whole-number key need not stand beside it (see `forms`)
+    /// where it is the same in all rows.
+    fn half(&self, by: &Buckets) -> String {
+        let mut hashed: Vec<&str> = self.columns.iter().map(|form| form.hashed.as_str()).collect();
+        if let (Some(at), Buckets::Keys { keys, .. }) = (self.first_at, by)
+            && let Some(first) = keys.first().map(|range| range.start() >> 32)
+            && keys.iter().all(|range| range.start() >> 32 == first && range.end() >> 32 == first)
+            && let Some(key) = hashed.get_mut(at)
+        {
+            *key = &self.first;
+        }
+        record(&hashed, SEEDS[1])
     }
 
     fn bucket(&self, bits: u32) -> String {
@@ -131,14 +190,24 @@ impl Reader {
             _ => {
                 let ends = [RangeInclusive::start, RangeInclusive::end]
                     .map(|end| Parameter::Many(ranges.iter().map(|range| *end(range)).collect()));
+                let beside = self.beside();
                 let sql = format!(
-                    "from unnest($1::int8[], $2::int8[]) cutover_wanted(cutover_low, cutover_high), lateral
-                     (select * from {} where {first} between cutover_low and cutover_high offset 0) cutover_rows",
+                    "from unnest($1::int8[], $2::int8[]) {beside}(cutover_low, cutover_high), lateral
+                     (select * from {} where {first} between {beside}.cutover_low and {beside}.cutover_high offset 0) rows",
                     self.table
                 );
                 Rows { sql, filtered: false, values: ends.into() }
             }
         }
+    }
+
+    /// What stands beside the table in a question, by a name that is not the table's: within, its own name comes first.
+    fn beside(&self) -> String {
+        let mut name = "beside".to_owned();
+        while self.table.contains(&name) {
+            name.push('_');
+        }
+        name
     }
 
     /// Rows with these keys.
@@ -147,18 +216,24 @@ impl Reader {
             let text = |key: &Vec<Value>| key.get(at).and_then(Value::plain).map(Cow::into_owned);
             Parameter::Texts(keys.iter().map(text).collect())
         };
-        let all = 1..=self.named.len();
-        let list = |one: &dyn Fn(usize) -> String| all.clone().map(one).collect::<Vec<_>>().join(", ");
         let own: Vec<&str> = self.named.iter().map(|(name, _)| name.as_str()).collect();
-        let cast =
-            |i: usize| format!("k{i}::{}", self.named.get(i - 1).map_or("text", |(_, of)| of.as_str()));
-        let filter = format!(
-            "({}) in (select {} from unnest({}) wanted({}))",
-            own.join(", "),
-            list(&cast),
-            list(&|i| format!("${i}::text[]")),
-            list(&|i| format!("k{i}")),
-        );
+        let filter = match self.named.as_slice() {
+            // The index takes them in their order. As a question within the question they are not weighed one by one before.
+            [(name, of)] => format!("{name} = any((select $1::text[]::{of}[])::{of}[])"),
+            all => {
+                let list =
+                    |one: &dyn Fn(usize) -> String| (1..=all.len()).map(one).collect::<Vec<_>>().join(", ");
+                let cast =
+                    |i: usize| format!("k{i}::{}", all.get(i - 1).map_or("text", |(_, of)| of.as_str()));
+                format!(
+                    "({}) in (select {} from unnest({}) wanted({}))",
+                    own.join(", "),
+                    list(&cast),
+                    list(&|i| format!("${i}::text[]")),
+                    list(&|i| format!("k{i}")),
+                )
+            }
+        };
         self.all().with((0..self.named.len()).map(column).collect(), &filter)
     }
 }
@@ -188,7 +263,11 @@ impl Rows {
 /// Both halves of a hash over columns.
 pub(super) fn both_halves(columns: &[Form]) -> [String; 2] {
     let hashed: Vec<&str> = columns.iter().map(|form| form.hashed.as_str()).collect();
-    SEEDS.map(|seed| format!("hash_record_extended(row({}), {seed})", hashed.join(", ")))
+    SEEDS.map(|seed| record(&hashed, seed))
+}
+
+fn record(hashed: &[&str], seed: i64) -> String {
+    format!("hash_record_extended(row({}), {seed})", hashed.join(", "))
 }
 
 pub(super) fn hashed(row: &Found) -> Result<HashedRow, Problem> {

@@ -11,7 +11,7 @@ use futures_core::Stream as _;
 use tokio_postgres::{Client, Row as Found, RowStream};
 
 use super::Postgres;
-use super::connection::{Manners, Problem, Session};
+use super::connection::{Problem, Session};
 use super::listing::Listing;
 use super::reader::{Parameter, Reader, both_halves, digest, halves, hashed, references, whole};
 use super::wal;
@@ -39,7 +39,7 @@ pub(super) async fn begin(of: &Postgres) -> Result<Box<dyn Snapshot>, Error> {
 /// A transaction whose first statement takes the snapshot.
 async fn transaction(of: &Postgres, first: &str) -> Result<Look, Error> {
     let deadline = tokio::time::Instant::now() + of.timeout;
-    let mut session = of.server.connect(Manners::Ours, deadline).await?;
+    let mut session = of.server.lend(deadline).await?;
     let settings = format!("{} {SETTINGS} {first}", forms::SETTINGS);
     let begun =
         tokio::time::timeout_at(deadline, session.run(async |client| client.batch_execute(&settings).await));
@@ -150,6 +150,14 @@ impl Snapshot for Look {
         })
     }
 
+    fn end(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            if let Some(session) = self.session {
+                self.of.server.give_back(session).await;
+            }
+        })
+    }
+
     fn count(&mut self, table: &str) -> Answer<'_, u64> {
         let table = table.to_owned();
         Box::pin(async move {
@@ -194,21 +202,12 @@ impl Snapshot for Look {
         let (of, part, meter) = (of.clone(), part.clone(), meter.clone());
         Box::pin(async move {
             let reader = self.reader(&of).await?;
-            let (bucket, rows) = reader.buckets(&by, &part);
-            let [_, hash] = reader.row();
-            // One half is enough where rows only have to add up to the same. The server makes it as a sum over the columns,
-            // which stays when two rows have each other's value; so what is added up is hashed once more. Without the offset
-            // the server would reckon with as many buckets as rows, and sort the whole rows on disk.
-            let sql = format!(
-                "select bucket, count(*), sum(hashint8extended(hash, 3))::text
-                 from (select {bucket} as bucket, {hash} as hash {} offset 0) h group by bucket",
-                rows.sql
-            );
+            let rows = reader.digests(&by, &part);
             self.ask("digesting rows", async |client| {
-                lookups(client, matches!(part, Part::Rows(_))).await?;
+                plan(client, matches!(part, Part::Rows(_) | Part::InOrder)).await?;
                 let mut digests = BTreeMap::new();
                 // One after another: an answer of a hundred thousand buckets held whole takes ten times what is kept of it.
-                let mut found = pin!(client.query_raw(&sql, references(&rows.values)).await?);
+                let mut found = pin!(client.query_raw(&rows.sql, references(&rows.values)).await?);
                 while let Some(row) = next(&mut found).await? {
                     let digest = digest(&row)?;
                     meter.add(digest.rows);
@@ -228,7 +227,7 @@ impl Snapshot for Look {
             let from = reader.within(&within);
             let sql = format!("select {hashes} {}", from.sql);
             self.ask("hashing rows", async |client| {
-                lookups(client, matches!(within, Within::Rows(_))).await?;
+                plan(client, matches!(within, Within::Rows(_))).await?;
                 let mut found = Vec::new();
                 let mut rows = pin!(client.query_raw(&sql, references(&from.values)).await?);
                 while let Some(row) = next(&mut rows).await? {
@@ -252,7 +251,7 @@ impl Snapshot for Look {
             from.and(&format!("{} = any(${})", reader.key()[1], from.values.len()));
             let sql = format!("select {hashes}, array[{}]::bytea[] {}", columns.join(", "), from.sql);
             self.ask("fetching rows", async |client| {
-                lookups(client, matches!(within, Within::Rows(_))).await?;
+                plan(client, matches!(within, Within::Rows(_))).await?;
                 let mut rows = Vec::new();
                 let mut found = pin!(client.query_raw(&sql, references(&from.values)).await?);
                 while let Some(row) = next(&mut found).await? {
@@ -277,10 +276,13 @@ pub(super) async fn next(rows: &mut Pin<&mut RowStream>) -> Result<Option<Found>
     poll_fn(|cx| rows.as_mut().poll_next(cx)).await.transpose()
 }
 
-/// Rows that are named one by one are looked up one by one: by its reckoning the server would sooner read a whole table
-/// than ten thousand rows of it, and the time of a window would grow with the table.
-async fn lookups(client: &Client, named: bool) -> Result<(), Problem> {
-    let on = if named { "off" } else { "on" };
-    let set = format!("set enable_seqscan = {on}; set enable_hashjoin = {on}; set enable_mergejoin = {on}");
+/// Rows that are named one by one, and buckets of a table in order, are looked up one by one: by its reckoning the server would
+/// sooner read a whole table than ten thousand rows of it, and the time of a window would grow with the table.
+async fn plan(client: &Client, by_index: bool) -> Result<(), Problem> {
+    let other = if by_index { "off" } else { "on" };
+    let set = format!(
+        "set enable_seqscan = {other}; set enable_hashjoin = {other}; set enable_mergejoin = {other};
+         set enable_bitmapscan = {other}; set enable_indexscan = on"
+    );
     Ok(client.batch_execute(&set).await?)
 }

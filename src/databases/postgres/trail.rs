@@ -13,7 +13,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::Postgres;
-use super::connection::{Manners, Problem};
+use super::connection::Problem;
 use super::forms;
 use super::known::{self, Known};
 use super::snapshot::next;
@@ -42,9 +42,7 @@ pub(super) async fn take_up(
     let slot = slot(name);
     let mark = of
         .server
-        .apart("beginning a trail", of.timeout, Manners::Ours, async |client| {
-            begin(client, &slot, since).await
-        })
+        .lending("beginning a trail", of.timeout, async |client| begin(client, &slot, since).await)
         .await?;
     Ok(Box::new(Slot { of: of.clone(), name: slot, mark, tables: HashMap::new() }))
 }
@@ -55,7 +53,7 @@ pub(super) async fn let_go(of: &Postgres, name: &str) -> Result<(), Error> {
     let sql = "select pg_drop_replication_slot(slot_name) from pg_replication_slots
                where slot_name = $1 and plugin = 'test_decoding'";
     of.server
-        .apart("letting a trail go", of.timeout, Manners::Ours, async |client| {
+        .lending("letting a trail go", of.timeout, async |client| {
             client.execute(sql, &[&slot]).await?;
             Ok(())
         })
@@ -154,7 +152,7 @@ impl Trail for Slot {
             let mark = self.mark.clone();
             let (stretch, tables) = of
                 .server
-                .apart("reading which rows were written", of.timeout, Manners::Ours, async |client| {
+                .lending("reading which rows were written", of.timeout, async |client| {
                     read(client, &slot, &mark, &seen, before).await
                 })
                 .await?;
@@ -174,7 +172,7 @@ impl Trail for Slot {
                        from pg_replication_slots
                        where slot_name = $1 and pg_wal_lsn_diff($2::text::pg_lsn, confirmed_flush_lsn) > $3::bigint";
             of.server
-                .apart("moving a trail on", of.timeout, Manners::Ours, async |client| {
+                .lending("moving a trail on", of.timeout, async |client| {
                     client.execute(sql, &[&slot, &until.0, &KEPT]).await?;
                     Ok(())
                 })
