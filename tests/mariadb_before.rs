@@ -17,7 +17,9 @@ mod mariadb;
 
 use std::time::{Duration, Instant};
 
-use before::{Before, again, told, what_a_look_has_not_seen_is_told_again};
+use before::{
+    Before, again, told, what_a_look_has_not_seen_is_told_again, what_is_held_is_told_until_it_is_seen,
+};
 use cutover::compare::tables::{Sides, Verdict};
 use mariadb::{ADMIN, MariaDb};
 
@@ -62,23 +64,23 @@ impl Pair {
     }
 
     /// Waits until everything has come through.
-    async fn carried(&self) {
-        let began = Instant::now();
-        loop {
-            let there = self.target.run("select @@gtid_slave_pos");
-            if there == self.source.run("select @@gtid_binlog_pos") {
-                return;
-            }
-            assert!(began.elapsed() < Duration::from_secs(60), "{there}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+    fn carried(&self) {
+        until(|| self.target.run("select @@gtid_slave_pos") == self.source.run("select @@gtid_binlog_pos"));
+    }
+}
+
+fn until(holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(60), "waited in vain");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_written_on_either_side_after_the_pass_is_found_and_nothing_else_is_read() {
     let mut pair = Pair::new();
-    pair.carried().await;
+    pair.carried();
     let (outcome, rows) = pair.before.compare().await;
     assert_eq!((outcome.verdict(), rows), (Verdict::Same, 2 * ROWS), "{outcome:?}");
     assert_eq!(outcome.without, None);
@@ -93,7 +95,7 @@ async fn whatever_is_written_on_either_side_after_the_pass_is_found_and_nothing_
          begin; delete from orders; rollback;
          set session binlog_row_image = minimal; update orders set id = 70000 where id = 7000; update small set v = 3 where id = 1",
     );
-    pair.carried().await;
+    pair.carried();
     let (outcome, rows) = pair.before.compare().await;
     assert_eq!((outcome.verdict(), rows), (Verdict::Same, 0), "{outcome:?}");
     assert_eq!(again(&outcome, "orders"), Some(3_000 + 100 + 1 + 2));
@@ -139,12 +141,34 @@ async fn what_is_written_while_a_look_begins_is_told_to_the_next_one_too() {
     let side = server.database("source", ADMIN, "shop");
     let write = || drop(server.run("insert into shop.orders values (1)"));
     what_a_look_has_not_seen_is_told_again(side.as_ref(), "orders", write).await;
+
+    // A transaction that waits for a replica is in the log and in no snapshot.
+    let set = |sql: &str| drop(server.run(&format!("set global {sql}")));
+    tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            let waiting = std::cell::OnceCell::new();
+            let hold = || {
+                set("rpl_semi_sync_master_wait_point = AFTER_SYNC, rpl_semi_sync_master_timeout = 600000");
+                set("rpl_semi_sync_master_enabled = on");
+                let insert = || drop(server.run("insert into shop.orders values (2)"));
+                waiting.set(scope.spawn(insert)).unwrap();
+                let waits = "select variable_value from information_schema.global_status
+                             where variable_name = 'rpl_semi_sync_master_wait_sessions'";
+                until(|| server.run(waits) == "1");
+            };
+            let let_go = || {
+                set("rpl_semi_sync_master_enabled = off");
+                until(|| waiting.get().is_some_and(std::thread::ScopedJoinHandle::is_finished));
+            };
+            what_is_held_is_told_until_it_is_seen(side.as_ref(), "orders", (1, 2), (hold, let_go));
+        });
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_a_definition_and_a_log_that_was_purged_void_what_they_may_have_changed() {
     let mut pair = Pair::new();
-    pair.carried().await;
+    pair.carried();
     pair.before.compare().await;
     // Another order of columns: what the log had before must not be read by it.
     pair.target.run("use shop; update small set v = 9 where id = 5; alter table small modify v int first");

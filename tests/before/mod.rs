@@ -38,6 +38,33 @@ pub(crate) async fn what_a_look_has_not_seen_is_told_again(
     assert!(!told(&mut trail, &mut third).await, "it was seen");
 }
 
+/// While a write of one more row stands in the log and in no snapshot, it is told; and once more when it is seen. `let_go` ends
+/// that, and comes back when others see the row.
+pub(crate) fn what_is_held_is_told_until_it_is_seen(
+    side: &dyn Database,
+    table: &str,
+    (before, after): (u64, u64),
+    (hold, let_go): (impl FnOnce(), impl FnOnce()),
+) {
+    let runtime = tokio::runtime::Handle::current();
+    let told = |trail: &mut Box<dyn Trail>| {
+        runtime.block_on(async {
+            let mut look = side.snapshot().await.unwrap();
+            let seen = look.seen().await.unwrap();
+            let stretch = trail.read(&seen).await.unwrap();
+            trail.confirm(&stretch.until).await.unwrap();
+            (look.count(table).await.unwrap(), stretch.tables.contains_key(table))
+        })
+    };
+    let mut trail = runtime.block_on(side.trail(NAME, None)).unwrap();
+    hold();
+    let unseen = [told(&mut trail), told(&mut trail)];
+    // Before anything is held against it: whoever writes waits for this.
+    let_go();
+    let seen = [told(&mut trail), told(&mut trail)];
+    assert_eq!((unseen, seen), ([(before, true); 2], [(after, true), (after, false)]));
+}
+
 /// Two sides, and what is proved of them.
 pub(crate) struct Before {
     pub(crate) sides: Sides,

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use cutover::compare::tables::{Sides, Verdict};
 use cutover::databases::Database;
-use cutover::databases::trail::Trail;
 
-use super::before_window::{Before, NAME, again, told, what_a_look_has_not_seen_is_told_again};
+use super::before_window::{
+    Before, NAME, again, told, what_a_look_has_not_seen_is_told_again, what_is_held_is_told_until_it_is_seen,
+};
 use super::servers::postgres::Postgres;
 use super::servers::wait;
 use super::{at, shop};
@@ -206,28 +207,21 @@ async fn what_is_written_while_a_look_begins_is_told_to_the_next_one_too() {
         server.sql("shop", &format!("alter system set synchronous_standby_names = '{names}'"));
         server.sql("shop", "select pg_reload_conf()");
     };
-    let mut trail = side.trail(NAME, None).await.unwrap();
-    set("nobody");
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| server.sql("shop", "insert into orders values (2)"));
-        wait("it waits", || (server.sql("shop", waits) == "1").then_some(()));
-        let told = |trail: &mut Box<dyn Trail>| {
-            tokio::task::block_in_place(|| {
-                tokio::runtime::Handle::current().block_on(async {
-                    let mut look = side.snapshot().await.unwrap();
-                    let seen = look.seen().await.unwrap();
-                    let stretch = trail.read(&seen).await.unwrap();
-                    trail.confirm(&stretch.until).await.unwrap();
-                    (look.count("public.orders").await.unwrap(), stretch.tables.contains_key("public.orders"))
-                })
-            })
-        };
-        assert_eq!(told(&mut trail), (1, true), "in the log, and not seen");
-        assert_eq!(told(&mut trail), (1, true));
-        set("");
-        waiting.join().unwrap();
-        assert_eq!(told(&mut trail), (2, true), "seen, and told for the last time");
-        assert_eq!(told(&mut trail), (2, false));
+    tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            let waiting = std::cell::OnceCell::new();
+            let hold = || {
+                set("nobody");
+                let insert = || drop(server.sql("shop", "insert into orders values (2)"));
+                waiting.set(scope.spawn(insert)).unwrap();
+                wait("it waits", || (server.sql("shop", waits) == "1").then_some(()));
+            };
+            let let_go = || {
+                set("");
+                wait("it has ended", || waiting.get()?.is_finished().then_some(()));
+            };
+            what_is_held_is_told_until_it_is_seen(side.as_ref(), "public.orders", (1, 2), (hold, let_go));
+        });
     });
 }
 

@@ -98,7 +98,8 @@ pub(super) async fn read(
         }
         match ended {
             Ok(Some(Ok((0, look)))) => main = Some(look),
-            Ok(Some(Ok(_))) | Err(_) => {}
+            Ok(Some(Ok((_, look)))) => look.end().await,
+            Err(_) => {}
             Ok(Some(Err(why))) => return Err(why),
             Ok(None) => match main {
                 Some(look) => return Ok(look),

@@ -217,7 +217,9 @@ impl Reader<'_> {
             ));
         }
         match event.read_data().map_err(|_| unreadable())? {
-            Some(EventData::RotateEvent(rotate)) => self.file = rotate.name().into_owned(),
+            Some(EventData::RotateEvent(rotate)) => {
+                self.file = File::name_of(rotate.name_raw()).ok_or_else(unreadable)?;
+            }
             Some(EventData::GtidEvent(gtid)) => {
                 let sid = uuid(&gtid.sid());
                 let sets = Sets::read(&format!("{sid}:{}", gtid.gno())).ok_or_else(unreadable)?;
@@ -236,7 +238,7 @@ impl Reader<'_> {
         if let Place::File(end) = &self.before.end {
             let at = File { name: self.file.clone(), at: u64::from(header.log_pos()) };
             self.transaction = Some(Position(format!("{}:{}", at.name, at.at)));
-            return Ok((at.name.as_str(), at.at) < (end.name.as_str(), end.at));
+            return Ok(at.lies_before(end));
         }
         Ok(true)
     }

@@ -27,10 +27,15 @@ impl State {
             if parts.next().is_some() {
                 return None;
             }
-            let last = state.0.entry(domain).or_default().entry(server).or_default();
-            *last = number.max(*last);
+            state.add(domain, server, number);
         }
         Some(state)
+    }
+
+    /// Takes in that a transaction was logged.
+    pub(super) fn add(&mut self, domain: u32, server: u32, number: u64) {
+        let last = self.0.entry(domain).or_default().entry(server).or_default();
+        *last = number.max(*last);
     }
 
     /// The last of a domain, whoever's it is: its server and number.
@@ -159,6 +164,28 @@ impl File {
         (!name.is_empty() && !name.contains(':')).then_some(())?;
         Some(File { name: name.to_owned(), at: at.parse().ok()? })
     }
+
+    /// A file's name as an event has it that says which comes next. The first one of a stream may have a checksum of four bytes
+    /// behind it, which is not known yet to be one there.
+    pub(super) fn name_of(raw: &[u8]) -> Option<String> {
+        let named = |raw: &[u8]| {
+            let name = std::str::from_utf8(raw).ok()?;
+            let (_, number) = name.rsplit_once('.')?;
+            let digits = (6..10).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+            digits.then(|| name.to_owned())
+        };
+        named(raw).or_else(|| named(raw.split_last_chunk::<4>()?.0))
+    }
+
+    /// Whether the log comes by here sooner than there. Its files are numbered, with six digits as long as that is enough. A file
+    /// that is not known comes after all.
+    pub(super) fn lies_before(&self, other: &File) -> bool {
+        let number = |file: &File| {
+            let number = file.name.rsplit('.').next().and_then(|number| number.parse().ok());
+            number.unwrap_or(u64::MAX)
+        };
+        (number(self), self.at) < (number(other), other.at)
+    }
 }
 
 /// A place in a log, by its kind.
@@ -208,6 +235,28 @@ mod tests {
     }
 
     const A: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+
+    #[test]
+    fn files_of_a_log_come_in_the_order_of_their_numbers() {
+        let place = |text| File::read(text).unwrap();
+        assert!(place("log.000009:900").lies_before(&place("log.000010:4")));
+        assert!(place("log.999999:900").lies_before(&place("log.1000000:4")));
+        assert!(place("a:b.c.000001:4".strip_prefix("a:").unwrap()).lies_before(&place("b.c.000001:5")));
+        assert!(!place("log.000009:4").lies_before(&place("log.000009:4")));
+        let unknown = File { name: String::new(), at: 0 };
+        assert!(!unknown.lies_before(&place("log.000009:4")));
+    }
+
+    #[test]
+    fn a_checksum_is_no_part_of_a_files_name() {
+        let name = |raw: &[u8]| File::name_of(raw);
+        assert_eq!(name(b"a.b.000012").as_deref(), Some("a.b.000012"));
+        for checksum in [&b"\xd1\x00.n"[..], b"1234", b"\xff\xff\xff\xff", b".001"] {
+            assert_eq!(name(&[b"log.000012", checksum].concat()).as_deref(), Some("log.000012"));
+        }
+        assert_eq!(name(b"log.1000000").as_deref(), Some("log.1000000"));
+        assert_eq!((name(b"log"), name(b"log.12")), (None, None));
+    }
 
     #[test]
     fn transactions_are_counted_by_domain() {

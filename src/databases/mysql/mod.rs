@@ -30,6 +30,7 @@ mod replication;
 mod schema;
 mod selftest;
 mod session;
+mod sight;
 mod snapshot;
 mod sql;
 mod status;

@@ -14,6 +14,7 @@ use mysql_async::{Row as SentRow, Value as Sent};
 
 use super::connection::{Problem, Server, Work};
 use super::forms::{Form, HASHING, hash};
+use super::gtid::File;
 use super::look::quoted_table;
 use super::reader::{Reader, place};
 use super::session::Session;
@@ -47,7 +48,9 @@ pub(super) fn begin(server: Arc<Server>, limit: Duration) -> Answer<'static, Box
 }
 
 /// What is applied is read before it begins, and the end of the log after: the look has all of the one, and nothing past the
-/// other. Also what it has seen for certain: the end of the log before.
+/// other. Also what it has seen for certain. MariaDB says that itself: a transaction stands in its log before others see it,
+/// long before where a commit waits for a replica. MySQL's GTIDs count as executed when others see them; of a log without
+/// them it is the end before.
 async fn start(session: &mut Session, limit: Duration) -> Result<(Stamp, Option<Seen>), Problem> {
     session.limit(limit).await?;
     let applied = said(look::applied(session).await)?.filter(|position| !position.0.is_empty());
@@ -59,7 +62,21 @@ async fn start(session: &mut Session, limit: Duration) -> Result<(Stamp, Option<
     session.run("set session transaction isolation level repeatable read").await?;
     let seen = said(look::position(session).await)?.map(|position| Seen(position.0));
     session.run("start transaction with consistent snapshot, read only").await?;
+    let seen = match seen {
+        Some(before) if session.hello.mariadb => Some(place_of_snapshot(session).await?.unwrap_or(before)),
+        seen => seen,
+    };
     Ok((Stamp { position: said(look::position(session).await)?, applied }, seen))
+}
+
+/// Source: MariaDB's "START TRANSACTION WITH CONSISTENT SNAPSHOT" and its status variables `Binlog_snapshot_*`.
+async fn place_of_snapshot(session: &mut Session) -> Result<Option<Seen>, Problem> {
+    let mut of = HashMap::new();
+    for row in session.rows("show session status like 'binlog\\_snapshot\\_%'").await? {
+        of.insert(row.text("variable_name"), row.text("value"));
+    }
+    let place = of.get("Binlog_snapshot_file").zip(of.get("Binlog_snapshot_position"));
+    Ok(place.map(|(file, at)| format!("{file}:{at}")).filter(|it| File::read(it).is_some()).map(Seen))
 }
 
 /// A server that has no log, or is no replica, has no such position.

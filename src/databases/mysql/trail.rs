@@ -20,9 +20,10 @@ use tokio::time::timeout_at;
 
 use super::binlog::{self, COMPRESSED, LOAD, cut, unreadable};
 use super::connection::{Problem, Server};
-use super::gtid::{Place, State};
+use super::gtid::{File, Place, State};
 use super::look;
 use super::session::Session;
+use super::sight::Sight;
 use super::sql::{OURS, first_words};
 use crate::databases::trail::{Mark, Seen, Stretch, Trail};
 use crate::databases::{Answer, Error, Position, Value};
@@ -81,7 +82,7 @@ impl Trail for Log {
     }
 
     fn read(&mut self, seen: &Seen) -> Answer<'_, Stretch> {
-        Box::pin(read(&self.server, self.limit, &self.mark, Mark(seen.0.clone())))
+        Box::pin(read(&self.server, self.limit, &self.mark, seen.clone()))
     }
 
     fn confirm(&mut self, until: &Mark) -> Answer<'_, ()> {
@@ -115,8 +116,7 @@ enum Kind {
     Other,
 }
 
-/// `until` is where its stretch ends: what the look has seen for certain.
-async fn read(server: &Server, limit: Duration, mark: &Mark, until: Mark) -> Result<Stretch, Error> {
+async fn read(server: &Server, limit: Duration, mark: &Mark, seen: Seen) -> Result<Stretch, Error> {
     let name = server.address.name.clone();
     let database = server.address.database.clone();
     let deadline = tokio::time::Instant::now() + limit;
@@ -138,11 +138,17 @@ async fn read(server: &Server, limit: Duration, mark: &Mark, until: Mark) -> Res
     }
     let reading = async {
         let mut log = binlog::open(session, &from).await?;
-        let mut reader = Reader { tables, database: database.as_deref(), stretch: Stretch::empty(until) };
+        let mut reader = Reader {
+            tables,
+            database: database.as_deref(),
+            stretch: Stretch::empty(mark.clone()),
+            sight: Sight::of(&seen, &from),
+        };
         // It ends with the log: later than it was asked for, which is more and never less.
         while let Some(event) = poll_fn(|cx| Pin::new(&mut log).poll_next(cx)).await {
             reader.take(&event.map_err(|why| cut(why, &since))?, &log)?;
         }
+        reader.stretch.until = reader.sight.mark();
         Ok::<Stretch, Problem>(reader.stretch)
     };
     let late = || Error::TimedOut { what: name.clone(), doing: DOING.to_owned(), after: limit };
@@ -160,9 +166,7 @@ fn lies_within(place: &Place, end: &Place) -> bool {
             place.0.keys().all(|domain| number(place, *domain) <= number(end, *domain))
         }
         (Place::Sets(place), Place::Sets(end)) => place.missing_in(end) == 0,
-        (Place::File(place), Place::File(end)) => {
-            (place.name.as_str(), place.at) <= (end.name.as_str(), end.at)
-        }
+        (Place::File(place), Place::File(end)) => !end.lies_before(place),
         _ => false,
     }
 }
@@ -216,6 +220,7 @@ fn kind(data_type: &str, whole: &str, characters: &str) -> Kind {
 }
 
 struct Reader<'a> {
+    sight: Sight,
     tables: HashMap<(String, String), Vec<KeyColumn>>,
     database: Option<&'a str>,
     stretch: Stretch,
@@ -223,6 +228,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn take(&mut self, event: &Event, log: &BinlogStream) -> Result<(), Problem> {
+        self.sight.take(event);
         let kind = event.header().event_type_raw();
         if COMPRESSED.contains(&kind) || kind == LOAD {
             self.everything("its log has compressed or loaded changes");
@@ -232,6 +238,10 @@ impl Reader<'_> {
             Some(EventData::RowsEvent(rows)) => self.rows(&rows, log),
             Some(EventData::QueryEvent(query)) => {
                 self.statement(&query.query());
+                Ok(())
+            }
+            Some(EventData::RotateEvent(rotate)) => {
+                self.sight.file(File::name_of(rotate.name_raw()));
                 Ok(())
             }
             _ => Ok(()),
