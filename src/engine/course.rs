@@ -46,15 +46,17 @@ pub struct Standing {
     pub doing: Doing,
     /// The table that it is at.
     pub table: Option<String>,
-    /// Tables that are done, of how many.
+    /// What it compares.
+    pub what: What,
+    /// Tables, or files, that are done, of how many.
     pub tables: Option<(u64, u64)>,
-    /// Rows that were read, of both sides.
+    /// Rows, or bytes, that were read, of both sides; entries while it lists them.
     pub rows: u64,
     /// About how many there are to read.
     pub of: Option<u64>,
-    /// Rows a second, of both sides, while it reads: waits do not count.
+    /// How many a second, of both sides, while it reads: waits do not count.
     pub rate: Option<u64>,
-    /// Connections a side.
+    /// Connections a side; 0 where there are none.
     pub connections: u64,
     /// Rows that differ and may be on their way.
     pub suspects: u64,
@@ -64,15 +66,27 @@ pub struct Standing {
     pub waits: Option<String>,
 }
 
+/// What a look compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// Rows of tables.
+    Rows,
+    /// Bytes of files.
+    Bytes,
+}
+
 /// What a look is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Doing {
     /// It asks what there is to read.
     Connecting,
-    /// It reads tables whole.
+    /// It lists the files that there are.
+    Listing,
+    /// It reads tables, or files, whole.
     Reading,
-    /// It looks at single rows again.
+    /// It looks at single rows, or files, again.
     LookingAgain,
 }
 
@@ -158,6 +172,7 @@ impl Doing {
     pub fn words(self) -> &'static str {
         match self {
             Doing::Connecting => "connecting",
+            Doing::Listing => "listing",
             Doing::Reading => "reading",
             Doing::LookingAgain => "looking again",
         }
@@ -180,6 +195,7 @@ mod tests {
             since: Timestamp(0),
             doing: Doing::Reading,
             table: None,
+            what: What::Rows,
             tables: Some((0, 2)),
             rows: 9_999,
             of: Some(10_000),

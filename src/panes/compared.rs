@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ratatui::layout::Rect;
 
-use crate::engine::course::{Course, Doing, Proved, Standing, TableSeen, TablesSeen};
+use crate::engine::course::{Course, Doing, Proved, Standing, TableSeen, TablesSeen, What};
 use crate::engine::event::LoadChange;
 use crate::engine::reading::{Compared, DifferenceSeen, Facts};
 use crate::plan::ProbeId;
@@ -47,7 +47,9 @@ pub(super) fn change(
     action: Action,
 ) -> Option<(ProbeId, LoadChange)> {
     let held = |probe: &Probe| scene.state.loads.get(&probe.id).is_some_and(|load| load.held);
-    let goes = |probe: &&Probe| held(probe) || under_way(scene, &probe.id).is_some();
+    // Files are read as they come: there is nothing to hold.
+    let reads_rows = |probe: &Probe| under_way(scene, &probe.id).is_some_and(|now| now.what == What::Rows);
+    let goes = |probe: &&Probe| held(probe) || reads_rows(probe);
     let meant = match selected {
         Some(Item::Probe(id) | Item::Table(id, _) | Item::Difference(id, _)) => {
             scene.plan.probe(id).filter(|probe| differing::compares(probe))
@@ -79,9 +81,15 @@ pub(super) fn brief(now: &Standing) -> String {
         _ if now.held => vec!["held by hand".to_owned()],
         (Some(why), _) => vec![format!("waits: {why}")],
         (None, Doing::Connecting) => vec!["connecting to compare".to_owned()],
+        (None, Doing::Listing) => {
+            vec![format!("listing files, {}", format::counted(now.rows, "entry", "entries"))]
+        }
         (None, Doing::LookingAgain) if now.suspects > 0 => {
             let rows = format::counted(now.suspects, "row", "rows");
             vec![format!("looking again at {rows} that may be on their way")]
+        }
+        (None, Doing::LookingAgain) if now.what == What::Bytes => {
+            vec!["looking again at files that were changed meanwhile".to_owned()]
         }
         (None, Doing::LookingAgain) => vec!["looking again at what was written".to_owned()],
         (None, Doing::Reading) => vec!["reading".to_owned()],
@@ -99,11 +107,19 @@ pub(super) fn at_length(now: &Standing) -> String {
     let mut parts = vec![brief(now)];
     let table = now.table.as_deref().filter(|_| now.doing != Doing::Connecting);
     parts.extend(table.map(|table| format!("at {table}")));
-    parts.extend(now.tables.map(|(done, of)| {
-        format!("{} of {} done", format::count(done), format::counted(of, "table", "tables"))
-    }));
+    let (one, many) = match now.what {
+        What::Rows => ("table", "tables"),
+        What::Bytes => ("file", "files"),
+    };
+    parts.extend(
+        now.tables
+            .map(|(done, of)| format!("{} of {} done", format::count(done), format::counted(of, one, many))),
+    );
     let rate = now.rate.filter(|_| now.doing == Doing::Reading);
-    parts.extend(rate.map(|rate| format!("{} rows/s of both sides", format::count(rate))));
+    parts.extend(rate.map(|rate| match now.what {
+        What::Rows => format!("{} rows/s of both sides", format::count(rate)),
+        What::Bytes => format!("{}/s of both sides", format::bytes(rate)),
+    }));
     if now.connections > 1 {
         parts.push(format!("{} connections a side", now.connections));
     }
@@ -131,7 +147,13 @@ pub(super) fn rows<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
     let mut probes: Vec<&Probe> = scene.plan.probes.iter().filter(|p| differing::compares(p)).collect();
     probes.sort_by_key(|probe| differing::of(&scene, probe).is_none());
     for probe in probes {
-        let (compared, course) = (differing::of(&scene, probe), scene.readings.course(&probe.id));
+        let compared = differing::of(&scene, probe);
+        // What is known of files stands with the probe: beside it there is only how far a look is.
+        let course = scene.readings.course(&probe.id).filter(|course| {
+            matches!(probe.kind, ProbeKind::Tables(_))
+                || course.tables.is_some()
+                || under_way(&scene, &probe.id).is_some()
+        });
         if !rows.is_empty() && (compared.is_some() || course.is_some()) {
             rows.push(Box::new(|_| Row::new()));
         }
@@ -194,6 +216,7 @@ fn tables<'a>(scene: Scene<'a>, probe: &'a Probe, course: &'a Course, rows: &mut
         Some(tables) => title
             .and(Role::Title, format!(": {}", how_many(tables)))
             .and(Role::Dim, format!(", looked at {}", scene.time(tables.at))),
+        None if matches!(probe.kind, ProbeKind::Trees(_)) => title,
         None => title.and(Role::Title, ": nothing read yet"),
     };
     rows.push(say(title));
@@ -352,5 +375,44 @@ fn named<'a>(scene: &Scene<'a>, id: &ProbeId, n: usize) -> Option<&'a Difference
     match &scene.readings.measure(id)?.facts {
         Facts::Compared(compared) => compared.named.get(n),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    #[test]
+    fn files_are_told_by_entries_and_bytes() {
+        let listing = Standing {
+            since: Timestamp(0),
+            doing: Doing::Listing,
+            table: None,
+            what: What::Bytes,
+            tables: None,
+            rows: 1_200,
+            of: None,
+            rate: None,
+            connections: 0,
+            suspects: 0,
+            held: false,
+            waits: None,
+        };
+        assert_eq!(at_length(&listing), "listing files, 1 200 entries");
+        let reading = Standing {
+            doing: Doing::Reading,
+            tables: Some((1, 100_003)),
+            rows: 700_000_000,
+            of: Some(4_200_000_000),
+            rate: Some(350_000_000),
+            ..listing.clone()
+        };
+        assert_eq!(
+            at_length(&reading),
+            "reading, 16 %, about 10s left, 1 of 100 003 files done, 334 MiB/s of both sides"
+        );
+        let again = Standing { doing: Doing::LookingAgain, ..listing };
+        assert_eq!(brief(&again), "looking again at files that were changed meanwhile");
     }
 }

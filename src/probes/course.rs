@@ -8,7 +8,8 @@ use super::words::{count, line};
 use crate::clock::{Clock, Timestamp};
 use crate::compare::Pace;
 use crate::compare::tables::{Equality, Load, Outcome, Progress, Stage, TableOutcome, Verdict};
-use crate::engine::course::{Course, Doing, Proved, Standing, TableSeen, TablesSeen};
+use crate::compare::trees;
+use crate::engine::course::{Course, Doing, Proved, Standing, TableSeen, TablesSeen, What};
 use crate::plan::ProbeId;
 
 /// How often whoever watches is told how far it is.
@@ -30,7 +31,7 @@ pub(super) struct Teller<'a> {
     to: &'a Tell,
     clock: &'a Clock,
     probe: &'a ProbeId,
-    load: &'a Load,
+    load: Option<&'a Load>,
     since: Timestamp,
     told: Option<Instant>,
     told_tables: Option<Instant>,
@@ -39,10 +40,10 @@ pub(super) struct Teller<'a> {
 }
 
 impl<'a> Teller<'a> {
-    /// Of a look that began at `since`.
+    /// Of a look that began at `since`; with its load where that can be changed.
     pub(super) fn new(
         to: &'a Tell,
-        (probe, load): (&'a ProbeId, &'a Load),
+        (probe, load): (&'a ProbeId, Option<&'a Load>),
         clock: &'a Clock,
         since: Timestamp,
     ) -> Teller<'a> {
@@ -53,10 +54,9 @@ impl<'a> Teller<'a> {
     pub(super) fn tell(&mut self, progress: &Progress, tables: &[TableOutcome]) {
         let works = progress.stage == Stage::Digesting && progress.waits.is_none();
         let rate = self.pace.of(Instant::now(), progress.rows, works);
-        if self.told.is_some_and(|at| at.elapsed() < TELL_EVERY) {
+        if !self.is_due() {
             return;
         }
-        self.told = Some(Instant::now());
         let now = Standing {
             since: self.since,
             doing: match progress.stage {
@@ -65,13 +65,14 @@ impl<'a> Teller<'a> {
                 Stage::LookingAgain => Doing::LookingAgain,
             },
             table: progress.table.clone(),
+            what: What::Rows,
             tables: progress.tables.map(|all| (progress.tables_done as u64, all as u64)),
             rows: progress.rows,
             of: progress.rows_expected,
             rate,
-            connections: self.load.connections() as u64,
+            connections: self.load.map_or(0, Load::connections) as u64,
             suspects: progress.suspects,
-            held: self.load.held(),
+            held: self.load.is_some_and(Load::held),
             waits: progress.waits.clone(),
         };
         // Until it is known what was read before, each of them seems to be to come.
@@ -81,6 +82,44 @@ impl<'a> Teller<'a> {
             seen(self.since, tables, |table| is_under_way(table, progress))
         });
         self.say(Some(now), seen);
+    }
+
+    /// … of one that compares files.
+    pub(super) fn tell_files(&mut self, progress: &trees::Progress) {
+        let reads = progress.stage == trees::Stage::Reading;
+        let rate = self.pace.of(Instant::now(), progress.bytes_done, reads);
+        if !self.is_due() {
+            return;
+        }
+        let (doing, rows, of) = match progress.stage {
+            trees::Stage::Walking => (Doing::Listing, progress.entries, None),
+            trees::Stage::Reading => (Doing::Reading, progress.bytes_done, Some(progress.bytes)),
+            trees::Stage::LookingAgain => (Doing::LookingAgain, progress.bytes_done, Some(progress.bytes)),
+        };
+        let now = Standing {
+            since: self.since,
+            doing,
+            table: None,
+            what: What::Bytes,
+            tables: reads.then_some((progress.files_done, progress.files)),
+            rows,
+            of,
+            rate,
+            connections: 0,
+            suspects: 0,
+            held: false,
+            waits: None,
+        };
+        self.say(Some(now), None);
+    }
+
+    /// Whether it is time to tell; then it is told now.
+    fn is_due(&mut self) -> bool {
+        let due = self.told.is_none_or(|at| at.elapsed() >= TELL_EVERY);
+        if due {
+            self.told = Some(Instant::now());
+        }
+        due
     }
 
     /// Tells how it ended.
@@ -196,7 +235,7 @@ mod tests {
             tables: Some(5),
             ..Progress::default()
         };
-        let mut teller = Teller::new(&tell, (&id, &load), &clock, Timestamp(5));
+        let mut teller = Teller::new(&tell, (&id, Some(&load)), &clock, Timestamp(5));
         teller.tell(&progress, &tables);
         let proved = |course: &Course| -> Vec<(String, Proved)> {
             let tables = course.tables.iter().flat_map(|tables| &tables.worst);
@@ -240,7 +279,7 @@ mod tests {
             ]
         );
         // A look that is given up leaves what was known of the tables as it was.
-        drop(Teller::new(&tell, (&id, &load), &clock, Timestamp(6)));
+        drop(Teller::new(&tell, (&id, Some(&load)), &clock, Timestamp(6)));
         assert_eq!(told.lock().unwrap().pop().map(|told| (told.now, told.tables)), Some((None, None)));
     }
 }

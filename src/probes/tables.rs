@@ -48,7 +48,7 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &TablesProbe) -> Result<Mea
     let outcome = match (look.probe, &look.ctx.ledgers) {
         (Some(id), Some(ledgers)) => {
             let load = ledgers.load(id, new);
-            let teller = Teller::new(ledgers.tell(), (id, &load), &look.ctx.clock, look.began.wall);
+            let teller = Teller::new(ledgers.tell(), (id, Some(&load)), &look.ctx.clock, look.began.wall);
             let mut pulse = Pulse::new(teller, look.timeout);
             let mut tell = |progress: &Progress, tables: &[TableOutcome]| pulse.tell(progress, tables);
             let outcome = if probe.before {

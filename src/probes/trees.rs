@@ -4,12 +4,16 @@
 //! *Not proved* is no measure.
 
 use std::ops::ControlFlow;
+use std::pin::pin;
 
+use tokio::sync::watch;
+
+use super::course::Teller;
 use super::look::{Look, failed};
 use super::walk::aside;
 use super::words::{count, counted, line, size};
 use crate::compare::tables::Verdict;
-use crate::compare::trees::{Aspect, Attributes, Difference, Outcome, Request, compare};
+use crate::compare::trees::{Aspect, Attributes, Difference, Outcome, Progress, Request, compare};
 use crate::engine::reading::{Compared, DifferenceSeen, Facts, Measure, Unmeasured};
 use crate::plan::model::TreesProbe;
 
@@ -33,13 +37,31 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &TreesProbe) -> Result<Meas
         ..Request::new(&probe.from, &probe.to)
     };
     let root = look.ctx.root.clone();
-    let outcome = aside(move |off| {
-        Ok(compare(&request, &root, &mut |_| match off.check() {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
+    let (tell, mut told) = watch::channel(Progress::default());
+    let mut work = pin!(aside(move |off| {
+        Ok(compare(&request, &root, &mut |progress| {
+            tell.send_replace(*progress);
+            match off.check() {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
         }))
-    })
-    .await?;
+    }));
+    let mut teller = look
+        .probe
+        .zip(look.ctx.ledgers.as_ref())
+        .map(|(id, ledgers)| Teller::new(ledgers.tell(), (id, None), &look.ctx.clock, look.began.wall));
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut work => break outcome?,
+            Ok(()) = told.changed() => {
+                if let Some(teller) = &mut teller {
+                    teller.tell_files(&told.borrow_and_update());
+                }
+            }
+        }
+    };
+    drop(teller);
     for difference in &outcome.differences {
         look.keep(&kept(difference));
     }

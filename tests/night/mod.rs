@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cutover::clock::{Boot, Now, Timestamp};
-use cutover::engine::course::{Course, Doing, Proved, Standing, TableSeen, TablesSeen};
+use cutover::engine::course::{Course, Doing, Proved, Standing, TableSeen, TablesSeen, What};
 use cutover::engine::decide;
 use cutover::engine::effect::{Effect, effects};
 use cutover::engine::event::{Decision, Grade, Leg, Mode, Outcome, RunStarted};
@@ -648,6 +648,7 @@ pub fn reading(night: Night) -> Night {
         since: night.now.wall,
         doing: Doing::Reading,
         table: Some("orders".into()),
+        what: What::Rows,
         tables: Some((126, 128)),
         rows: 36_000_000,
         of: Some(56_000_000),

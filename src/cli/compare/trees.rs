@@ -86,8 +86,9 @@ fn line(progress: &Progress, begun: Instant, rate: Option<u64>) -> String {
                 format!("{} of {}", format::bytes(done), format::bytes(progress.bytes)),
             ];
             if let Some(rate) = rate {
+                parts.push(format!("{}/s", format::bytes(rate)));
                 let left = Duration::from_secs((progress.bytes - done) / rate);
-                parts.push(format!("{}/s, about {} left", format::bytes(rate), format::span(left)));
+                parts.extend((!left.is_zero()).then(|| format!("about {} left", format::span(left))));
             }
             parts
         }
