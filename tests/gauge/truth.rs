@@ -192,7 +192,7 @@ pub(crate) async fn no_zero_is_false<P: Pair>(name: &str, mut pair: P) {
             tokio::spawn(write::<P::Line>(w, source, committed, Arc::clone(&end), dice))
         })
         .collect();
-    let until = Instant::now() + Duration::from_secs(if long() { 15 * 60 } else { 60 });
+    let until = Instant::now() + Duration::from_secs(if long() { 15 * 60 } else { 40 });
     let trouble = tokio::task::spawn_blocking(move || {
         let (mut dice, mut done) = (Dice(seed * 31 + 3), 0);
         while Instant::now() < until {
