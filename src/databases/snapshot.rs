@@ -38,6 +38,8 @@ pub struct Selection {
     /// Columns that the two sides declare with different types. Engines that hash by type hash these by what their values
     /// are written as, so that a type that holds more makes no row differ.
     pub as_text: BTreeSet<String>,
+    /// Columns whose values are cast to a type before anything is made of them, by the engine's name for it. None of a key.
+    pub cast: BTreeMap<String, String>,
 }
 
 /// How rows are grouped under digests.

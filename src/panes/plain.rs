@@ -182,6 +182,7 @@ pub(super) fn probe(kind: &ProbeKind) -> Facts {
                 facts.push(fact("but for", tables.without.join(", ")));
             }
             facts.extend(tables.rename.iter().map(|(from, to)| fact("renamed", format!("{from} is {to}"))));
+            facts.extend(tables.cast.iter().map(|(of, to)| fact("cast", format!("{of} as {to}"))));
             facts
         }
         ProbeKind::Trees(trees) => {

@@ -38,6 +38,7 @@ pub(super) async fn look(look: &mut Look<'_>, probe: &TablesProbe) -> Result<Mea
         except: probe.except.clone(),
         without: probe.without.clone(),
         rename: probe.rename.clone(),
+        cast: probe.cast.clone(),
         listed: LISTED,
         ..Request::default()
     };

@@ -345,3 +345,64 @@ async fn a_table_that_is_written_anew_while_it_is_compared_is_not_proved() {
     let outcome = compared(&sides).await;
     assert_eq!(lines(&outcome), [changed("public.b", &["1"], "v")], "{:?}", outcome.unfinished);
 }
+
+/// A type that was changed on the way makes every row differ by its text; cast to one, only what differs does.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_cast_is_compared_as_that_type() {
+    let (pg, maria) = (Pg::start().await, Maria::start());
+    run(
+        &pg.source,
+        "create table t (id int primary key, at timestamp, n varchar(9), doc json);
+         insert into t values (1, '2026-01-01 00:00', '007', '{\"a\":1}'), (2, '2026-01-01 00:00', '8', null), (3, null, '9', '[1]')",
+    )
+    .await;
+    run(
+        &pg.target,
+        "create table t (id int primary key, at timestamptz, n int, doc jsonb);
+         insert into t values (1, '2026-01-01 00:00+00', 7, '{\"a\": 1}'), (2, '2026-01-01 00:00+01', 8, null), (3, null, 9, '[1.0]')",
+    )
+    .await;
+    let casts = |of: &[(&str, &str)]| {
+        let cast = of.iter().map(|(column, to)| ((*column).to_owned(), (*to).to_owned())).collect();
+        Request { cast, ..Request::default() }
+    };
+    let all = [("public.t.at", "timestamptz"), ("public.t.n", "integer"), ("public.t.doc", "jsonb")];
+    let outcome = compared_with(&pg.sides(), casts(&all)).await;
+    assert_eq!(lines(&outcome), [changed("public.t", &["2"], "at"), changed("public.t", &["3"], "doc")]);
+    let told = table(&outcome, "public.t");
+    assert_eq!((told.schema.as_slice(), told.aside.len()), (&[][..], 3), "{:?}", told.aside);
+    let without = compared(&pg.sides()).await;
+    assert_eq!(table(&without, "public.t").changed, 3, "{:?}", lines(&without));
+
+    Maria::on(
+        &maria.source,
+        "create table t (id int primary key, n varchar(9), d varchar(20));
+         insert into t values (1, '007', '2026-01-01'), (2, '8', '2026-01-02'), (3, '9', 'never'), (4, null, null)",
+    );
+    Maria::on(
+        &maria.target,
+        "create table t (id int primary key, n int, d date);
+         insert into t values (1, 7, '2026-01-01'), (2, 9, '2026-01-02'), (3, 9, null), (4, null, null)",
+    );
+    let outcome = compared_with(&maria.sides(), casts(&[("t.n", "signed"), ("t.d", "date")])).await;
+    let key = |n: i64| [text(&Value::Integer(n))];
+    assert_eq!(
+        lines(&outcome),
+        [written("t", "changed", &key(2), &["n".into()]), written("t", "changed", &key(3), &["d".into()])]
+    );
+
+    for (of, to, why) in [
+        ("public.t.id", "bigint", "of the primary key"),
+        ("public.t.x", "bigint", "is no column of the source"),
+        ("public.t.n", "int); drop table t; --", "is no type"),
+        ("public.t.n", "int) or (1", "is no type"),
+        ("public.t.n", "", "is no type"),
+    ] {
+        let said = compared_with(&pg.sides(), casts(&[(of, to)])).await.unfinished.unwrap();
+        assert!(said.contains(why), "{said}");
+    }
+    // A value that the server cannot cast proves nothing.
+    run(&pg.source, "update t set n = 'x' where id = 1").await;
+    let outcome = compared_with(&pg.sides(), casts(&all)).await;
+    assert!(not_proved(outcome.verdict()).contains("invalid input syntax"), "{outcome:?}");
+}

@@ -372,6 +372,7 @@ fn tables() -> ProbeKind {
         except: vec!["environment".to_owned()],
         without: Vec::new(),
         rename: std::collections::BTreeMap::new(),
+        cast: std::collections::BTreeMap::new(),
         before: false,
         connections: None,
     })

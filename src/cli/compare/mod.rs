@@ -50,6 +50,10 @@ pub(super) struct Args {
     /// What the target calls otherwise: a table, or a column as TABLE.COLUMN, by the source's name, = and the target's.
     #[arg(long, value_name = "NAME=NAME", value_delimiter = ',', value_parser = renamed)]
     rename: Vec<(String, String)>,
+    /// A column that both sides cast to a type before it is compared, as the engine calls that: TABLE.COLUMN by the source's
+    /// names, = and the type. May be given more than once.
+    #[arg(long, value_name = "NAME=TYPE", value_parser = renamed)]
+    cast: Vec<(String, String)>,
     /// Names all that differs, and not the first thousand; reads files even where a digest is published.
     #[arg(long)]
     full: bool,
@@ -88,7 +92,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
 fn renamed(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((from, to)) if !from.is_empty() && !to.is_empty() => Ok((from.to_owned(), to.to_owned())),
-        _ => Err("write what the source calls it, =, and what the target does".to_owned()),
+        _ => Err("write the source's name, =, and what it is at the target or cast to".to_owned()),
     }
 }
 

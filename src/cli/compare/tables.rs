@@ -45,6 +45,7 @@ pub(super) fn main(args: &Args, kinds: [&str; 2]) -> Result<Verdict, Failure> {
         except: args.except.clone(),
         without: args.without.clone(),
         rename: args.rename.iter().cloned().collect(),
+        cast: args.cast.iter().cloned().collect(),
         sequences: true,
         listed,
         ..Request::default()

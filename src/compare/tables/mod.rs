@@ -69,6 +69,8 @@ pub struct Request {
     pub without: Vec<String>,
     /// Tables, and columns as `TABLE.COLUMN`, that the target calls otherwise: by the source's names, the target's.
     pub rename: BTreeMap<String, String>,
+    /// Columns, `TABLE.COLUMN` by the source's names, that both sides cast to a type before they are compared.
+    pub cast: BTreeMap<String, String>,
     /// Also say where the target's sequences stand behind: not where a step will carry them over.
     pub sequences: bool,
     /// How many differing rows are listed with their values, for each table. All are counted.
@@ -84,6 +86,7 @@ impl Default for Request {
             except: Vec::new(),
             without: Vec::new(),
             rename: BTreeMap::new(),
+            cast: BTreeMap::new(),
             sequences: false,
             listed: 1_000,
             patience: Duration::from_secs(10),

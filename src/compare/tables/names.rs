@@ -1,4 +1,4 @@
-//! What is called otherwise at the target, and which columns are left out.
+//! What is called otherwise at the target, which columns are left out, and which are cast.
 //!
 //! Everything goes by the source's names. An entry that fits nothing is a slip of the pen: what it was to say would silently
 //! not hold.
@@ -18,6 +18,8 @@ pub(super) struct Names<'a> {
     /// Target's tables that are one of the source's by another name.
     claimed: BTreeSet<&'a str>,
     without: &'a [String],
+    /// Types by the source's table and column.
+    casts: BTreeMap<(&'a str, &'a str), &'a str>,
 }
 
 impl<'a> Names<'a> {
@@ -31,6 +33,7 @@ impl<'a> Names<'a> {
             columns: BTreeMap::new(),
             claimed: BTreeSet::new(),
             without: &request.without,
+            casts: BTreeMap::new(),
         };
         let known = source.tables.iter().map(|table| table.name.as_str());
         let known: BTreeSet<&str> =
@@ -43,16 +46,26 @@ impl<'a> Names<'a> {
                 }
                 continue;
             }
-            let column = source.tables.iter().find_map(|table| {
-                let column = from.strip_prefix(table.name.as_str())?.strip_prefix('.')?;
-                table.columns.iter().any(|it| it.name == column).then_some((table.name.as_str(), column))
-            });
-            let Some(column) = column else {
+            let Some((table, column)) = column_of(source, from) else {
                 return Err(slip(format!(
                     "{from:?} is neither a table of the source nor one of its columns"
                 )));
             };
-            names.columns.insert(column, to);
+            names.columns.insert((&table.name, column), to);
+        }
+        for (of, to) in &request.cast {
+            let Some((table, column)) = column_of(source, of) else {
+                return Err(slip(format!("{of:?} is no column of the source (TABLE.COLUMN)")));
+            };
+            if table.key.iter().any(|key| key == column) {
+                return Err(slip(format!(
+                    "{of} is of the primary key, by which rows are found: it cannot be cast"
+                )));
+            }
+            if !is_type(to) {
+                return Err(slip(format!("{to:?} is no type that {of} could be cast to")));
+            }
+            names.casts.insert((&table.name, column), to);
         }
         let fits = |pattern: &String| {
             let in_one = |table: &Table, as_named: &str| {
@@ -93,6 +106,11 @@ impl<'a> Names<'a> {
         renamed.next().map_or(column, |((_, from), _)| from)
     }
 
+    /// The type that a column of a table of the source is cast to.
+    pub(super) fn cast(&self, table: &str, column: &str) -> Option<&str> {
+        self.casts.get(&(table, column)).copied()
+    }
+
     /// Whether a column is left out, by the source's names.
     pub(super) fn leaves_out(&self, table: &str, column: &str) -> bool {
         let name = format!("{table}.{column}");
@@ -107,6 +125,27 @@ impl<'a> Names<'a> {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// A column of the source by its table and name.
+fn column_of<'a>(source: &'a Tables, named: &'a str) -> Option<(&'a Table, &'a str)> {
+    source.tables.iter().find_map(|table| {
+        let column = named.strip_prefix(table.name.as_str())?.strip_prefix('.')?;
+        table.columns.iter().any(|it| it.name == column).then_some((table, column))
+    })
+}
+
+/// It stands in SQL as it is, so it may be a type's name with what belongs to it, and nothing else.
+fn is_type(text: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || " _.,()".contains(c);
+    text.starts_with(char::is_alphabetic) && text.len() <= 80 && text.chars().all(plain) && {
+        let depth = text.chars().try_fold(0_i32, |depth, c| match c {
+            '(' => Some(depth + 1),
+            ')' => (depth > 0).then_some(depth - 1),
+            _ => Some(depth),
+        });
+        depth == Some(0)
     }
 }
 

@@ -187,18 +187,23 @@ fn pair_of(name: &str, source: Side<'_>, target: Side<'_>, names: &Names<'_>) ->
     let (kept, out): (Vec<&Column>, Vec<&Column>) =
         source.columns.iter().partition(|column| !names.leaves_out(name, &column.name));
     pair.aside.extend(out.iter().map(|column| format!("without {}", column.name)));
-    let (mut comparable, mut as_text) = (true, BTreeSet::new());
+    let (mut comparable, mut as_text, mut cast) = (true, BTreeSet::new(), BTreeMap::new());
     for column in &kept {
         let called = there(&column.name);
         if called != column.name {
             pair.aside.push(format!("{} is {called} at the target", column.name));
+        }
+        let to = names.cast(name, &column.name);
+        if let Some(to) = to {
+            pair.aside.push(format!("{} as {to}", column.name));
+            cast.insert(column.name.clone(), to.to_owned());
         }
         match target.columns.iter().find(|c| c.name == called) {
             None => {
                 comparable = false;
                 pair.schema.push(SchemaDifference::ColumnMissing(called));
             }
-            Some(other) if plain_type(&other.type_name) != plain_type(&column.type_name) => {
+            Some(other) if to.is_none() && plain_type(&other.type_name) != plain_type(&column.type_name) => {
                 as_text.insert(column.name.clone());
                 pair.schema.push(SchemaDifference::Type {
                     column: column.name.clone(),
@@ -234,8 +239,9 @@ fn pair_of(name: &str, source: Side<'_>, target: Side<'_>, names: &Names<'_>) ->
             columns: columns.iter().map(there).collect(),
             key: key.iter().map(there).collect(),
             as_text: as_text.iter().map(there).collect(),
+            cast: cast.iter().map(|(column, to)| (there(column), to.clone())).collect(),
         },
-        source: Selection { table: source.name.clone(), columns, key, as_text },
+        source: Selection { table: source.name.clone(), columns, key, as_text, cast },
         keyed: pair.keyed,
     };
     pair.shape = shape(source, target, &both);

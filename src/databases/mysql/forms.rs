@@ -97,6 +97,16 @@ impl Form {
         Form { value, kind, long: !short }
     }
 
+    /// … of a column that is cast to a type before anything is made of it. What cannot be is shown as such: to the server it would
+    /// be no value.
+    pub(super) fn cast(name: &str, to: &str) -> Form {
+        let c = quoted(name);
+        let text = format!("convert(cast({c} as {to}) using utf8mb4)");
+        let value =
+            format!("if({c} is not null and cast({c} as {to}) is null, {NO_TEXT}, cast({text} as binary))");
+        Form { value, kind: Kind::Text, long: true }
+    }
+
     /// … as a text, whatever its type is.
     pub(super) fn into_text(self) -> Form {
         Form { value: self.value, kind: Kind::Text, long: true }

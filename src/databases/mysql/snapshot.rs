@@ -148,6 +148,9 @@ impl Look {
                     "look at the schema's differences first",
                 )
             })?;
+            if let Some(to) = of.cast.get(name) {
+                return Ok(Form::cast(name, to));
+            }
             let form = Form::of(name, ty, character_set);
             Ok::<_, Error>(if of.as_text.contains(name) { form.into_text() } else { form })
         };

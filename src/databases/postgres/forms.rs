@@ -93,6 +93,12 @@ impl Form {
         Form { hashed, shown: in_utf8(&text, encoding) }
     }
 
+    /// … of a column that is cast to a type before anything is made of it.
+    pub(super) fn cast(name: &str, to: &str, encoding: Encoding) -> Form {
+        let shown = in_utf8(&format!("({}::{to})::text", quoted(name)), encoding);
+        Form { hashed: shown.clone(), shown }
+    }
+
     /// … hashed by what it is written as, whatever its type is.
     pub(super) fn into_text(self) -> Form {
         Form { hashed: self.shown.clone(), shown: self.shown }

@@ -119,7 +119,11 @@ impl Listing {
         columns
             .iter()
             .map(|name| {
-                let form = Form::of(name, self.base(what, &of.table, name)?, self.encoding);
+                let base = self.base(what, &of.table, name)?;
+                if let Some(to) = of.cast.get(name) {
+                    return Ok(Form::cast(name, to, self.encoding));
+                }
+                let form = Form::of(name, base, self.encoding);
                 Ok(if of.as_text.contains(name) { form.into_text() } else { form })
             })
             .collect()

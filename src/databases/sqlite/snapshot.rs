@@ -207,7 +207,7 @@ impl Reader {
     fn new(of: &Selection) -> Reader {
         let at = |name: &String| of.columns.iter().position(|c| c == name);
         Reader {
-            sql: format!("select {} from {}", names(&of.columns), quoted(&of.table)),
+            sql: format!("select {} from {}", values(of), quoted(&of.table)),
             key: of.key.iter().map(|name| quoted(name)).collect(),
             width: of.columns.len(),
             key_at: of.key.iter().filter_map(at).collect(),
@@ -281,6 +281,15 @@ impl ToSql for Bound<'_> {
             Value::Blob(bytes) => ValueRef::Blob(bytes),
         }))
     }
+}
+
+/// The columns as they are compared.
+fn values(of: &Selection) -> String {
+    let value = |name: &String| match of.cast.get(name) {
+        Some(to) => format!("cast({} as {to})", quoted(name)),
+        None => quoted(name),
+    };
+    of.columns.iter().map(value).collect::<Vec<_>>().join(", ")
 }
 
 fn names(columns: &[String]) -> String {

@@ -373,6 +373,7 @@ fn tables(id: &str) -> Probe {
         except: Vec::new(),
         without: Vec::new(),
         rename: std::collections::BTreeMap::new(),
+        cast: std::collections::BTreeMap::new(),
         before: false,
         connections: None,
     };

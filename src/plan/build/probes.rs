@@ -239,6 +239,7 @@ impl<'t> Builder<'t, '_> {
         let (include, except) = (view.strings("include"), view.strings("except"));
         let (before, connections) = (validation.flag("before"), view.whole("connections"));
         let (without, rename) = (view.strings("without"), view.text_map("rename"));
+        let cast = view.text_map("cast");
         Some(ProbeKind::Tables(TablesProbe {
             from,
             to,
@@ -246,6 +247,7 @@ impl<'t> Builder<'t, '_> {
             except,
             without,
             rename,
+            cast,
             before,
             connections,
         }))

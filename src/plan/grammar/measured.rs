@@ -133,6 +133,11 @@ static TABLES: Spec = Spec {
             "Tables, and columns as `TABLE.COLUMN`, by what the target calls them.",
         ),
         may(
+            "cast",
+            Kind::Map(&Kind::Text, Names::Free),
+            "Columns, `TABLE.COLUMN`, by the type that both sides bring them to before they are compared, as its engine calls it.",
+        ),
+        may(
             "connections",
             Kind::Whole(1, TablesProbe::MOST_CONNECTIONS.cast_signed()),
             "So many connections a side work at a time; 2 unless said otherwise.",

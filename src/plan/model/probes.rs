@@ -286,6 +286,8 @@ pub struct TablesProbe {
     pub without: Vec<String>,
     /// Tables, and columns as `TABLE.COLUMN`, that the target calls otherwise.
     pub rename: BTreeMap<String, String>,
+    /// Columns, `TABLE.COLUMN`, that both sides cast to a type before they are compared.
+    pub cast: BTreeMap<String, String>,
     /// Read whole before a step asks for it; then only what was written since is compared.
     pub before: bool,
     /// Connections a side that may work at a time, where the plan says.

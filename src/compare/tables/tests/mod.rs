@@ -282,6 +282,18 @@ async fn a_table_without_a_key_is_compared_as_a_multiset_and_says_so() {
 }
 
 #[tokio::test]
+async fn what_is_cast_is_compared_as_that_type() {
+    let pair = Pair::new("create table t (id integer primary key, price)");
+    pair.on_source("insert into t values (1, '007'), (2, '8'), (3, null)");
+    pair.on_target("insert into t values (1, 7), (2, 9), (3, null)");
+    let cast = BTreeMap::from([("t.price".to_owned(), "integer".to_owned())]);
+    let outcome = pair.compare_with(&Request { cast, ..Request::default() }).await;
+    assert_eq!(named(&outcome), ["changed 2 [price]"]);
+    assert_eq!(outcome.tables[0].aside, ["price as integer"]);
+    assert_eq!(named(&pair.compare().await).len(), 2);
+}
+
+#[tokio::test]
 async fn a_key_of_nulls_is_no_key_and_its_rows_are_still_told_apart() {
     let pair = Pair::new("create table t (id text primary key, v)");
     pair.on_source("insert into t values (null, 1), (null, 2), (null, 2), ('a', 1)");
