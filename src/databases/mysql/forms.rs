@@ -2,9 +2,9 @@
 //!
 //! Owns a form in which two values are the same when their kind and every bit of them are, whatever a collation says: texts as
 //! their characters in UTF-8 (where a character set has some that the server makes `?` of, as their bytes), numbers with a point with every digit that tells them from their neighbours, times in UTC. Each
-//! value says its kind and length first, so that no value runs into the next; NULL is neither. Long ones go in by their own hash,
-//! since the server makes NULL of a text past `max_allowed_packet`; a hash that is NULL all the same is an error of
-//! whoever reads it, never a difference unseen.
+//! text says its length first, and numbers and times have no character that parts them, so that no value runs into the next; NULL
+//! is neither. Long ones go in by their own hash, since the server makes NULL of a text past `max_allowed_packet`; a hash that is
+//! NULL all the same is an error of whoever reads it, never a difference unseen.
 
 use super::connection::Problem;
 use super::sql::quoted;
@@ -19,6 +19,8 @@ const WHOLE: [&str; 18] = [
     "macroman", "ucs2", "utf16", "utf16le", "utf32", "utf8mb3", "utf8mb4",
 ];
 
+/// Texts of more bytes than this go in by their own hash.
+const LONG: u32 = 1_000;
 /// What no text in UTF-8 begins with.
 const NO_TEXT: &str = "cast(x'FF' as binary)";
 
@@ -41,7 +43,8 @@ pub(super) struct Form {
     /// Its value as text or bytes.
     pub(super) value: String,
     pub(super) kind: Kind,
-    long: bool,
+    /// Its part of what is hashed.
+    part: String,
 }
 
 impl Form {
@@ -49,52 +52,56 @@ impl Form {
     /// `character_set_name`.
     pub(super) fn of(name: &str, data_type: &str, character_set: &str) -> Form {
         let c = quoted(name);
-        let (value, kind) = match data_type {
+        // Whatever the server writes of these has neither a `|` nor an `n`, and is written for less as it stands.
+        let short = |value: String, kind, written: &str| Form {
+            part: format!("ifnull({written}, 'n')"),
+            value,
+            kind,
+        };
+        match data_type {
             "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => {
-                (format!("cast({c} as char)"), Kind::Whole)
+                short(format!("cast({c} as char)"), Kind::Whole, &c)
             }
-            "bit" => (format!("cast({c} + 0 as char)"), Kind::Whole),
+            "bit" => short(format!("cast({c} + 0 as char)"), Kind::Whole, &format!("{c} + 0")),
             // Times one: a float is shown with six digits, and has more. -0 is shown as 0, and is another angle.
-            "float" | "double" => (
-                format!("if({c} = 0, if(atan2({c}, -1) < 0, '-0', '0'), cast({c} * 1e0 as char))"),
-                Kind::Real,
-            ),
+            "float" | "double" => {
+                let number =
+                    |digits: &str| format!("if({c} = 0, if(atan2({c}, -1) < 0, '-0', '0'), {digits})");
+                let times_one = format!("{c} * 1e0");
+                short(number(&format!("cast({times_one} as char)")), Kind::Real, &number(&times_one))
+            }
             // What was no member when it was written is shown as an empty text, which may be a member.
-            "enum" => (
-                format!("if({c} + 0 = 0, {NO_TEXT}, cast({} as binary))", in_utf8(&c, character_set)),
-                Kind::Text,
-            ),
+            "enum" => {
+                let member = format!("cast({} as binary)", in_utf8(&c, character_set));
+                Form::long(format!("if({c} + 0 = 0, {NO_TEXT}, {member})"), Kind::Text)
+            }
             "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "set" => {
-                (in_utf8(&c, character_set), Kind::Text)
+                let value = in_utf8(&c, character_set);
+                // As many bytes as there will be, without making them first.
+                let length =
+                    if matches!(character_set, "utf8mb4" | "utf8mb3" | "utf8") { &c } else { &value };
+                Form { part: part(&c, length, &value), value, kind: Kind::Text }
             }
             "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => {
-                (c.clone(), Kind::Bytes)
+                Form::long(c, Kind::Bytes)
             }
-            "decimal" | "date" | "time" | "datetime" | "timestamp" | "json" | "inet4" | "inet6" | "uuid" => {
-                (format!("cast({c} as char)"), Kind::Text)
+            "decimal" | "date" | "time" | "datetime" | "timestamp" => {
+                short(format!("cast({c} as char)"), Kind::Text, &c)
             }
+            // Beside one of these the server would read our `n` as one too.
+            "inet4" | "inet6" | "uuid" => {
+                let written = format!("cast({c} as char)");
+                short(written.clone(), Kind::Text, &written)
+            }
+            "json" => Form::long(format!("cast({c} as char)"), Kind::Text),
             // Shapes, vectors, and what comes after us: as the bytes that are stored.
-            _ => (format!("unhex(hex({c}))"), Kind::Bytes),
-        };
-        let short = matches!(kind, Kind::Whole | Kind::Real)
-            || matches!(
-                data_type,
-                "char"
-                    | "enum"
-                    | "set"
-                    | "binary"
-                    | "decimal"
-                    | "date"
-                    | "time"
-                    | "datetime"
-                    | "timestamp"
-                    | "inet4"
-                    | "inet6"
-                    | "uuid"
-                    | "tinytext"
-                    | "tinyblob"
-            );
-        Form { value, kind, long: !short }
+            _ => Form::long(format!("unhex(hex({c}))"), Kind::Bytes),
+        }
+    }
+
+    /// Of a value of any length.
+    fn long(value: String, kind: Kind) -> Form {
+        Form { part: part(&value, &value, &value), value, kind }
     }
 
     /// … of a column that is cast to a type before anything is made of it. What cannot be is shown as such: to the server it would
@@ -104,25 +111,12 @@ impl Form {
         let text = format!("convert(cast({c} as {to}) using utf8mb4)");
         let value =
             format!("if({c} is not null and cast({c} as {to}) is null, {NO_TEXT}, cast({text} as binary))");
-        Form { value, kind: Kind::Text, long: true }
+        Form::long(value, Kind::Text)
     }
 
     /// … as a text, whatever its type is.
     pub(super) fn into_text(self) -> Form {
-        Form { value: self.value, kind: Kind::Text, long: true }
-    }
-
-    /// Its part of what is hashed.
-    fn part(&self) -> String {
-        let tag = match self.kind {
-            Kind::Whole => 'i',
-            Kind::Real => 'r',
-            Kind::Text => 't',
-            Kind::Bytes => 'b',
-        };
-        let value = &self.value;
-        let body = if self.long { format!("sha2({value}, 256)") } else { value.clone() };
-        format!("ifnull(concat('{tag}', length({value}), ':', {body}), 'n')")
+        Form::long(self.value, Kind::Text)
     }
 
     /// A value that was sent, as what it is.
@@ -145,6 +139,13 @@ impl Form {
     }
 }
 
+/// What is hashed of a text: its length, and itself or its hash. `of` is NULL when it is; `length` has as many bytes.
+fn part(of: &str, length: &str, text: &str) -> String {
+    format!(
+        "if({of} is null, 'n', concat(length({length}), ':', if(length({length}) <= {LONG}, {text}, sha2({text}, 256))))"
+    )
+}
+
 /// A text in UTF-8: its bytes where they would not come back from there.
 fn in_utf8(column: &str, character_set: &str) -> String {
     let text = format!("convert({column} using utf8mb4)");
@@ -160,13 +161,13 @@ fn in_utf8(column: &str, character_set: &str) -> String {
 
 /// The 128 bits of some columns, as 32 digits.
 pub(super) fn hash<'a>(forms: impl Iterator<Item = &'a Form>) -> String {
-    let parts: Vec<String> = forms.map(Form::part).collect();
-    format!("left(sha2(concat({}), 256), 32)", parts.join(", "))
+    let parts: Vec<&str> = forms.map(|form| form.part.as_str()).collect();
+    format!("left(sha2(concat({}), 256), 32)", parts.join(", '|', "))
 }
 
-/// Half of a hash as a number.
-pub(super) fn half(hash: &str, side: &str) -> String {
-    format!("cast(conv({side}({hash}, 16), 16, 10) as unsigned)")
+/// The lower half of a hash as a number.
+pub(super) fn half(hash: &str) -> String {
+    format!("cast(conv(right({hash}, 16), 16, 10) as unsigned)")
 }
 
 /// `key >> shift` as whole numbers have it; the server's own takes negative ones for large ones.

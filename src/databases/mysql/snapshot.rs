@@ -200,12 +200,7 @@ fn digest(row: &mut SentRow) -> Result<(i64, SetDigest), Problem> {
     if rows != hashed {
         return Err(unhashed());
     }
-    let (high, low): (u128, u128) = (number(row, 3)?, number(row, 4)?);
-    let (high_xor, low_xor): (u64, u64) = (number(row, 5)?, number(row, 6)?);
-    // What the high halves' sum has past 64 bits is past 128 in all.
-    let sum = (high << 64).wrapping_add(low);
-    let xor = (u128::from(high_xor) << 64) | u128::from(low_xor);
-    Ok((number(row, 0)?, SetDigest::of(rows, sum, xor)))
+    Ok((number(row, 0)?, SetDigest::of(rows, number(row, 3)?, 0)))
 }
 
 impl Snapshot for Look {
