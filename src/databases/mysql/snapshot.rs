@@ -49,8 +49,8 @@ pub(super) fn begin(server: Arc<Server>, limit: Duration) -> Answer<'static, Box
 
 /// What is applied is read before it begins, and the end of the log after: the look has all of the one, and nothing past the
 /// other. Also what it has seen for certain. MariaDB says that itself: a transaction stands in its log before others see it,
-/// long before where a commit waits for a replica. MySQL's GTIDs count as executed when others see them; of a log without
-/// them it is the end before.
+/// long before where a commit waits for a replica. MySQL's GTIDs count as executed when others see them; a log without them says
+/// nothing of that, and keeps no trail.
 async fn start(session: &mut Session, limit: Duration) -> Result<(Stamp, Option<Seen>), Problem> {
     session.limit(limit).await?;
     let applied = said(look::applied(session).await)?.filter(|position| !position.0.is_empty());
@@ -60,12 +60,9 @@ async fn start(session: &mut Session, limit: Duration) -> Result<(Stamp, Option<
     // Merged, the hash of a row would be reckoned anew for each of its sums.
     session.run("set session optimizer_switch = 'derived_merge=off'").await?;
     session.run("set session transaction isolation level repeatable read").await?;
-    let seen = said(look::position(session).await)?.map(|position| Seen(position.0));
+    let executed = said(look::position(session).await)?.map(|position| Seen(position.0));
     session.run("start transaction with consistent snapshot, read only").await?;
-    let seen = match seen {
-        Some(before) if session.hello.mariadb => Some(place_of_snapshot(session).await?.unwrap_or(before)),
-        seen => seen,
-    };
+    let seen = if session.hello.mariadb { place_of_snapshot(session).await? } else { executed };
     Ok((Stamp { position: said(look::position(session).await)?, applied }, seen))
 }
 

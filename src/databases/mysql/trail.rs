@@ -44,6 +44,12 @@ pub(super) async fn take_up(
             Box::pin(async move {
                 binlog::required(s).await?;
                 unfiltered(s).await?;
+                if !s.hello.mariadb && !look::gtids(s).await? {
+                    return Err(Problem::broken(
+                        "its log has no GTIDs, and without them nothing says which of it a snapshot sees",
+                        "set gtid_mode = ON, or let the window pay for a whole comparison",
+                    ));
+                }
                 look::position(s).await
             })
         })
@@ -166,7 +172,6 @@ fn lies_within(place: &Place, end: &Place) -> bool {
             place.0.keys().all(|domain| number(place, *domain) <= number(end, *domain))
         }
         (Place::Sets(place), Place::Sets(end)) => place.missing_in(end) == 0,
-        (Place::File(place), Place::File(end)) => !end.lies_before(place),
         _ => false,
     }
 }
