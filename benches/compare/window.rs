@@ -147,12 +147,12 @@ async fn once(pair: &Pair, sides: &Sides, ledger: &mut Ledger) -> (Outcome, Took
     .await;
     let wall = began.elapsed().as_secs_f64();
     *ledger = kept.into_inner().unwrap();
+    assert_eq!((&outcome.unfinished, &outcome.without), (&None, &None), "{outcome:?}");
     // As the cockpit does when it has the verdict: no wall, and processor time.
     let marks = ledger.marks.as_ref().unwrap();
     for (side, mark) in [(&sides.source, &marks.source), (&sides.target, &marks.target)] {
         side.trail("bench", Some(mark)).await.unwrap().confirm(mark).await.unwrap();
     }
-    assert_eq!((&outcome.unfinished, &outcome.without), (&None, &None), "{outcome:?}");
     // The sessions' own time is known when they are gone.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let took = Took { wall, server: server() - before };
