@@ -30,6 +30,7 @@ const REPORT: &str = "report it, with the server's version";
 const CHANGES: i32 = 200_000;
 /// So many bytes of its log a server may keep for us although they were read.
 const KEPT: i64 = 4 << 20;
+
 /// Takes up the trail of this name where it stood, or begins one.
 ///
 /// # Errors
@@ -197,12 +198,14 @@ async fn read(
     flushed(client, end).await?;
     let tables = known::tables(client).await?;
     let unlogged = known::unlogged(client).await?;
+    let since = wal::lsn(&mark.0)?;
     let mut reader = Reader {
-        stretch: Stretch::empty(Mark(end.position().0)),
+        // No mark goes back, wherever the log is said to end.
+        stretch: Stretch::empty(Mark(end.max(since).position().0)),
         tables,
         before,
         changes: 0,
-        since: wal::lsn(&mark.0)?,
+        since,
         seen,
         transaction: Stretch::empty(mark.clone()),
         committed: None,
