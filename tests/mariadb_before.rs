@@ -14,14 +14,14 @@ mod before;
 #[path = "servers/mariadb.rs"]
 #[allow(dead_code, reason = "another test uses the rest")]
 mod mariadb;
-
-use std::time::{Duration, Instant};
+mod servers;
 
 use before::{
     Before, again, told, what_a_look_has_not_seen_is_told_again, what_is_held_is_told_until_it_is_seen,
 };
 use cutover::compare::tables::{Sides, Verdict};
 use mariadb::{ADMIN, MariaDb};
+use servers::wait;
 
 /// Tables of every kind of key.
 const TABLES: &str = "create database shop; use shop;
@@ -65,15 +65,10 @@ impl Pair {
 
     /// Waits until everything has come through.
     fn carried(&self) {
-        until(|| self.target.run("select @@gtid_slave_pos") == self.source.run("select @@gtid_binlog_pos"));
-    }
-}
-
-fn until(holds: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(60), "waited in vain");
-        std::thread::sleep(Duration::from_millis(50));
+        wait("everything has come through", || {
+            let there = self.target.run("select @@gtid_slave_pos");
+            (there == self.source.run("select @@gtid_binlog_pos")).then_some(())
+        });
     }
 }
 
@@ -154,11 +149,11 @@ async fn what_is_written_while_a_look_begins_is_told_to_the_next_one_too() {
                 waiting.set(scope.spawn(insert)).unwrap();
                 let waits = "select variable_value from information_schema.global_status
                              where variable_name = 'rpl_semi_sync_master_wait_sessions'";
-                until(|| server.run(waits) == "1");
+                wait("it waits", || (server.run(waits) == "1").then_some(()));
             };
             let let_go = || {
                 set("rpl_semi_sync_master_enabled = off");
-                until(|| waiting.get().is_some_and(std::thread::ScopedJoinHandle::is_finished));
+                wait("it has ended", || waiting.get()?.is_finished().then_some(()));
             };
             what_is_held_is_told_until_it_is_seen(side.as_ref(), "orders", (1, 2), (hold, let_go));
         });

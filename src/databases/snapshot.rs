@@ -104,7 +104,7 @@ pub fn bucket_of(key: RowHash, bits: u32) -> i64 {
 pub enum Part {
     /// All of it.
     Whole,
-    /// All of it, and what lies in a range of its whole-number key lies together (see [`Outline::by_key`]).
+    /// All of it, one small range of its whole-number key after another (see [`Outline::in_order`]).
     InOrder,
     /// What lies in these blocks of its storage (see [`Outline::blocks`]); the last part has no end, so that nothing
     /// is left out.
@@ -125,6 +125,8 @@ pub struct Outline {
     pub rows: u64,
     /// A range of its whole-number key is read without the rest of the table, at no more cost than in the order of storage.
     pub by_key: bool,
+    /// … and so are many small ranges of it, one after another.
+    pub in_order: bool,
     /// How many blocks its storage has, where parts of it can be read by themselves.
     pub blocks: Option<u64>,
 }

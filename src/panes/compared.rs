@@ -149,11 +149,10 @@ pub(super) fn rows<'a>(scene: Scene<'a>) -> Vec<More<'a>> {
     for probe in probes {
         let compared = differing::of(&scene, probe);
         // What is known of files stands with the probe: beside it there is only how far a look is.
-        let course = scene.readings.course(&probe.id).filter(|course| {
-            matches!(probe.kind, ProbeKind::Tables(_))
-                || course.tables.is_some()
-                || under_way(&scene, &probe.id).is_some()
-        });
+        let course = scene
+            .readings
+            .course(&probe.id)
+            .filter(|_| matches!(probe.kind, ProbeKind::Tables(_)) || under_way(&scene, &probe.id).is_some());
         if !rows.is_empty() && (compared.is_some() || course.is_some()) {
             rows.push(Box::new(|_| Row::new()));
         }

@@ -20,22 +20,24 @@ pub(crate) async fn what_a_look_has_not_seen_is_told_again(
     write: impl FnOnce(),
 ) {
     let mut trail = side.trail(NAME, None).await.unwrap();
-    let told = async |trail: &mut Box<dyn Trail>, look: &mut Box<dyn Snapshot>| {
-        let seen = look.seen().await.unwrap();
-        let stretch = trail.read(&seen).await.unwrap();
-        trail.confirm(&stretch.until).await.unwrap();
-        stretch.tables.contains_key(table)
-    };
     let mut first = side.snapshot().await.unwrap();
     first.stamp().await.unwrap();
     write();
-    assert!(told(&mut trail, &mut first).await, "it is told");
+    assert!(tells(&mut trail, &mut first, table).await, "it is told");
     let mut second = side.snapshot().await.unwrap();
     second.stamp().await.unwrap();
-    assert!(told(&mut trail, &mut second).await, "it was not seen, and is told again");
+    assert!(tells(&mut trail, &mut second, table).await, "it was not seen, and is told again");
     let mut third = side.snapshot().await.unwrap();
     third.stamp().await.unwrap();
-    assert!(!told(&mut trail, &mut third).await, "it was seen");
+    assert!(!tells(&mut trail, &mut third, table).await, "it was seen");
+}
+
+/// Whether a trail tells a look that a table was written to; it is moved on.
+async fn tells(trail: &mut Box<dyn Trail>, look: &mut Box<dyn Snapshot>, table: &str) -> bool {
+    let seen = look.seen().await.unwrap();
+    let stretch = trail.read(&seen).await.unwrap();
+    trail.confirm(&stretch.until).await.unwrap();
+    stretch.tables.contains_key(table)
 }
 
 /// While a write of one more row stands in the log and in no snapshot, it is told; and once more when it is seen. `let_go` ends
@@ -50,10 +52,8 @@ pub(crate) fn what_is_held_is_told_until_it_is_seen(
     let told = |trail: &mut Box<dyn Trail>| {
         runtime.block_on(async {
             let mut look = side.snapshot().await.unwrap();
-            let seen = look.seen().await.unwrap();
-            let stretch = trail.read(&seen).await.unwrap();
-            trail.confirm(&stretch.until).await.unwrap();
-            (look.count(table).await.unwrap(), stretch.tables.contains_key(table))
+            let told = tells(trail, &mut look, table).await;
+            (look.count(table).await.unwrap(), told)
         })
     };
     let mut trail = runtime.block_on(side.trail(NAME, None)).unwrap();

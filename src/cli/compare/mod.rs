@@ -52,7 +52,7 @@ pub(super) struct Args {
     rename: Vec<(String, String)>,
     /// A column that both sides cast to a type before it is compared, as the engine calls that: TABLE.COLUMN by the source's
     /// names, = and the type. May be given more than once.
-    #[arg(long, value_name = "NAME=TYPE", value_parser = renamed)]
+    #[arg(long, value_name = "NAME=TYPE", value_parser = cast)]
     cast: Vec<(String, String)>,
     /// Names all that differs, and not the first thousand; reads files even where a digest is published.
     #[arg(long)]
@@ -90,10 +90,16 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn renamed(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((from, to)) if !from.is_empty() && !to.is_empty() => Ok((from.to_owned(), to.to_owned())),
-        _ => Err("write the source's name, =, and what it is at the target or cast to".to_owned()),
-    }
+    parted(text).ok_or_else(|| "write what the source calls it, =, and what the target does".to_owned())
+}
+
+fn cast(text: &str) -> Result<(String, String), String> {
+    parted(text).ok_or_else(|| "write the column as TABLE.COLUMN, =, and the type".to_owned())
+}
+
+fn parted(text: &str) -> Option<(String, String)> {
+    let (from, to) = text.split_once('=')?;
+    (!from.is_empty() && !to.is_empty()).then(|| (from.to_owned(), to.to_owned()))
 }
 
 fn verdict_words(verdict: &Verdict) -> (&'static str, Option<String>) {

@@ -131,7 +131,7 @@ fn rows(suspect: &Suspect) -> u64 {
 
 /// Finds every key in a range under which the two sides differ; with how many rows either has there.
 ///
-/// `expected` is about how many rows there may be, and `part` how they lie.
+/// `expected` is about how many rows there may be, and `part` how they are read.
 pub(super) async fn in_keys(
     look: &mut Look,
     of: &Both,

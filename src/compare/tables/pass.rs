@@ -37,10 +37,10 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// How the rows of a range of keys lie on both sides.
-    fn lies(&self) -> Part {
+    /// How a range of keys is read on both sides.
+    fn range(&self) -> Part {
         let (source, target) = &self.outlines;
-        if source.by_key && target.by_key { Part::InOrder } else { Part::Whole }
+        if source.in_order && target.in_order { Part::InOrder } else { Part::Whole }
     }
 }
 
@@ -162,7 +162,7 @@ enum Task {
         at: usize,
         both: Both,
         keys: RangeInclusive<i64>,
-        lies: Part,
+        part: Part,
     },
     Part {
         at: usize,
@@ -202,7 +202,7 @@ impl Desk<'_> {
                 Task::End => return Ok((number, look)),
                 Task::Wait => tokio::time::sleep(AGAIN).await,
                 Task::Open(wanted) => self.open(&mut look, wanted).await?,
-                Task::Keys { at, both, keys, lies } => self.keys(&mut look, at, &both, (keys, lies)).await?,
+                Task::Keys { at, both, keys, part } => self.keys(&mut look, at, &both, (keys, part)).await?,
                 Task::Part { at, both, by, parts } => {
                     let (source, target) = (parts.0.as_ref(), parts.1.as_ref());
                     let digests = look.digests(&both, &by, (source, target), &self.board.meter).await?;
@@ -237,6 +237,7 @@ impl Desk<'_> {
 
     async fn open(&self, look: &mut Look, wanted: Wanted) -> Result<(), Error> {
         let rows = rows(&wanted.outlines);
+        let by_key = wanted.outlines.0.by_key && wanted.outlines.1.by_key;
         let begun = Instant::now();
         self.board.update(|progress, outcome| {
             progress.table = outcome.tables.get(wanted.at).map(|table| table.name.clone());
@@ -244,7 +245,7 @@ impl Desk<'_> {
         let span = if wanted.integer_key { look.span(&wanted.both).await? } else { None };
         let rest = match span {
             None if wanted.integer_key => None,
-            Some(span) if wanted.lies() == Part::InOrder || rows <= self.load.rows() => {
+            Some(span) if by_key || rows <= self.load.rows() => {
                 let left = without(span, &wanted.done);
                 (!left.is_empty()).then(|| Rest::Keys(left, self.load.rows()))
             }
@@ -282,10 +283,10 @@ impl Desk<'_> {
         look: &mut Look,
         at: usize,
         both: &Both,
-        (keys, lies): (RangeInclusive<i64>, Part),
+        (keys, part): (RangeInclusive<i64>, Part),
     ) -> Result<(), Error> {
         let (found, rows) =
-            locate::in_keys(look, both, (keys.clone(), &lies), self.load.rows(), &self.board.meter).await?;
+            locate::in_keys(look, both, (keys.clone(), &part), self.load.rows(), &self.board.meter).await?;
         let mut state = self.state();
         state.at_work -= 1;
         let mut last = None;
@@ -352,7 +353,7 @@ impl Table {
                     }
                     _ => range,
                 };
-                Task::Keys { at, both: both.clone(), keys, lies: self.wanted.lies() }
+                Task::Keys { at, both: both.clone(), keys, part: self.wanted.range() }
             }
             Rest::Parts(parts) => {
                 let (n, outlines) = (parts.next, &self.wanted.outlines);

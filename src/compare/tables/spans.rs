@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn parts_cover_all_blocks_without_overlap() {
-        let outline = |blocks| Outline { rows: 0, by_key: false, blocks };
+        let outline = |blocks| Outline { blocks, ..Outline::default() };
         assert_eq!(part(outline(None), 0, 1), Some(Part::Whole));
         assert_eq!(part(outline(Some(100)), 1, 1), None);
         for (blocks, of) in [(1_u64, 1_usize), (7, 3), (100, 7), (3, 3)] {

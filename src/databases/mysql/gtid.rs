@@ -177,14 +177,11 @@ impl File {
         named(raw).or_else(|| named(raw.split_last_chunk::<4>()?.0))
     }
 
-    /// Whether the log comes by here sooner than there. Its files are numbered, with six digits as long as that is enough. A file
-    /// that is not known comes after all.
+    /// Whether the log comes by here sooner than there. Its files are numbered, with six digits as long as that is enough; of one
+    /// without a number that is not so.
     pub(super) fn lies_before(&self, other: &File) -> bool {
-        let number = |file: &File| {
-            let number = file.name.rsplit('.').next().and_then(|number| number.parse().ok());
-            number.unwrap_or(u64::MAX)
-        };
-        (number(self), self.at) < (number(other), other.at)
+        let number = |file: &File| file.name.rsplit('.').next().and_then(|number| number.parse::<u64>().ok());
+        number(self).zip(number(other)).is_some_and(|(here, there)| (here, self.at) < (there, other.at))
     }
 }
 
@@ -244,7 +241,7 @@ mod tests {
         assert!(place("a:b.c.000001:4".strip_prefix("a:").unwrap()).lies_before(&place("b.c.000001:5")));
         assert!(!place("log.000009:4").lies_before(&place("log.000009:4")));
         let unknown = File { name: String::new(), at: 0 };
-        assert!(!unknown.lies_before(&place("log.000009:4")));
+        assert!(!unknown.lies_before(&place("log.000009:4")) && !place("log.000009:4").lies_before(&unknown));
     }
 
     #[test]

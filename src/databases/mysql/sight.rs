@@ -15,8 +15,8 @@ pub(super) enum Sight {
     /// All that lies before a place in the log's files.
     Before {
         place: File,
-        /// The file that is being read.
-        file: String,
+        /// The file that is being read, once that is known.
+        file: Option<String>,
         /// What was read of it.
         state: State,
         /// The rest lies behind it.
@@ -29,7 +29,7 @@ impl Sight {
     pub(super) fn of(seen: &Seen, from: &Place) -> Sight {
         match (File::read(&seen.0), from) {
             (Some(place), Place::State(state)) => {
-                Sight::Before { place, file: String::new(), state: state.clone(), past: false }
+                Sight::Before { place, file: None, state: state.clone(), past: false }
             }
             _ => Sight::Until(Mark(seen.0.clone())),
         }
@@ -41,17 +41,17 @@ impl Sight {
         if let Some((number, domain)) = binlog::transaction(event) {
             let header = event.header();
             let at = u64::from(header.log_pos().saturating_sub(header.event_size()));
-            *past |= !File { name: file.clone(), at }.lies_before(place);
+            *past |= !file.clone().is_some_and(|name| File { name, at }.lies_before(place));
             if !*past {
                 state.add(domain, header.server_id(), number);
             }
         }
     }
 
-    /// The log goes on in another file.
+    /// The log goes on in another file. What lies in one that is not known counts as not seen.
     pub(super) fn file(&mut self, name: Option<String>) {
         if let Sight::Before { file, .. } = self {
-            *file = name.unwrap_or_default();
+            *file = name;
         }
     }
 

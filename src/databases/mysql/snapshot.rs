@@ -264,7 +264,12 @@ impl Snapshot for Look {
             // Rows lie in the order of the primary key.
             self.ask("reading statistics", |s| {
                 Box::pin(async move {
-                    Ok(Outline { rows: s.row(&sql).await?.number("n"), by_key: true, blocks: None })
+                    Ok(Outline {
+                        rows: s.row(&sql).await?.number("n"),
+                        by_key: true,
+                        in_order: true,
+                        blocks: None,
+                    })
                 })
             })
             .await

@@ -23,6 +23,7 @@ const SQL: &str = "with recursive parts as (
       coalesce(sum(case when pages > 0 and tuples >= 0 then tuples / pages * blocks end), 0)::bigint,
       coalesce(max(blocks), 0)::bigint,
       current_setting('server_version_num')::int >= 140000,
+      count(*) = 1,
       (select max(abs(s.correlation)) from pg_stats s, pg_class c join pg_namespace n on n.oid = c.relnamespace
          where c.oid = $1::text::regclass and s.schemaname = n.nspname and s.tablename = c.relname and s.attname = $2)
     from sized";
@@ -33,15 +34,19 @@ pub(super) async fn read(client: &Client, of: &Selection) -> Result<Outline, Pro
     let row = client.query_one(SQL, &[&quoted_name(&of.table), &key]).await?;
     let (unknown, rows, blocks): (Option<bool>, i64, i64) =
         (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    let (parts, correlation): (bool, Option<f32>) = (row.try_get(3)?, row.try_get(4)?);
+    let (by_blocks, in_one, correlation): (bool, bool, Option<f32>) =
+        (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
     let rows = match unknown {
         Some(true) => look::count(client, &of.table).await?,
         Some(false) | None => rows.unsigned_abs(),
     };
+    // Most numbers of rows are given out in the order in which rows are stored.
+    let by_key = correlation.is_none_or(|it| it.abs() >= IN_ORDER);
     Ok(Outline {
         rows,
-        // Most numbers of rows are given out in the order in which rows are stored.
-        by_key: correlation.is_none_or(|it| it.abs() >= IN_ORDER),
-        blocks: parts.then_some(blocks.unsigned_abs()),
+        by_key,
+        // Each partition has an index of its own, and every one would be asked for each bucket.
+        in_order: by_key && in_one,
+        blocks: by_blocks.then_some(blocks.unsigned_abs()),
     })
 }

@@ -110,7 +110,7 @@ impl Snapshot for Look {
         let table = of.table.clone();
         // There are no statistics, and counting is little beside hashing.
         self.ask("counting rows", move |conn| {
-            Ok(Outline { rows: look::count(conn, &table)?, by_key: true, blocks: None })
+            Ok(Outline { rows: look::count(conn, &table)?, by_key: true, in_order: true, blocks: None })
         })
     }
 
