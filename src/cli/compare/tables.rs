@@ -193,7 +193,8 @@ fn row(table: &TableOutcome) -> Vec<String> {
             let part = |n: u64, word: &str| (n > 0).then(|| format!("{} {word}", format::count(n)));
             let parts =
                 [part(table.changed, "changed"), part(table.missing, "missing"), part(table.extra, "extra")];
-            parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+            let parts = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+            std::iter::once(parts).chain(table.aside.iter().cloned()).collect::<Vec<_>>().join("; ")
         }
     };
     vec![table.name.clone(), said, rows, how]
