@@ -144,16 +144,26 @@ fn members(group: Pid) -> Vec<Pid> {
 /// All processes that are to be seen.
 pub(super) fn processes() -> impl Iterator<Item = Pid> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten();
-    entries.filter_map(|entry| Pid::from_raw(entry.ok()?.file_name().to_str()?.parse().ok()?))
+    entries.filter_map(|entry| pid(entry.ok()?.file_name().to_str()?))
 }
 
 fn state_and_group(pid: Pid) -> Option<(char, Pid)> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    in_stat(&std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?)
+}
+
+/// The state and the group in a line of `/proc/PID/stat`, see `proc_pid_stat(5)`.
+fn in_stat(stat: &str) -> Option<(char, Pid)> {
     // The name in parentheses may hold anything, parentheses too.
     let (_, rest) = stat.rsplit_once(") ")?;
     let mut fields = rest.split(' ');
     let state = fields.next()?.chars().next()?;
-    Some((state, Pid::from_raw(fields.nth(1)?.parse().ok()?)?))
+    Some((state, pid(fields.nth(1)?)?))
+}
+
+/// A process id out of `/proc`, where one that is just being reaped has the group -1: no id at all.
+fn pid(text: &str) -> Option<Pid> {
+    let raw = text.parse().ok().filter(|raw: &i32| raw.is_positive())?;
+    Pid::from_raw(raw)
 }
 
 /// Sleeps for a span of boot time: a machine that was suspended finds its deadlines past.
@@ -162,5 +172,19 @@ async fn boot_sleep(span: Duration) {
     let began = clock.now().real;
     while let Some(left) = span.checked_sub(clock.now().real.since(began)).filter(|left| !left.is_zero()) {
         tokio::time::sleep(left.min(Duration::from_secs(1))).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_is_being_reaped_is_in_no_group() {
+        let told = |stat| in_stat(stat).map(|(state, group)| (state, group.as_raw_nonzero().get()));
+        assert_eq!(told("7 (a) b) ) S 1 5 7 0 -1 4194560"), Some(('S', 5)));
+        assert_eq!(told("7 (sleep) X 0 -1 -1 0 -1 4194560"), None);
+        assert_eq!(told("7 (kthreadd) S 0 0 0 0 -1 2129984"), None);
+        assert_eq!(told("7 (sl"), None);
     }
 }
