@@ -64,7 +64,7 @@ fn a_row_altered_on_the_target_blocks_go_and_is_named() {
     demo.terminal.answer();
     demo.does("alter", "Alter a row of the target behind its back");
     demo.terminal.shows("1 row differs: customers 7");
-    demo.go_is_refused();
+    demo.terminal.go_is_refused();
     demo.terminal.shows("rows, now is not well");
     assert_eq!(demo.users_are_on(), Side::Source);
     // Mended, it is compared again by itself, and the checklist ticks again.
@@ -85,7 +85,7 @@ fn a_replicator_that_stands_still_shows_and_no_time_is_promised() {
     t.shows("growing");
     t.shows("finish unknown: orders");
     t.until("the gauge raises an alarm", |s| s.contains("! orders").then_some(()));
-    demo.go_is_refused();
+    demo.terminal.go_is_refused();
     demo.terminal.shows("orders is not well");
     demo.does("start the", "Start the replicator");
     demo.answers_alarms();
@@ -98,7 +98,7 @@ fn a_target_that_is_away_is_unknown_and_refuses_go() {
     demo.does("take the", "Take the target away");
     demo.terminal.shows("? orders");
     demo.terminal.shows("unknown: orders is");
-    demo.go_is_refused();
+    demo.terminal.go_is_refused();
     demo.terminal.shows("orders is unknown");
     demo.does("bring", "Bring the target back");
     demo.answers_alarms();
@@ -110,7 +110,7 @@ fn a_stray_write_on_the_target_is_a_breach() {
     demo.prepare();
     demo.does("stray", "A stray write on the target");
     demo.terminal.shows("! stray writes");
-    demo.go_is_refused();
+    demo.terminal.go_is_refused();
     demo.terminal.shows("stray writes is not well");
 }
 
@@ -120,7 +120,7 @@ fn every_key_arrives_whatever_else_goes_on() {
     demo.prepare();
     for round in 0..15 {
         let typed = format!("the quick brown fox {round} jumps over the lazy dog");
-        demo.opens_the_palette();
+        demo.terminal.opens_the_palette();
         let t = &mut demo.terminal;
         t.bytes(typed.as_bytes());
         t.shows(&typed);

@@ -56,8 +56,7 @@ impl Commands {
         for row in TABLE.iter().filter(|row| row.in_palette) {
             let key =
                 keymap.key_for(Context::Main, row.action).map_or_else(String::new, |key| key.to_string());
-            let does = why_not(row.action).map_or(Command::Act(row.action), Command::Not);
-            all.add(row.id, row.help, key, does);
+            all.add(row.id, row.help, key, Command::Act(row.action));
         }
         for extra in extras {
             let title = format!("{}: {}", extra.title, extra.help);
@@ -67,8 +66,17 @@ impl Commands {
             let title = format!("Shows everything in the {theme} theme.");
             all.add(&format!("theme.{theme}"), &title, String::new(), Command::Theme(theme.clone()));
         }
+        all.weigh(why_not);
         all.search();
         all
+    }
+
+    /// Says of every action anew whether it means anything. None changes its place under somebody's finger.
+    pub(super) fn weigh(&mut self, why_not: impl Fn(Action) -> Option<String>) {
+        // They come first, see `new`.
+        for (row, does) in TABLE.iter().filter(|row| row.in_palette).zip(&mut self.does) {
+            *does = why_not(row.action).map_or(Command::Act(row.action), Command::Not);
+        }
     }
 
     fn add(&mut self, id: &str, title: &str, key: String, command: Command) {

@@ -29,6 +29,7 @@ impl Cockpit {
     /// Draws everything.
     pub fn draw(&mut self, canvas: &mut Canvas<'_>, now: Now) {
         self.look_at(now);
+        self.weigh_commands();
         self.dirty = false;
         self.glyphs = canvas.glyphs();
         let screen = canvas.area();

@@ -287,7 +287,7 @@ impl Cockpit {
             Action::Command => {
                 let Some(scene) = scene!(self) else { return Vec::new() };
                 let commands = Commands::new(&self.keys, &self.extras, &self.themes, |action| {
-                    (!self.is_usable(&scene, action)).then(|| self.why_not(&scene, action))
+                    self.why_unusable(&scene, action)
                 });
                 self.over.push(Over::Commands(commands));
                 Vec::new()

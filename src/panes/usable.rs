@@ -7,7 +7,7 @@ use crate::engine::state::{Stage, Status, StepState, UndoStatus};
 use crate::plan::model::{Start, Step, StepKind, Undo};
 use crate::ui::actions::Action;
 
-use super::cockpit::{Cockpit, Seat};
+use super::cockpit::{Cockpit, Over, Seat, drives, mode_of, scene};
 use super::compared;
 use super::feed::Pulse;
 use super::scene::Scene;
@@ -79,6 +79,21 @@ impl Cockpit {
             _ => true,
         };
         in_place && self.is_usable(scene, action)
+    }
+
+    /// Why an action means nothing here and now; `None` when it does.
+    pub(super) fn why_unusable(&self, scene: &Scene<'_>, action: Action) -> Option<String> {
+        (!self.is_usable(scene, action)).then(|| self.why_not(scene, action))
+    }
+
+    /// What the open palette says of each action is weighed again: it may stay open while the run goes on.
+    pub(super) fn weigh_commands(&mut self) {
+        let open = self.over.pop_if(|over| matches!(over, Over::Commands(_)));
+        let Some(Over::Commands(mut commands)) = open else { return };
+        if let Some(scene) = scene!(self) {
+            commands.weigh(|action| self.why_unusable(&scene, action));
+        }
+        self.over.push(Over::Commands(commands));
     }
 
     /// Why an action that [`Cockpit::is_usable`] refuses means nothing here and now.

@@ -57,6 +57,8 @@ async fn null_is_neither_nought_nor_empty() {
 async fn numbers_are_what_they_are_written_as() {
     told_apart(&[
         ("numeric", "1.0", "1.00"),
+        ("numeric", "5", "-5"),
+        ("numeric(14,2)", "1234.50", "-1234.50"),
         ("numeric", "0.110106036", "0.110106044"),
         ("float8", "'-0'", "0"),
         ("float4", "'-0'", "0"),
@@ -86,6 +88,23 @@ async fn times_are_what_they_are_written_as() {
         ("timestamp", "'2025-01-01 00:00:00.000001'", "'2025-01-01 00:00:00.000002'"),
         ("timestamptz", "'2025-01-01 00:00:00.000001+00'", "'2025-01-01 00:00:00+00'"),
         ("timetz", "'12:00+00'", "'13:00+01'"),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_are_what_they_are_written_as() {
+    told_apart(&[
+        ("jsonb", "'[[1],2]'", "'[[1,2]]'"),
+        ("jsonb", "'{\"a\":{\"b\":1},\"c\":2}'", "'{\"a\":{\"b\":1,\"c\":2}}'"),
+        ("jsonb", "'{\"due\":-5}'", "'{\"due\":5}'"),
+        ("jsonb", "'{\"due\":1.0}'", "'{\"due\":1.00}'"),
+        // What lies 32 places apart has changed places.
+        (
+            "jsonb",
+            "(select jsonb_agg(n order by n) from generate_series(1, 40) n)",
+            "(select jsonb_agg(case n when 1 then 33 when 33 then 1 else n end order by n) from generate_series(1, 40) n)",
+        ),
     ])
     .await;
 }

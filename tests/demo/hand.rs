@@ -72,37 +72,6 @@ impl Demo {
         self.terminal.turn_back();
     }
 
-    /// Says GO at a gate that is shut, where no code stands: with one that might be it, and is told why not.
-    pub(crate) fn go_is_refused(&mut self) {
-        let t = &mut self.terminal;
-        t.shows("its code comes when everything holds");
-        t.pump(Duration::from_millis(1700));
-        // A new sheet voids what was typed for the one before, and says only that.
-        for _ in 0..10 {
-            if !t.screen().contains("enter say GO") {
-                t.text("g");
-            }
-            t.text("cloud abcd");
-            t.enter();
-            t.pump(Duration::from_millis(500));
-            if t.screen().contains("nothing can be said yet") {
-                break;
-            }
-        }
-        t.shows("nothing can be said yet");
-        t.shows("Not yet: ");
-        assert!(!t.screen().contains("the engine is asked"), "{}", t.screen());
-        // A key that comes before a new sheet could be read is dropped.
-        for _ in 0..20 {
-            if !t.screen().contains("enter say GO") {
-                break;
-            }
-            t.esc();
-            t.pump(Duration::from_millis(300));
-        }
-        t.shows("esc look around");
-    }
-
     /// The price job writes behind the fence: it is found, ended from the census, and everything ticks again.
     pub(crate) fn end_the_price_job(&mut self) {
         let t = &mut self.terminal;
@@ -138,19 +107,6 @@ impl Demo {
         assert_eq!(self.terminal.exit(), exit);
     }
 
-    /// A key that comes before a gate's new sheet could be read is dropped.
-    pub(crate) fn opens_the_palette(&mut self) {
-        for _ in 0..20 {
-            self.terminal.text(":");
-            self.terminal.pump(Duration::from_millis(300));
-            if self.terminal.screen().contains("Command") {
-                // On a busy machine the first one came late, and the second stands in the field.
-                self.terminal.bytes(b"\x15");
-                return;
-            }
-        }
-    }
-
     /// Where the front door sends users.
     pub(crate) fn users_are_on(&self) -> Side {
         cutover::demo::control::status(&self.shop()).unwrap().door.to
@@ -163,7 +119,7 @@ impl Demo {
 
     /// Does something to the shop, from the palette.
     pub(crate) fn does(&mut self, words: &str, title: &str) {
-        self.opens_the_palette();
+        self.terminal.opens_the_palette();
         let t = &mut self.terminal;
         t.text(words);
         t.shows(title);

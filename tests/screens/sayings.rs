@@ -390,6 +390,23 @@ fn a_comparison_is_held_and_goes_on_with_more_or_fewer_connections() {
     let records = hands.night.journal.len();
     run(&mut hands, "compare.hold");
     assert_eq!(hands.night.journal.len(), records);
+    // While the palette is open, one begins.
+    let mut hands = Hands::on(night::reading(Night::live()), LARGE);
+    let records = hands.night.journal.len();
+    let begun = hands.night.readings.course(&rows).unwrap().clone();
+    let mut none = begun.clone();
+    none.now = None;
+    hands.night.readings.follow(none);
+    hands.feed();
+    hands.press(":");
+    hands.types("compare.hold");
+    assert!(hands.reads().contains("Not now: no comparison is under way"), "{}", hands.reads());
+    hands.night.readings.follow(begun);
+    hands.feed();
+    let screen = hands.reads();
+    assert!(screen.contains("Holds a comparison") && !screen.contains("Not now"), "{screen}");
+    hands.press("enter");
+    assert_eq!(hands.night.journal.len(), records + 1);
 }
 
 #[test]
