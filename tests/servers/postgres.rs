@@ -86,7 +86,7 @@ impl Postgres {
         let sockets = self.dir.path().display();
         let mut text = format!(
             "port = {}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{sockets}'\nwal_level = logical\n\
-             fsync = off\nmax_prepared_transactions = 5\nmax_connections = 80\nwal_retrieve_retry_interval = '200ms'\n\
+             fsync = off\nmax_prepared_transactions = 5\nmax_connections = 40\nwal_retrieve_retry_interval = '200ms'\n\
              log_min_messages = warning\n",
             self.port
         );

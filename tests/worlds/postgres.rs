@@ -41,7 +41,9 @@ pub(crate) struct World {
 impl World {
     /// … with this many customers, followed by a subscription.
     pub(crate) fn logical(customers: u32) -> World {
-        let (source, target) = (Postgres::start(), Postgres::start());
+        // There is room for people who keep it busy.
+        let roomy = "max_connections = 80\n";
+        let (source, target) = (Postgres::with(roomy), Postgres::with(roomy));
         for server in [&source, &target] {
             server.sql("postgres", "create role app login; create role bystander login");
             server.sql("postgres", "create database shop");
