@@ -50,12 +50,18 @@ impl Pair {
         self.link.lag().await
     }
 
-    /// Looks until it is so. Of a worker that has only just begun there is no number yet.
+    /// Looks until it is so. Of a worker that has only just begun there is no number yet; and one that is enabled before the
+    /// server has let go of its slot begins a second time.
     async fn until(&self, what: &str, is: impl Fn(&Lag) -> bool) -> Lag {
         let began = Instant::now();
         loop {
             let looked = match self.look().await {
-                Err(Error::Broken { why, .. }) if why == "nothing is confirmed yet" => None,
+                Err(Error::Broken { why, .. })
+                    if why == "nothing is confirmed yet"
+                        || why.contains("fails and starts again (1 times)") =>
+                {
+                    None
+                }
                 looked => Some(looked.unwrap()),
             };
             match looked {
