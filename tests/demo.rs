@@ -64,7 +64,7 @@ fn a_row_altered_on_the_target_blocks_go_and_is_named() {
     demo.terminal.answer();
     demo.does("alter", "Alter a row of the target behind its back");
     demo.terminal.shows("1 row differs: customers 7");
-    demo.terminal.go_is_refused();
+    demo.terminal.go_is_refused("GO / NO-GO", "cloud abcd");
     demo.terminal.shows("rows, now is not well");
     assert_eq!(demo.users_are_on(), Side::Source);
     // Mended, it is compared again by itself, and the checklist ticks again.
@@ -85,7 +85,7 @@ fn a_replicator_that_stands_still_shows_and_no_time_is_promised() {
     t.shows("growing");
     t.shows("finish unknown: orders");
     t.until("the gauge raises an alarm", |s| s.contains("! orders").then_some(()));
-    demo.terminal.go_is_refused();
+    demo.terminal.go_is_refused("GO / NO-GO", "cloud abcd");
     demo.terminal.shows("orders is not well");
     demo.does("start the", "Start the replicator");
     demo.answers_alarms();
@@ -98,7 +98,7 @@ fn a_target_that_is_away_is_unknown_and_refuses_go() {
     demo.does("take the", "Take the target away");
     demo.terminal.shows("? orders");
     demo.terminal.shows("unknown: orders is");
-    demo.terminal.go_is_refused();
+    demo.terminal.go_is_refused("GO / NO-GO", "cloud abcd");
     demo.terminal.shows("orders is unknown");
     demo.does("bring", "Bring the target back");
     demo.answers_alarms();
@@ -110,7 +110,7 @@ fn a_stray_write_on_the_target_is_a_breach() {
     demo.prepare();
     demo.does("stray", "A stray write on the target");
     demo.terminal.shows("! stray writes");
-    demo.terminal.go_is_refused();
+    demo.terminal.go_is_refused("GO / NO-GO", "cloud abcd");
     demo.terminal.shows("stray writes is not well");
 }
 

@@ -50,15 +50,14 @@ impl Pair {
         self.link.lag().await
     }
 
-    /// Looks until it is so. Of a worker that has only just begun there is no number yet; and one that is enabled before the
-    /// server has let go of its slot begins a second time.
+    /// Looks until it is so. Of a worker that has only just begun there is no number yet, nor of one that falls over what it
+    /// is about to apply while it is looked at.
     async fn until(&self, what: &str, is: impl Fn(&Lag) -> bool) -> Lag {
         let began = Instant::now();
         loop {
             let looked = match self.look().await {
                 Err(Error::Broken { why, .. })
-                    if why == "nothing is confirmed yet"
-                        || why.contains("fails and starts again (1 times)") =>
+                    if why == "nothing is confirmed yet" || why.contains("fails and starts again") =>
                 {
                     None
                 }

@@ -199,7 +199,7 @@ fn what_is_proved_in_part_opens_no_gate() {
     t.text("b");
     t.shows("Not yet: rows, now is stale");
     t.shows("no longer true                    rows, now: no look for too long");
-    t.go_is_refused();
+    t.go_is_refused("GO / NO-GO   Send users", "cloud abcd");
     // When they are gone the gate opens by itself.
     others.let_go(&world.target);
     t.answers_alarms();

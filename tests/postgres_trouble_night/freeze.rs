@@ -12,7 +12,7 @@ use super::servers::postgres::Postgres;
 use super::servers::session::Session;
 use super::subscription::{account, subscribed};
 use super::watched::{git, ok, says, terraform};
-use super::{address, detail, flat, go_is_refused, load, plan};
+use super::{address, detail, flat, load, plan};
 
 const STOP: &str = "GO / NO-GO   Stop writes";
 const INFRA: &str = "resource \"terraform_data\" \"web\" {\n  input = \"small\"\n}\n";
@@ -272,7 +272,7 @@ fn a_broken_freeze_and_whoever_writes_on_are_named_with_where_when_and_who() {
             assert!(whole.contains(words), "{}: {words:?} is not said:\n{detail}", breach.name);
         }
         assert!(gate.contains("1 warning to answer"), "an alarm stands:\n{gate}");
-        go_is_refused(&mut t, STOP, &code);
+        t.go_is_refused(STOP, &code);
         (breach.mend)();
         if breach.monitor != "stray writes" {
             t.answers_alarms();

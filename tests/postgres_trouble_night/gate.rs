@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::pty::Terminal;
 use super::subscription::{FAULTS, World, account, subscribed};
 use super::trouble::{Fault, Proxy};
-use super::{address, boxed, detail, flat, go_is_refused, load, plan};
+use super::{address, boxed, detail, flat, load, plan};
 
 /// As in the plan.
 const EVERY: Duration = Duration::from_secs(1);
@@ -119,7 +119,7 @@ fn whatever_goes_wrong_is_said_at_the_gate_and_keeps_it_shut() {
         let back = answers(&mut t, "\x1b", |screen| screen.contains(GATE));
         t.pump(Duration::from_millis(100));
         for _ in 0..3 {
-            go_is_refused(&mut t, GATE, &code);
+            t.go_is_refused(GATE, &code);
             let until = Instant::now() + EVERY;
             while Instant::now() < until {
                 t.pump(Duration::from_millis(50));

@@ -70,35 +70,3 @@ fn detail(t: &mut Terminal, gate: &str) -> String {
     t.shows(gate);
     detail
 }
-
-/// What is typed at the gate says nothing, and the gate says why.
-fn go_is_refused(t: &mut Terminal, gate: &str, code: &str) {
-    // A key that decides is dropped when it comes at once after a new sheet.
-    for _ in 0..20 {
-        t.text("g");
-        t.pump(Duration::from_millis(300));
-        if t.screen().contains("enter say GO") {
-            break;
-        }
-    }
-    for _ in 0..20 {
-        t.text(code);
-        t.enter();
-        t.pump(Duration::from_millis(300));
-        if t.screen().contains("nothing can be said yet") {
-            break;
-        }
-    }
-    let screen = t.screen();
-    assert!(screen.contains(gate) && screen.contains("Not yet: "), "{screen}");
-    assert!(!screen.contains("to say GO"), "{screen}");
-    assert!(screen.contains("nothing can be said yet"), "it is said why:\n{screen}");
-    for _ in 0..20 {
-        t.esc();
-        t.pump(Duration::from_millis(300));
-        if !t.screen().contains("enter say GO") {
-            break;
-        }
-    }
-    t.until("the field is left", |screen| (!screen.contains("enter say GO")).then_some(()));
-}

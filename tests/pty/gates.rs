@@ -39,34 +39,39 @@ impl Terminal {
         panic!("not everything holds:\n{}", self.screen());
     }
 
-    /// Says GO at a gate that is shut, where no code stands: with one that might be it, and is told why not.
-    pub fn go_is_refused(&mut self) {
+    /// Says GO at a gate that is shut, where no code stands: with one that might be it. It says nothing, and the gate says
+    /// why.
+    pub fn go_is_refused(&mut self, gate: &str, code: &str) {
         self.shows("its code comes when everything holds");
-        self.pump(Duration::from_millis(1700));
-        // A new sheet voids what was typed for the one before, and says only that.
-        for _ in 0..10 {
-            if !self.screen().contains("enter say GO") {
-                self.text("g");
+        // A key that decides is dropped when it comes at once after a new sheet.
+        for _ in 0..20 {
+            self.text("g");
+            self.pump(Duration::from_millis(300));
+            if self.screen().contains("enter say GO") {
+                break;
             }
-            self.text("cloud abcd");
+        }
+        // A new sheet voids what was typed for the one before, and says only that.
+        for _ in 0..20 {
+            self.text(code);
             self.enter();
-            self.pump(Duration::from_millis(500));
+            self.pump(Duration::from_millis(300));
             if self.screen().contains("nothing can be said yet") {
                 break;
             }
         }
-        self.shows("nothing can be said yet");
-        self.shows("Not yet: ");
-        assert!(!self.screen().contains("the engine is asked"), "{}", self.screen());
-        // A key that comes before a new sheet could be read is dropped.
+        let screen = self.screen();
+        assert!(screen.contains(gate) && screen.contains("Not yet: "), "{screen}");
+        assert!(!screen.contains("to say GO") && !screen.contains("the engine is asked"), "{screen}");
+        assert!(screen.contains("nothing can be said yet"), "it is said why:\n{screen}");
         for _ in 0..20 {
+            self.esc();
+            self.pump(Duration::from_millis(300));
             if !self.screen().contains("enter say GO") {
                 break;
             }
-            self.esc();
-            self.pump(Duration::from_millis(300));
         }
-        self.shows("esc look around");
+        self.until("the field is left", |screen| (!screen.contains("enter say GO")).then_some(()));
     }
 
     /// A key that comes before a gate's new sheet could be read is dropped.

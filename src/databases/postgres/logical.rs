@@ -19,6 +19,7 @@ use super::connection::Problem;
 use super::patience::{Gauge, patiently};
 use super::traps::{self, Between};
 use super::wal::{self, Lsn, lsn};
+use crate::counts::counted;
 use crate::databases::link::LinkKind;
 use crate::databases::{Answer, Asked, Error, Found, Lag, Link, Position, Unit};
 use crate::plan::model::Trap;
@@ -245,11 +246,15 @@ async fn target(client: &Client, slot: &str) -> Result<Target, Problem> {
     } else if pid.is_none() {
         Some(match errors {
             0 => format!("no worker applies subscription {name}"),
-            n => format!("the worker of subscription {name} has failed {n} times: its server's log says why"),
+            n => format!(
+                "the worker of subscription {name} has failed {}: its server's log says why",
+                counted(n.unsigned_abs(), "time", "times")
+            ),
         })
     } else if young && errors > 0 {
         Some(format!(
-            "the worker of subscription {name} fails and starts again ({errors} times): its server's log says why"
+            "the worker of subscription {name} fails and starts again ({}): its server's log says why",
+            counted(errors.unsigned_abs(), "time", "times")
         ))
     } else {
         None

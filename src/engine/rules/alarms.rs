@@ -118,12 +118,9 @@ fn of_probe(
             track.growing_since().filter(|since| now.boot.since(*since) >= GROWING_FOR)?;
             format!("{} lag growing for {}s", probe.title, now.boot.since(track.growing_since()?).as_secs())
         }
-        Verdict::Fail if track.bad_in_a_row >= looks(probe, track) => {
-            format!("{}: {}", probe.title, seen.text)
-        }
-        Verdict::Unknown if track.bad_in_a_row >= BAD_IN_A_ROW => format!("{}: {}", probe.title, seen.text),
-        Verdict::Stale => format!("{}: no look for too long", probe.title),
-        Verdict::Fail | Verdict::Unknown => return None,
+        Verdict::Fail if track.bad_in_a_row < looks(probe, track) => return None,
+        Verdict::Unknown if track.bad_in_a_row < BAD_IN_A_ROW => return None,
+        Verdict::Fail | Verdict::Unknown | Verdict::Stale => worth::against(probe, &seen),
     };
     Some((AlarmId::Probe(probe.id.clone()), severity, text.chars().take(300).collect()))
 }

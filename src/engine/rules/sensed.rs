@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::evidence::Evidence;
 use super::{called, replication, validation, worth};
 use crate::clock::{Boot, Now};
 use crate::engine::State;
@@ -12,7 +11,7 @@ use crate::engine::event::{Event, Leg, Outcome};
 use crate::engine::reading::Verdict;
 use crate::engine::readings::{BAD_IN_A_ROW, Readings};
 use crate::engine::state::{Stage, Status, StepState, elapsed};
-use crate::plan::model::{Probe, ProbeKind, Schedule, Step, StepKind, WaitFor};
+use crate::plan::model::{ProbeKind, Schedule, Step, StepKind, WaitFor};
 use crate::plan::{Plan, ProbeId, StepId};
 
 /// How long after a look that was not good the next one is asked for.
@@ -216,15 +215,7 @@ fn bad_for_good(plan: &Plan, state: &State, readings: &Readings, id: &ProbeId, n
             track.bad_in_a_row >= BAD_IN_A_ROW || probe.schedule == Schedule::OnDemand
         }
     };
-    definite.then(|| against(probe, &seen))
-}
-
-/// What speaks against a probe. What has grown old says that it has, and not what it said when it was young.
-fn against(probe: &Probe, seen: &Evidence) -> String {
-    match worth::too_old(probe, seen) {
-        Some(_) => format!("{}: no look for too long", probe.title),
-        None => format!("{}: {}", probe.title, seen.text),
-    }
+    definite.then(|| worth::against(probe, &seen))
 }
 
 fn caught_up(plan: &Plan, state: &State, readings: &Readings, links: &[ProbeId], now: Now) -> Proof {
@@ -303,7 +294,7 @@ fn not_good(
         return Some(format!("{} is being looked at", probe.title));
     }
     let seen = worth::of_probe(plan, state, readings, probe, now);
-    (seen.verdict != Verdict::Pass).then(|| against(probe, &seen))
+    (seen.verdict != Verdict::Pass).then(|| worth::against(probe, &seen))
 }
 
 /// A step that nobody knows the end of is settled by its probe where that says that it has happened.

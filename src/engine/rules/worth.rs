@@ -85,6 +85,14 @@ pub fn last_look(state: &State, readings: &Readings, probe: &Probe, now: Boot) -
     }
 }
 
+/// What speaks against a probe. What has grown old says that it has, and not what it said when it was young.
+pub(crate) fn against(probe: &Probe, seen: &Evidence) -> String {
+    match too_old(probe, seen) {
+        Some(_) => format!("{}: no look for too long", probe.title),
+        None => format!("{}: {}", probe.title, seen.text),
+    }
+}
+
 /// How old the look is, where that is what makes it stale.
 pub fn too_old(probe: &Probe, evidence: &Evidence) -> Option<Duration> {
     evidence.age.filter(|age| evidence.verdict == Verdict::Stale && *age > probe.max_age)
