@@ -7,7 +7,7 @@ use super::gauge::truth::Line as _;
 use super::mariadb::MariaDb;
 use super::servers::wait;
 use super::trouble::{Fault, Proxy, deed};
-use super::{By, following, gauge};
+use super::{By, POSITION, again_from, following, gauge};
 
 struct World {
     source: MariaDb,
@@ -68,17 +68,12 @@ impl World {
     }
 
     fn position(&self) -> String {
-        self.source.run("select @@gtid_binlog_pos")
+        self.source.run(POSITION)
     }
 
-    /// Applies again what came after a position, and nothing stands in the way.
-    fn again_from(&self, position: &str) {
-        self.target.run(&format!(
-            "stop slave; set global gtid_strict_mode = 0; set global slave_exec_mode = 'IDEMPOTENT';
-             set global gtid_slave_pos = '{position}'; start slave; select master_gtid_wait('{}', 30);
-             stop slave; set global gtid_strict_mode = 1; set global slave_exec_mode = 'STRICT'; start slave",
-            self.position()
-        ));
+    /// Applies again what came after the last fault began, and nothing stands in the way.
+    fn again(&self) {
+        again_from(&self.before, &self.source, &self.target);
     }
 
     /// Makes the copy anew, of nothing.
@@ -227,7 +222,7 @@ const FAULTS: &[Fault<World>] = &[
             w.arrived(3);
         }),
         words: &["is not in the target's log: skipped"],
-        mend: deed!(w, w.again_from(&w.before)),
+        mend: deed!(w, w.again()),
     },
     Fault {
         name: "the position was moved by hand",
@@ -241,7 +236,7 @@ const FAULTS: &[Fault<World>] = &[
             w.arrived(6);
         }),
         words: &["is not in the target's log: skipped"],
-        mend: deed!(w, w.again_from(&w.before)),
+        mend: deed!(w, w.again()),
     },
     Fault {
         name: "the position was moved by hand, and nothing came since",
@@ -252,7 +247,7 @@ const FAULTS: &[Fault<World>] = &[
             w.target.run(&format!("set global gtid_slave_pos = '{}'; start slave", w.position()));
         }),
         words: &["is not in the target's log: skipped"],
-        mend: deed!(w, w.again_from(&w.before)),
+        mend: deed!(w, w.again()),
     },
     Fault {
         name: "a table is left out",

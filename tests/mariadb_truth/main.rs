@@ -30,6 +30,9 @@ use gauge::Gauge;
 use mariadb::MariaDb;
 use servers::wait;
 
+/// Where a source stands, asked.
+const POSITION: &str = "select @@gtid_binlog_pos";
+
 /// How a target follows its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
@@ -68,4 +71,14 @@ fn following(by: By, options: &[&str]) -> (MariaDb, MariaDb) {
         (target.run(tables) == "1").then_some(())
     });
     (source, target)
+}
+
+/// Has the target apply again what came after a position of the source, up to where the source is, whatever it has of it.
+fn again_from(position: &str, source: &MariaDb, target: &MariaDb) {
+    target.run(&format!(
+        "stop slave; set global gtid_strict_mode = 0; set global slave_exec_mode = 'IDEMPOTENT';
+         set global gtid_slave_pos = '{position}'; start slave; select master_gtid_wait('{}', 30);
+         stop slave; set global gtid_strict_mode = 1; set global slave_exec_mode = 'STRICT'; start slave",
+        source.run(POSITION)
+    ));
 }

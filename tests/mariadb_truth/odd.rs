@@ -4,7 +4,7 @@ use cutover::plan::model::ProbeKind;
 
 use super::gauge::{Gauge, lag, said};
 use super::mariadb::{ADMIN, MariaDb};
-use super::{By, following, gauge};
+use super::{By, POSITION, again_from, following, gauge};
 
 /// Without a marker, which would be in the log behind what counts.
 fn gauge_of(source: &MariaDb, target: &MariaDb) -> Gauge {
@@ -71,6 +71,45 @@ async fn a_transaction_that_was_skipped_is_no_zero() {
         let seen = gauge.look().await;
         assert!(said(&seen).contains("is not in the target's log: skipped"), "{by:?}: {}", said(&seen));
     }
+}
+
+/// Rows of these numbers are wanted. The target skips the first, and applies the second.
+fn skips(source: &MariaDb, target: &MariaDb, [first, second]: [u32; 2]) {
+    target.run("stop slave");
+    source.run(&format!("insert into shop.numbered values (0, {first}, '')"));
+    target.run("set global sql_slave_skip_counter = 1; start slave");
+    source.run(&format!("insert into shop.numbered values (0, {second}, '')"));
+    arrives(target, second);
+}
+
+fn arrives(target: &MariaDb, number: u32) {
+    let count = format!("select count(*) from shop.numbered where n = {number}");
+    super::wait("it has come", || (target.run(&count) == "1").then_some(()));
+}
+
+/// What is applied again stands in the target's log behind what came after it, so that its numbers go back; and by the next look
+/// they may be past where they were.
+#[tokio::test]
+async fn what_was_skipped_is_missing_until_it_and_nothing_else_is_applied() {
+    let (source, target) = following(By::Gtid, &[]);
+    let gauge = gauge_of(&source, &target);
+    gauge.passes("at the beginning").await;
+    let first = source.run(POSITION);
+    skips(&source, &target, [1, 2]);
+    never_zero(&gauge).await;
+    let second = source.run(POSITION);
+    skips(&source, &target, [3, 4]);
+    let seen = gauge.look().await;
+    assert_eq!(lag(seen.as_ref().unwrap()).behind, 2, "{}", said(&seen));
+
+    again_from(&second, &source, &target);
+    assert_eq!(target.run("select group_concat(n order by n) from shop.numbered"), "2,3,4");
+    never_zero(&gauge).await;
+
+    again_from(&first, &source, &target);
+    source.run("insert into shop.numbered values (0, 5, '')");
+    arrives(&target, 5);
+    gauge.passes("all of it was applied").await;
 }
 
 /// What a server has written itself comes back to it in a ring, and it applies that not again.

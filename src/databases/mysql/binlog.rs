@@ -159,7 +159,12 @@ pub(super) async fn open(mut session: Session, from: &Place) -> Result<BinlogStr
             request
         }
         Place::Sets(sets) => request.with_gtid().with_gtid_set(blocks(sets)?),
-        Place::File(file) => request.with_filename(file.name.as_bytes()).with_pos(file.at),
+        Place::File(file) => {
+            if session.hello.mariadb {
+                session.run("set @mariadb_slave_capability = 4").await?;
+            }
+            request.with_filename(file.name.as_bytes()).with_pos(file.at)
+        }
     };
     let Session { conn, mut leash, .. } = session;
     let log = conn.get_binlog_stream(request).await?;

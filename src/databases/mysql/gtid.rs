@@ -148,8 +148,8 @@ impl Sets {
     }
 }
 
-/// A place in a log without GTIDs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A place in a log, by its files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct File {
     /// The log's file.
     pub(super) name: String,

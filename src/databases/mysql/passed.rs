@@ -18,7 +18,7 @@ use tokio::time::timeout_at;
 
 use super::connection::{Problem, Server};
 use super::filters::Filters;
-use super::gtid::{Place, State};
+use super::gtid::{File, Place, State};
 use super::session::Session;
 use super::status::Stream;
 use super::{Mysql, binlog, look};
@@ -34,8 +34,8 @@ pub(super) struct Memory(Mutex<HashMap<String, Known>>);
 struct Known {
     /// When all that was passed over until then was known.
     last: Moment,
-    /// What stood in the target's log at the last look.
-    log: State,
+    /// Up to where the target's log was looked through for what is missing.
+    until: File,
     /// By domain and number.
     missing: BTreeSet<(u32, u64)>,
 }
@@ -47,7 +47,9 @@ pub(super) struct Moment {
     threads: (i64, Vec<u64>),
     /// Its position.
     applied: State,
-    /// What stands in its log.
+    /// Where its log ended, in its files.
+    end: File,
+    /// What stands in its log: at that end, or a little later.
     log: State,
 }
 
@@ -66,21 +68,19 @@ impl Moment {
     ) -> Result<Option<Moment>, Problem> {
         // Of a position that another one came to meanwhile nobody knows whose it is.
         let ids = if threads(session).await? == before { before } else { Vec::new() };
+        if !session.is_on("@@global.log_bin and @@global.log_slave_updates").await? {
+            return Ok(None);
+        }
+        // The end first: what is logged in between is then read once more, and not passed over.
+        let status = session.row(look::log_status(session)).await?;
+        if Filters::of(&status, "binlog_") != Filters::default() {
+            return Ok(None);
+        }
+        let end = File { name: status.text("file"), at: status.number("position") };
         let log = session.value("select @@global.gtid_binlog_state").await?.unwrap_or_default();
         let log = State::read(&log)
             .ok_or_else(|| Problem::broken("its GTIDs cannot be read", "check that this is MariaDB"))?;
-        let all = session.is_on("@@global.log_bin and @@global.log_slave_updates").await?;
-        let rules = session.rows(look::log_status(session)).await?;
-        let all = all && rules.iter().all(|row| Filters::of(row, "binlog_") == Filters::default());
-        Ok(all.then_some(Moment { threads: (session.hello.started, ids), applied, log }))
-    }
-
-    /// Whether its log goes on from an earlier one.
-    fn goes_on_from(&self, earlier: &State) -> bool {
-        earlier.0.iter().all(|(domain, servers)| {
-            let now = self.log.0.get(domain);
-            servers.iter().all(|(server, n)| now.and_then(|of| of.get(server)).is_some_and(|now| now >= n))
-        })
+        Ok(Some(Moment { threads: (session.hello.started, ids), applied, end, log }))
     }
 
     /// Up to where it has certainly applied a domain, of what it has not written itself.
@@ -97,7 +97,9 @@ type Numbers = BTreeMap<u32, BTreeSet<u64>>;
 /// The transactions that the target passed over since it was first looked at, and did not come back to. `server` is its number.
 /// Where its position is none of what is applied yet, it has not `arrived`, and nothing new is told.
 ///
-/// What is left out by a rule leaves no trace either: a stream with rules is not looked at. A log that begins anew at the target (`reset master`) is a new beginning, as for a copy that is made anew.
+/// What is left out by a rule leaves no trace either: a stream with rules is not looked at. A log that begins anew at the target
+/// (`reset master`) is a new beginning, as for a copy that is made anew; numbers that are smaller than before are none, since
+/// what is applied again stands behind what came after it.
 pub(super) async fn over(
     (from, to): (&Mysql, &Mysql),
     stream: &Stream,
@@ -106,13 +108,22 @@ pub(super) async fn over(
     arrived: bool,
 ) -> Result<Vec<String>, Error> {
     let known = to.server.passed.0.lock().unwrap_or_else(PoisonError::into_inner).get(&stream.name).cloned();
-    let comparable = |known: &Known| stream.filters == Filters::default() && now.goes_on_from(&known.log);
+    let comparable =
+        |known: &Known| stream.filters == Filters::default() && !now.end.lies_before(&known.until);
     let mut missing = BTreeSet::new();
     let mut last = now.clone();
+    let mut until = now.end.clone();
     if let Some(known) = known.filter(comparable) {
         // What it was set back behind will come again.
         let comes = |(domain, n): &(u32, u64)| now.applied.last(*domain).is_none_or(|(_, done)| done < *n);
         missing = known.missing.into_iter().filter(|one| !comes(one)).collect();
+        if !missing.is_empty() && now.end != known.until {
+            let place = Place::File(known.until.clone());
+            match numbers(&to.server, to.timeout / 3, &place, server).await? {
+                Some(again) => missing.retain(|(d, n)| !again.get(d).is_some_and(|of| of.contains(n))),
+                None => until = known.until,
+            }
+        }
         if now.threads.1.is_empty() || !arrived {
             last = known.last;
         } else if now.threads != known.last.threads {
@@ -128,7 +139,7 @@ pub(super) async fn over(
         format!("{domain}-{whose}-{n}")
     });
     let shown = shown.collect();
-    let known = Known { last, log: now.log.clone(), missing };
+    let known = Known { last, until, missing };
     to.server.passed.0.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.name.clone(), known);
     Ok(shown)
 }
@@ -161,7 +172,8 @@ async fn passed(
     if domains.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let Some(logged) = numbers(&to.server, to.timeout / 3, &before.log, server).await? else {
+    let Some(logged) = numbers(&to.server, to.timeout / 3, &Place::File(before.end.clone()), server).await?
+    else {
         return Ok(BTreeSet::new());
     };
     // Nearly always all of them are there, and nobody else is to be asked.
@@ -169,7 +181,9 @@ async fn passed(
     if domains.iter().all(|d| count(*d) == came(*d).end - came(*d).start) {
         return Ok(BTreeSet::new());
     }
-    let Some(written) = numbers(&from.server, from.timeout / 3, &before.applied, server).await? else {
+    let Some(written) =
+        numbers(&from.server, from.timeout / 3, &Place::State(before.applied.clone()), server).await?
+    else {
         return Ok(BTreeSet::new());
     };
     let mut missing = BTreeSet::new();
@@ -183,11 +197,11 @@ async fn passed(
 
 /// The transactions in a log from a place on. `None`: it does not go back that far, or that is too long ago to read. Those that
 /// server `own` has written itself are left out: in a ring they come back to it, and it applies them not again.
-async fn numbers(server: &Server, limit: Duration, from: &State, own: u32) -> Result<Option<Numbers>, Error> {
+async fn numbers(server: &Server, limit: Duration, from: &Place, own: u32) -> Result<Option<Numbers>, Error> {
     let deadline = tokio::time::Instant::now() + limit;
     let session = server.connect(deadline).await?;
     let reading = async {
-        let mut log = binlog::open(session, &Place::State(from.clone())).await?;
+        let mut log = binlog::open(session, from).await?;
         let mut numbers = Numbers::new();
         while let Some(event) = poll_fn(|cx| Pin::new(&mut log).poll_next(cx)).await {
             let event = event?;
@@ -213,15 +227,7 @@ mod tests {
 
     fn moment(applied: &str, log: &str) -> Moment {
         let read = |text: &str| State::read(text).unwrap();
-        Moment { threads: (0, vec![7]), applied: read(applied), log: read(log) }
-    }
-
-    #[test]
-    fn a_log_that_begins_anew_does_not_go_on() {
-        let before = State::read("1-1-5,2-2-9").unwrap();
-        assert!(moment("1-1-6", "1-1-6,2-2-9,3-3-1").goes_on_from(&before));
-        assert!(!moment("1-1-6", "1-1-6").goes_on_from(&before));
-        assert!(!moment("1-1-6", "1-1-4,2-2-9").goes_on_from(&before));
+        Moment { threads: (0, vec![7]), applied: read(applied), end: File::default(), log: read(log) }
     }
 
     #[test]
