@@ -2,7 +2,7 @@
 //!
 //! A position says how far the stream has come, not that all of it was carried; so what the link leaves out
 //! is looked for now and then, and where the plan asks for it a row of ours goes along. The row itself is a
-//! change of the log: it is counted out, or a quiet link would never be at zero.
+//! change of the log, and most logs do not say whose: so it travels between two looks, or a quiet link would never be at zero.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -23,6 +23,10 @@ const GAPS_SHARE: u32 = 5;
 const GAPS_EVERY: Duration = Duration::from_secs(60);
 /// A marker that has been under way for longer says that a gauge at zero is wrong.
 const LATE: Duration = Duration::from_secs(10);
+/// One that was sent just now, since looks were asked for one upon the other, has this long to arrive, from when it was sent …
+const YOUNG: Duration = Duration::from_secs(1);
+/// … and is looked for this often.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// What is remembered of links from one look to the next.
 #[derive(Default)]
@@ -64,9 +68,9 @@ pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Un
         .cloned()
         .unwrap_or_default();
 
-    // First, so that what the marker itself puts into the log is on its way when the positions are read.
+    let id = format!("link:{}:{}", link.from, link.to);
     if link.marker {
-        follow(look, &mut known, source.as_ref(), target.as_ref(), link).await?;
+        arrives(look, &mut known, target.as_ref(), &id).await?;
     }
     let mut lag = stream.lag().await.map_err(silent)?;
     if lag.behind > 0 && lag.unit == Unit::Changes {
@@ -83,40 +87,57 @@ pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Un
     for gap in lag.stopped.iter().chain(&known.gaps) {
         look.keep(gap);
     }
+    // After the positions are read: what was written just before them, not even the fastest link would have carried.
+    if link.marker {
+        departs(look, &mut known, source.as_ref(), &id).await?;
+    }
     look.ctx.gauges.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, known.clone());
     Ok(judge(link, &lag, &known, look.ctx.clock.now().boot))
 }
 
+/// Looks whether the marker that is under way has come.
+async fn arrives(
+    look: &Look<'_>,
+    known: &mut Remembered,
+    target: &dyn Database,
+    id: &str,
+) -> Result<(), Unmeasured> {
+    let Some(UnderWay { sent, since }) = known.under_way else { return Ok(()) };
+    loop {
+        let come = target.find_marker(id).await.map_err(silent)?.is_some_and(|carried| carried >= sent);
+        let took = look.ctx.clock.now().boot.since(since);
+        if come {
+            let took_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+            known.arrived = Some(MarkerSeen { id: known.markers.to_string(), sent, took_ms });
+            known.under_way = None;
+        }
+        if come || took >= YOUNG {
+            return Ok(());
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
 /// One marker is under way at a time: the next is sent when it has arrived. One that is late is written anew, since the
 /// link may have begun to carry rows after it was; it is as late as the first of them all the same.
-async fn follow(
-    look: &mut Look<'_>,
+async fn departs(
+    look: &Look<'_>,
     known: &mut Remembered,
     source: &dyn Database,
-    target: &dyn Database,
-    link: &Link,
+    id: &str,
 ) -> Result<(), Unmeasured> {
-    let id = format!("link:{}:{}", link.from, link.to);
-    if let Some(UnderWay { sent, since }) = known.under_way
-        && target.find_marker(&id).await.map_err(silent)?.is_some_and(|carried| carried >= sent)
-    {
-        let took = look.ctx.clock.now().boot.since(since);
-        let took_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-        known.arrived = Some(MarkerSeen { id: known.markers.to_string(), sent, took_ms });
-        known.under_way = None;
-    }
+    let since = look.ctx.clock.now().boot;
     match known.under_way {
         None => {
-            let since = look.ctx.clock.now().boot;
-            let sent = send(source, &id).await?;
+            let sent = send(source, id).await?;
             known.refused = sent.is_none();
             if let Some(sent) = sent {
                 known.under_way = Some(UnderWay { sent, since });
                 known.markers += 1;
             }
         }
-        Some(UnderWay { since, .. }) if look.ctx.clock.now().boot.since(since) > LATE => {
-            send(source, &id).await?;
+        Some(under_way) if since.since(under_way.since) > LATE => {
+            send(source, id).await?;
         }
         Some(_) => {}
     }

@@ -54,6 +54,29 @@ impl Gauge {
     }
 }
 
+/// How far apart the ends of a long link are.
+pub(crate) const FAR: Duration = Duration::from_millis(80);
+
+/// Of a link whose source nobody writes to. What a look itself sends on its way is not behind at the next, whether that comes in its time or at once. What the servers
+/// send by themselves may be, once.
+pub(crate) async fn a_quiet_link_is_at_zero(gauge: &Gauge) {
+    let came =
+        |measure: &Measure| lag(measure).marker.as_ref().is_some_and(|marker| marker.took_ms.is_some());
+    let began = std::time::Instant::now();
+    while !gauge.look().await.as_ref().is_ok_and(came) {
+        assert!(began.elapsed() < Duration::from_secs(10), "no marker comes");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let mut behind = Vec::new();
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for _ in 0..2 {
+            behind.push(lag(&gauge.look().await.unwrap()).behind);
+        }
+    }
+    assert!(behind.iter().filter(|behind| **behind > 0).count() <= 1, "{behind:?}");
+}
+
 pub(crate) fn lag(measure: &Measure) -> &Lag {
     let Facts::Lag(lag) = &measure.facts else { panic!("not a link: {measure:?}") };
     lag

@@ -26,7 +26,7 @@ mod world;
 use mariadb::{APP, MariaDb};
 use mysql_async::Conn;
 use servers::wait;
-use users::{Line as _, leaves, there_and_back, to_the_end, until_the_switch};
+use users::{FAR, Line as _, leaves, there_and_back, to_the_end, until_the_switch};
 use world::{CUSTOMERS, World, numbers};
 
 /// That the application is refused by a side that is shut.
@@ -78,15 +78,23 @@ fn to_its_end() {
 }
 
 #[test]
+fn and_back_from_far_away() {
+    back_after_the_switch(&World::apart(CUSTOMERS, FAR));
+}
+
+#[test]
 fn and_back_after_the_switch() {
-    let world = World::new(CUSTOMERS);
+    back_after_the_switch(&World::new(CUSTOMERS));
+}
+
+fn back_after_the_switch(world: &World) {
     let night = world.night();
     let mut t = world.terminal();
     until_the_switch(&mut t);
     there_and_back(&mut t, &night);
     night.ends(|| numbers(&world.source), 3);
-    arrives(&world);
-    both_the_same(&world, &world.source);
+    arrives(world);
+    both_the_same(world, &world.source);
     assert_eq!(world.directions(), (true, false), "forward and back");
     is_shut(&world.target);
 }

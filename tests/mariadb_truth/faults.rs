@@ -16,7 +16,7 @@ struct World {
     other: MariaDb,
     proxy: Proxy,
     crowd: Vec<Conn>,
-    /// Where the source stood before the last fault.
+    /// Where the target stood before the last fault.
     before: String,
 }
 
@@ -65,6 +65,10 @@ impl World {
             let said = self.target.client().args(status).output().unwrap();
             String::from_utf8_lossy(&said.stdout).contains(field).then_some(())
         });
+    }
+
+    fn applied(&self) -> String {
+        self.target.run("select @@gtid_slave_pos")
     }
 
     fn position(&self) -> String {
@@ -215,7 +219,7 @@ const FAULTS: &[Fault<World>] = &[
     Fault {
         name: "a transaction was skipped",
         make: deed!(w, {
-            w.before = w.position();
+            w.before = w.applied();
             w.conflict(2);
             w.target.run("set global sql_slave_skip_counter = 1; start slave");
             w.insert(3);
@@ -227,8 +231,8 @@ const FAULTS: &[Fault<World>] = &[
     Fault {
         name: "the position was moved by hand",
         make: deed!(w, {
-            w.before = w.position();
             w.target.run("stop slave");
+            w.before = w.applied();
             w.insert(4);
             w.insert(5);
             w.target.run(&format!("set global gtid_slave_pos = '{}'; start slave", w.position()));
@@ -241,8 +245,8 @@ const FAULTS: &[Fault<World>] = &[
     Fault {
         name: "the position was moved by hand, and nothing came since",
         make: deed!(w, {
-            w.before = w.position();
             w.target.run("stop slave");
+            w.before = w.applied();
             w.insert(7);
             w.target.run(&format!("set global gtid_slave_pos = '{}'; start slave", w.position()));
         }),

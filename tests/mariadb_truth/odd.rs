@@ -2,8 +2,9 @@
 
 use cutover::plan::model::ProbeKind;
 
-use super::gauge::{Gauge, lag, said};
+use super::gauge::{FAR, Gauge, a_quiet_link_is_at_zero, lag, said};
 use super::mariadb::{ADMIN, MariaDb};
+use super::servers::way;
 use super::{By, POSITION, again_from, following, gauge};
 
 /// Without a marker, which would be in the log behind what counts.
@@ -110,6 +111,15 @@ async fn what_was_skipped_is_missing_until_it_and_nothing_else_is_applied() {
     source.run("insert into shop.numbered values (0, 5, '')");
     arrives(&target, 5);
     gauge.passes("all of it was applied").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quiet_link_is_at_zero_however_far_it_goes() {
+    let (source, target) = following(By::Gtid, &[]);
+    let port = way::to(source.port, FAR);
+    target.run(&format!("stop slave; change master to master_port = {port}; start slave"));
+    let ends = [&source.url(ADMIN, "shop"), &target.url(ADMIN, "shop")];
+    a_quiet_link_is_at_zero(&gauge(ends.map(String::as_str))).await;
 }
 
 /// What a server has written itself comes back to it in a ring, and it applies that not again.

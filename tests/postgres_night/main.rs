@@ -27,7 +27,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 use servers::postgres::Postgres;
 use servers::wait;
-use users::{starts, there_and_back, to_the_end, until_the_switch};
+use users::{FAR, starts, there_and_back, to_the_end, until_the_switch};
 use world::{CUSTOMERS, World, numbers};
 
 /// Both sides hold the same rows, and the final one gives no number twice.
@@ -71,6 +71,11 @@ fn and_back_after_the_switch(world: &World, plan: &str) {
 #[test]
 fn logical_to_its_end() {
     to_its_end(&World::logical(CUSTOMERS), "postgres-logical.toml", "this side is fenced");
+}
+
+#[test]
+fn logical_and_back_from_far_away() {
+    and_back_after_the_switch(&World::apart(CUSTOMERS, FAR), "postgres-logical.toml");
 }
 
 #[test]

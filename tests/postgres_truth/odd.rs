@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use cutover::plan::model::{LinkKind, ProbeKind};
 
-use super::gauge::{lag, said};
+use super::gauge::{FAR, a_quiet_link_is_at_zero, lag, said};
 use super::servers::postgres::Postgres;
-use super::servers::wait;
+use super::servers::{wait, way};
 use super::subscription::{furnish, subscribe, subscribed};
 use super::{gauge, gauge_of, standby};
 
@@ -175,4 +175,19 @@ async fn an_account_that_may_see_little_is_told_what_was_confirmed() {
     target.sql("shop", "grant select on pg_replication_origin_status to little");
     let seen = gauge.look().await;
     assert!(seen.is_ok(), "{}", said(&seen));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quiet_standby_is_at_zero_however_far_away_it_is() {
+    let (source, target) = standby().await;
+    let port = way::to(source.port, FAR);
+    target.sql(
+        "shop",
+        &format!("alter system set primary_conninfo = 'host=127.0.0.1 port={port} user=postgres'"),
+    );
+    target.sql("shop", "select pg_reload_conf()");
+    wait("it follows from far away", || {
+        (target.sql("shop", "select sender_port from pg_stat_wal_receiver") == port.to_string()).then_some(())
+    });
+    a_quiet_link_is_at_zero(&gauge_of(LinkKind::PostgresStreaming, &source, &target)).await;
 }

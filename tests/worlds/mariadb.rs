@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::mariadb::{APP, MariaDb};
 use crate::pty::Terminal;
 use crate::servers::haproxy::Door;
+use crate::servers::way;
 use crate::users::{Line, Night, Refused};
 
 /// How many customers there are unless somebody wants more.
@@ -37,12 +38,19 @@ pub(crate) struct World {
     pub(crate) source: MariaDb,
     pub(crate) target: MariaDb,
     pub(crate) door: Door,
+    /// Where the target is reached.
+    cloud: u16,
     home: TempDir,
 }
 
 impl World {
     /// … with this many customers.
     pub(crate) fn new(customers: u32) -> World {
+        World::apart(customers, Duration::ZERO)
+    }
+
+    /// … of which the target is so far away from everybody else.
+    pub(crate) fn apart(customers: u32, away: Duration) -> World {
         let source = MariaDb::start(1, &["--gtid-domain-id=1"]);
         let target = MariaDb::start(2, &["--gtid-domain-id=2"]);
         for server in [&source, &target] {
@@ -56,18 +64,25 @@ impl World {
         source.run(&format!(
             "use shop; insert into customers select seq, concat('customer ', seq) from seq_1_to_{customers}"
         ));
-        let at = |server: &MariaDb| server.port.to_string();
-        file(&source, "mariadb/source.sql", &[("db.cloud.example", "127.0.0.1"), ("3306", &at(&target))]);
+        let (near, cloud) = (way::to(source.port, away), way::to(target.port, away));
+        let at = |port: u16| {
+            [
+                ("db.dc1.example", "127.0.0.1".to_owned()),
+                ("db.cloud.example", "127.0.0.1".to_owned()),
+                ("3306", port.to_string()),
+            ]
+        };
+        file(&source, "mariadb/source.sql", &at(cloud));
         dump(&source, &target);
-        file(&target, "mariadb/target.sql", &[("db.dc1.example", "127.0.0.1"), ("3306", &at(&source))]);
-        let door = Door::start(source.port, target.port);
-        let world = World { source, target, door, home: TempDir::new().unwrap() };
+        file(&target, "mariadb/target.sql", &at(near));
+        let door = Door::start(source.port, cloud);
+        let world = World { source, target, door, cloud, home: TempDir::new().unwrap() };
         let clients = std::fs::read_to_string(sample("mariadb/clients.cnf")).unwrap();
-        let here = |server: &MariaDb| format!("127.0.0.1\nport = {}", server.port);
+        let here = |port: u16| format!("127.0.0.1\nport = {port}");
         let clients = clients
             .replace("PASSWORD", "secret")
-            .replace("db.dc1.example", &here(&world.source))
-            .replace("db.cloud.example", &here(&world.target))
+            .replace("db.dc1.example", &here(world.source.port))
+            .replace("db.cloud.example", &here(world.cloud))
             .replace("haproxy.example", "127.0.0.1")
             .replace("3306", &world.door.port.to_string());
         std::fs::write(world.clients(), clients).unwrap();
@@ -93,7 +108,7 @@ impl World {
     pub(crate) fn cockpit(&self, plan: &Path) -> Terminal {
         let sets = [
             format!("source=127.0.0.1:{}", self.source.port),
-            format!("target=127.0.0.1:{}", self.target.port),
+            format!("target=127.0.0.1:{}", self.cloud),
             format!("app=127.0.0.1:{}", self.door.port),
             format!("clients={}", self.clients().display()),
             format!("door={}", self.door.dir.path().display()),
@@ -143,7 +158,7 @@ fn runs(server: &MariaDb) -> bool {
 }
 
 /// Runs a file beside the sample plan as the administrator, with other texts in it.
-fn file(server: &MariaDb, name: &str, texts: &[(&str, &str)]) {
+fn file(server: &MariaDb, name: &str, texts: &[(&str, String)]) {
     let mut sql = std::fs::read_to_string(sample(name)).unwrap().replace("PASSWORD", "secret");
     for (from, to) in texts {
         sql = sql.replace(from, to);

@@ -12,7 +12,7 @@ use tokio_postgres::{Client, NoTls};
 use crate::pty::Terminal;
 use crate::servers::pgbouncer::Pooler;
 use crate::servers::postgres::Postgres;
-use crate::servers::wait;
+use crate::servers::{wait, way};
 use crate::users::{self, Line, Night, Refused};
 
 /// How many customers there are unless somebody wants more.
@@ -35,12 +35,19 @@ pub(crate) struct World {
     pub(crate) source: Postgres,
     pub(crate) target: Postgres,
     pooler: Pooler,
+    /// Where the target is reached.
+    cloud: u16,
     home: TempDir,
 }
 
 impl World {
     /// … with this many customers, followed by a subscription.
     pub(crate) fn logical(customers: u32) -> World {
+        World::apart(customers, Duration::ZERO)
+    }
+
+    /// … of which the target is so far away from everybody else.
+    pub(crate) fn apart(customers: u32, away: Duration) -> World {
         // There is room for people who keep it busy.
         let roomy = "max_connections = 80\n";
         let (source, target) = (Postgres::with(roomy), Postgres::with(roomy));
@@ -56,11 +63,11 @@ impl World {
                 "insert into customers select g, 'customer ' || g from generate_series(1, {customers}) g"
             ),
         );
-        let address =
-            |server: &Postgres| format!("host=127.0.0.1 port={} dbname=shop user=postgres", server.port);
+        let (near, cloud) = (way::to(source.port, away), way::to(target.port, away));
+        let address = |port: u16| format!("host=127.0.0.1 port={port} dbname=shop user=postgres");
         source.file("shop", &sample("postgres-logical/source.sql"), &[]);
-        target.file("shop", &sample("postgres-logical/target.sql"), &[("source", &address(&source))]);
-        source.file("shop", &sample("postgres-logical/back.sql"), &[("target", &address(&target))]);
+        target.file("shop", &sample("postgres-logical/target.sql"), &[("source", &address(near))]);
+        source.file("shop", &sample("postgres-logical/back.sql"), &[("target", &address(cloud))]);
         wait("every table is copied", || {
             let left = target.sql("shop", "select count(*) from pg_subscription_rel where srsubstate <> 'r'");
             (left == "0").then_some(())
@@ -68,8 +75,8 @@ impl World {
         for server in [&source, &target] {
             server.past_the_default("shop", "grant insert on probe to bystander").unwrap();
         }
-        let pooler = Pooler::start(source.port, target.port);
-        World { source, target, pooler, home: TempDir::new().unwrap() }
+        let pooler = Pooler::start(source.port, cloud);
+        World { source, target, pooler, cloud, home: TempDir::new().unwrap() }
     }
 
     /// … which nothing follows.
@@ -91,7 +98,8 @@ impl World {
         source.sql("shop", "grant insert on probe to bystander");
         target.file("shop", &sample("planned-downtime/target.sql"), &[]);
         let pooler = Pooler::start(source.port, target.port);
-        World { source, target, pooler, home: TempDir::new().unwrap() }
+        let cloud = target.port;
+        World { source, target, pooler, cloud, home: TempDir::new().unwrap() }
     }
 
     /// … followed by a standby.
@@ -115,7 +123,8 @@ impl World {
             Some("cloud"),
         );
         let pooler = Pooler::start(source.port, target.port);
-        World { source, target, pooler, home: TempDir::new().unwrap() }
+        let cloud = target.port;
+        World { source, target, pooler, cloud, home: TempDir::new().unwrap() }
     }
 
     /// The cockpit of a sample plan.
@@ -125,11 +134,10 @@ impl World {
 
     /// The cockpit of a plan.
     pub(crate) fn cockpit(&self, plan: &Path) -> Terminal {
-        let side =
-            |server: &Postgres| format!("host=127.0.0.1 port={} dbname=shop user=postgres", server.port);
+        let side = |port: u16| format!("host=127.0.0.1 port={port} dbname=shop user=postgres");
         let sets = [
-            format!("source={}", side(&self.source)),
-            format!("target={}", side(&self.target)),
+            format!("source={}", side(self.source.port)),
+            format!("target={}", side(self.cloud)),
             format!("app={}", self.pooler.app()),
             format!("pooler={}", self.pooler.dir.path().display()),
         ];

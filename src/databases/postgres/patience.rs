@@ -1,4 +1,4 @@
-//! A gauge's look that comes a moment too early: the marker that was just written is on its way.
+//! A gauge's look that comes a moment too early: what the server or another look has just written is on its way.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::databases::{Error, Lag};
 
-/// So much log may hold nothing but the marker, or what concerns nobody; whether it does shows when the marker comes through.
+/// So much log may hold nothing but markers, or what concerns nobody; whether it does shows when the marker comes through.
 const SMALL: u64 = 256 << 10;
 /// How often it is looked again.
 const AGAIN: Duration = Duration::from_millis(20);
