@@ -22,13 +22,14 @@ use crate::databases::problem::{self, Explain};
 /// A piece of work on a session.
 pub(super) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
 
-/// A server, and the one connection to it.
+/// A server, and the connections to it: one for gauges, and one for questions that may take longer.
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) address: Address,
     /// What its streams passed over, where it is a replica.
     pub(super) passed: super::passed::Memory,
     kept: tokio::sync::Mutex<Kept>,
+    aside: tokio::sync::Mutex<Kept>,
     ours: Arc<Mutex<Ours>>,
 }
 
@@ -83,6 +84,7 @@ impl Server {
             address,
             passed: super::passed::Memory::default(),
             kept: tokio::sync::Mutex::default(),
+            aside: tokio::sync::Mutex::default(),
             ours: Arc::default(),
         }
     }
@@ -96,9 +98,29 @@ impl Server {
         limit: Duration,
         work: impl for<'a> FnOnce(&'a mut Session) -> Work<'a, T> + Send,
     ) -> Result<T, Error> {
+        self.over(&self.kept, doing, limit, work).await
+    }
+
+    /// The same over the second connection: what is asked here delays no gauge.
+    pub(super) async fn aside<T>(
+        &self,
+        doing: &str,
+        limit: Duration,
+        work: impl for<'a> FnOnce(&'a mut Session) -> Work<'a, T> + Send,
+    ) -> Result<T, Error> {
+        self.over(&self.aside, doing, limit, work).await
+    }
+
+    async fn over<T>(
+        &self,
+        kept: &tokio::sync::Mutex<Kept>,
+        doing: &str,
+        limit: Duration,
+        work: impl for<'a> FnOnce(&'a mut Session) -> Work<'a, T> + Send,
+    ) -> Result<T, Error> {
         let late = || self.late(doing, limit);
         let deadline = tokio::time::Instant::now() + limit;
-        let mut kept = timeout_at(deadline, self.kept.lock()).await.map_err(|_| late())?;
+        let mut kept = timeout_at(deadline, kept.lock()).await.map_err(|_| late())?;
         let living = match kept.session.take() {
             Some(mut session) => match timeout_at(deadline, session.conn.ping()).await {
                 Ok(Ok(())) => Some(session),

@@ -46,7 +46,7 @@ async fn granted(side: Side<'_>) -> Result<BTreeMap<String, Grants>, Error> {
         .map(|[user, host, role, _]| in_sql(&user, &host, role == "Y"))
         .collect();
     side.db
-        .ask(&side.doing(), move |s| {
+        .aside(&side.doing(), move |s| {
             Box::pin(async move {
                 let mut granted = BTreeMap::new();
                 for account in accounts {

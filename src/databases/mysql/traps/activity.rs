@@ -68,13 +68,15 @@ async fn of(pair: Pair<'_>, side: Side<'_>) -> Result<Vec<Found>, Error> {
 
 /// Every prepared transaction, as it is named in SQL.
 async fn prepared(side: Side<'_>) -> Result<Vec<String>, Error> {
-    let rows =
-        side.db.ask(&side.doing(), |s| Box::pin(async move { s.rows("xa recover convert xid").await })).await;
+    let rows = side
+        .db
+        .aside(&side.doing(), |s| Box::pin(async move { s.rows("xa recover convert xid").await }))
+        .await;
     let rows = match rows {
         // MariaDB writes the names in another way.
         Err(Error::Refused { code, .. }) if code == "1064" => {
             side.db
-                .ask(&side.doing(), |s| Box::pin(async move { s.rows("xa recover format = 'sql'").await }))
+                .aside(&side.doing(), |s| Box::pin(async move { s.rows("xa recover format = 'sql'").await }))
                 .await?
         }
         rows => rows?,

@@ -127,7 +127,7 @@ impl<'a> Side<'a> {
     /// Asks one query whose columns are read by their place; what is null is empty.
     async fn texts<const N: usize>(self, sql: &str) -> Result<Vec<[String; N]>, Error> {
         let sql = sql.to_owned();
-        let rows = self.db.ask(&self.doing(), move |s| Box::pin(async move { s.rows(&sql).await })).await?;
+        let rows = self.db.aside(&self.doing(), move |s| Box::pin(async move { s.rows(&sql).await })).await?;
         rows.into_iter()
             .map(|row| {
                 let texts: Vec<String> =
@@ -147,7 +147,7 @@ impl<'a> Side<'a> {
 
     /// What it says of itself.
     async fn hello(self) -> Result<Hello, Error> {
-        self.db.ask(&self.doing(), |s| Box::pin(async move { Ok(s.hello.clone()) })).await
+        self.db.aside(&self.doing(), |s| Box::pin(async move { Ok(s.hello.clone()) })).await
     }
 
     /// Settings of the server by their names; one that it does not know is left out.
@@ -173,7 +173,7 @@ impl<'a> Side<'a> {
             .collect();
         let what = what.to_owned();
         self.db
-            .ask(&self.doing(), move |s| Box::pin(async move { grants::need(s, &what, &wanted).await }))
+            .aside(&self.doing(), move |s| Box::pin(async move { grants::need(s, &what, &wanted).await }))
             .await
     }
 

@@ -26,7 +26,7 @@ pub(super) async fn look(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
         let at = side.name();
         let (passing, logins, procedures) = side
             .db
-            .ask(&side.doing(), |s| {
+            .aside(&side.doing(), |s| {
                 Box::pin(async move {
                     let passing = Passing::read(s).await?;
                     let procedures = procedures(s, &passing).await?;
