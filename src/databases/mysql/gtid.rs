@@ -149,7 +149,7 @@ impl Sets {
 }
 
 /// A place in a log, by its files.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct File {
     /// The log's file.
     pub(super) name: String,

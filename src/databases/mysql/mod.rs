@@ -233,18 +233,14 @@ impl Database for Mysql {
     fn schema(&self) -> Answer<'_, Schema> {
         let of = self.database();
         Box::pin(
-            self.aside("reading the schema", |s| {
-                Box::pin(async move { schema::read(s, of.as_deref()).await })
-            }),
+            self.ask("reading the schema", |s| Box::pin(async move { schema::read(s, of.as_deref()).await })),
         )
     }
 
     fn tables(&self) -> Answer<'_, Vec<Table>> {
         let of = self.database();
         Box::pin(
-            self.aside("listing the tables", |s| {
-                Box::pin(async move { look::tables(s, of.as_deref()).await })
-            }),
+            self.ask("listing the tables", |s| Box::pin(async move { look::tables(s, of.as_deref()).await })),
         )
     }
 
@@ -260,7 +256,7 @@ impl Database for Mysql {
     fn count(&self, table: &str) -> Answer<'_, u64> {
         let (table, of) = (table.to_owned(), self.database());
         Box::pin(
-            self.aside("counting rows", |s| {
+            self.ask("counting rows", |s| {
                 Box::pin(async move { look::count(s, &table, of.as_deref()).await })
             }),
         )
@@ -298,7 +294,7 @@ impl Database for Mysql {
     }
 
     fn running(&self) -> Answer<'_, Option<u64>> {
-        Box::pin(self.ask("counting statements", |s| {
+        Box::pin(self.aside("counting statements", |s| {
             Box::pin(async move {
                 // Ours is one of them.
                 let row = s.row("show global status like 'Threads_running'").await?;

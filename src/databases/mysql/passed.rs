@@ -41,7 +41,7 @@ struct Known {
 }
 
 /// What a target says at one moment, in the order of asking.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
     /// Who applies: when the server started, and the numbers of its SQL threads.
     threads: (i64, Vec<u64>),
@@ -227,7 +227,8 @@ mod tests {
 
     fn moment(applied: &str, log: &str) -> Moment {
         let read = |text: &str| State::read(text).unwrap();
-        Moment { threads: (0, vec![7]), applied: read(applied), end: File::default(), log: read(log) }
+        let end = File { name: "log.000001".to_owned(), at: 4 };
+        Moment { threads: (0, vec![7]), applied: read(applied), end, log: read(log) }
     }
 
     #[test]

@@ -222,7 +222,8 @@ async fn read<const N: usize>(
     let rows = match asked.await {
         Ok(rows) => rows,
         Err(why) => {
-            client.batch_execute("rollback").await?;
+            // Where that fails too the connection is gone, and the first error says why.
+            drop(client.batch_execute("rollback").await);
             return Err(Problem::Server(why));
         }
     };
