@@ -12,7 +12,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use crate::common::table::{Table, figure};
 use crate::common::{cpu, exe, median};
 use crate::servers;
-use crate::wire::Relay;
+use crate::servers::way::Way;
 
 /// How often it is looked how much memory a program has taken.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
@@ -110,11 +110,11 @@ pub fn run(
     medians
 }
 
-/// Megabytes, in a run of its own through relays that count them: they would cost time in the others.
+/// Megabytes, in a run of its own over ways that count them: they would cost time in the others.
 fn on_the_wire(client: &Client<'_>, ends: [End; 2]) -> f64 {
-    let relays = ends.map(|end| Relay::to(end.port));
-    once(client, ends, [relays[0].port, relays[1].port]);
-    relays.iter().map(Relay::megabytes).sum()
+    let ways = ends.map(|end| Way::to(end.port, Duration::ZERO));
+    once(client, ends, [ways[0].port, ways[1].port]);
+    ways.iter().map(Way::megabytes).sum()
 }
 
 fn once(client: &Client<'_>, ends: [End; 2], ports: [u16; 2]) -> Figures {

@@ -45,7 +45,6 @@ mod shapes;
 mod thousand;
 mod validator;
 mod window;
-mod wire;
 
 /// The word that chooses a case, and what runs it, so many times each.
 type Case = (&'static str, fn(usize));

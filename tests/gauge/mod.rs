@@ -57,8 +57,8 @@ impl Gauge {
 /// How far apart the ends of a long link are.
 pub(crate) const FAR: Duration = Duration::from_millis(80);
 
-/// Of a link whose source nobody writes to. What a look itself sends on its way is not behind at the next, whether that comes in its time or at once. What the servers
-/// send by themselves may be, once.
+/// Of a link whose source nobody writes to. What a look itself sends on its way is not behind at the next, whether that comes
+/// in its time or at once. What the servers send by themselves may be, once.
 pub(crate) async fn a_quiet_link_is_at_zero(gauge: &Gauge) {
     let came =
         |measure: &Measure| lag(measure).marker.as_ref().is_some_and(|marker| marker.took_ms.is_some());

@@ -1,12 +1,15 @@
 //! What can be wrong with a replica.
 
+use std::time::Duration;
+
 use mysql_async::Conn;
 
 use super::gauge::faults::each_is_named;
 use super::gauge::truth::Line as _;
 use super::mariadb::MariaDb;
 use super::servers::wait;
-use super::trouble::{Fault, Proxy, deed};
+use super::servers::way::Way;
+use super::trouble::{Fault, deed};
 use super::{By, POSITION, again_from, following, gauge};
 
 struct World {
@@ -14,7 +17,7 @@ struct World {
     target: MariaDb,
     /// It has nothing to do with the two.
     other: MariaDb,
-    proxy: Proxy,
+    way: Way,
     crowd: Vec<Conn>,
     /// Where the target stood before the last fault.
     before: String,
@@ -132,9 +135,9 @@ const FAULTS: &[Fault<World>] = &[
     },
     Fault {
         name: "the source is behind a black hole",
-        make: deed!(w, w.proxy.hole.send_replace(true)),
+        make: deed!(w, w.way.shut(true)),
         words: &["source: no answer to connecting"],
-        mend: deed!(w, w.proxy.hole.send_replace(false)),
+        mend: deed!(w, w.way.shut(false)),
     },
     Fault {
         name: "the account has no connection left",
@@ -329,9 +332,9 @@ async fn what_is_wrong_is_named_by_the_second_look_and_is_good_again_when_it_is_
     let other = MariaDb::start(3, &["--gtid-domain-id=3"]);
     account(&source);
     account(&target);
-    let proxy = Proxy::before(source.port).await;
+    let way = Way::to(source.port, Duration::ZERO);
     let address = |port: u16| format!("mysql://gauge:secret@127.0.0.1:{port}/shop");
-    let gauge = gauge([&address(proxy.port), &address(target.port)]);
-    let mut world = World { source, target, other, proxy, crowd: Vec::new(), before: String::new() };
+    let gauge = gauge([&address(way.port), &address(target.port)]);
+    let mut world = World { source, target, other, way, crowd: Vec::new(), before: String::new() };
     each_is_named(&gauge, &mut world, FAULTS).await;
 }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::pty::Terminal;
+use super::servers::way::Way;
 use super::subscription::{FAULTS, World, account, subscribed};
-use super::trouble::{Fault, Proxy};
+use super::trouble::Fault;
 use super::{address, boxed, detail, flat, load, plan};
 
 /// As in the plan.
@@ -84,13 +85,13 @@ fn whatever_goes_wrong_is_said_at_the_gate_and_keeps_it_shut() {
     let (source, target) = runtime.block_on(subscribed(""));
     account(&source);
     account(&target);
-    let proxy = runtime.block_on(Proxy::before(source.port));
+    let way = Way::to(source.port, Duration::ZERO);
     let home = TempDir::new().unwrap();
     let mark = home.path().join("switched");
     let orders = load::begin(&runtime, source.url("shop", "postgres"));
 
     let sets = [
-        format!("source={}", address(proxy.port, home.path())),
+        format!("source={}", address(way.port, home.path())),
         format!("target={}", address(target.port, home.path())),
         format!("mark={}", mark.display()),
     ];
@@ -106,7 +107,7 @@ fn whatever_goes_wrong_is_said_at_the_gate_and_keeps_it_shut() {
     t.shows(GATE);
     t.answers_alarms();
 
-    let mut world = World { source, target, proxy, crowd: Vec::new() };
+    let mut world = World { source, target, way, crowd: Vec::new() };
     for fault in FAULTS {
         let (code, before) = (t.answer(), sheet(&t.screen()));
         let code = code.rsplit(' ').next().unwrap().to_owned();

@@ -8,7 +8,8 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::servers::postgres::Postgres;
 use crate::servers::wait;
-use crate::trouble::{Fault, Proxy, deed};
+use crate::servers::way::Way;
+use crate::trouble::{Fault, deed};
 
 /// The shop's database, with a table of numbered rows by writer.
 pub(crate) async fn furnish(server: &Postgres) {
@@ -46,7 +47,7 @@ pub(crate) fn subscribe(source: &Postgres, target: &Postgres, name: &str, more: 
 pub(crate) struct World {
     pub(crate) source: Postgres,
     pub(crate) target: Postgres,
-    pub(crate) proxy: Proxy,
+    pub(crate) way: Way,
     pub(crate) crowd: Vec<Client>,
 }
 
@@ -112,9 +113,9 @@ pub(crate) const FAULTS: &[Fault<World>] = &[
     },
     Fault {
         name: "the source is behind a black hole",
-        make: deed!(w, w.proxy.hole.send_replace(true)),
+        make: deed!(w, w.way.shut(true)),
         words: &["source: no answer to"],
-        mend: deed!(w, w.proxy.hole.send_replace(false)),
+        mend: deed!(w, w.way.shut(false)),
     },
     Fault {
         name: "the account has no connection left",

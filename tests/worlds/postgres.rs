@@ -98,8 +98,7 @@ impl World {
         source.sql("shop", "grant insert on probe to bystander");
         target.file("shop", &sample("planned-downtime/target.sql"), &[]);
         let pooler = Pooler::start(source.port, target.port);
-        let cloud = target.port;
-        World { source, target, pooler, cloud, home: TempDir::new().unwrap() }
+        World { cloud: target.port, source, target, pooler, home: TempDir::new().unwrap() }
     }
 
     /// … followed by a standby.
@@ -123,8 +122,7 @@ impl World {
             Some("cloud"),
         );
         let pooler = Pooler::start(source.port, target.port);
-        let cloud = target.port;
-        World { source, target, pooler, cloud, home: TempDir::new().unwrap() }
+        World { cloud: target.port, source, target, pooler, home: TempDir::new().unwrap() }
     }
 
     /// The cockpit of a sample plan.
