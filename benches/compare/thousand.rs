@@ -14,7 +14,7 @@ pub fn run(turns: usize) {
     let peer = RELADIFF.find();
     let pair = Pair::of(ROWS, DIFFER);
     let ours = cutover(|port| url(port, DATABASE), &[], &[1]);
-    let mut clients = vec![ours, postgres::floor(), postgres::exact_floor(), reference::client(side)];
+    let mut clients = vec![ours, postgres::floor(), reference::client(side)];
     clients.extend(peer.as_ref().map(reladiff));
     let all = contest::run("1M rows, 1,000 differ", &clients, pair.ends(), turns);
     let (ours, floor, plain) = (&all["cutover"], &all["floor"], &all["reference"]);
@@ -34,7 +34,5 @@ pub fn run(turns: usize) {
     table.ratio("wall", "s", ours.wall, ("row by row", plain.wall), None);
     table.ratio("CPU of all", "s", ours.cpu(), ("row by row", plain.cpu()), None);
     table.ratio("CPU of the servers", "s", ours.server, ("bare sum of hashes", floor.server), Some(1.3));
-    let exact = ("bare sum of exact hashes", all["exact"].server);
-    table.ratio("CPU of the servers", "s", ours.server, exact, None);
     table.bound("peak memory", "MB", ours.peak, 64.0);
 }

@@ -2,22 +2,46 @@
 //!
 //! Owns a form for every type in which two values are the same when people would call them the same text, and nothing
 //! softer: the server's own hashes pass over more than that. They fold eight bytes into four (`-1` and `4294967295`), take
-//! `0.0` for `-0.0`, `1.0` for `1.00`, `1 month` for `30 days`, and what an ICU collation takes for equal. So they are used
-//! where they are as exact as the type's text is; times go in as the bytes that the server would send, whole numbers of
-//! eight bytes with their upper half beside them, and every other type as its text.
+//! `0.0` for `-0.0`, `1.0` for `1.00`, `-5` for `5`, `1 month` for `30 days`, and what an ICU collation takes for equal. So
+//! a type's own hash is used where it is as exact as the type's text is, or can be made so; every other type is hashed as its
+//! text. Each value is hashed by a function of its own: making a record of them first, which PostgreSQL can hash as one, costs
+//! the server twice as much.
 
 use super::sql::quoted;
 
-/// Types whose own hash tells every two values apart, and is the same on every server.
-const BY_VALUE: [&str; 11] =
-    ["bool", "int2", "int4", "oid", "char", "date", "uuid", "bytea", "inet", "cidr", "macaddr"];
-
-/// Types of eight bytes and more that are hashed by what they are sent as.
-const AS_SENT: [&str; 5] = ["time", "timetz", "timestamp", "timestamptz", "pg_lsn"];
+/// Types whose own hash tells every two values apart, and is the same on every server: the function that makes it, and what a
+/// value is cast to for it.
+const EXACT: [(&str, &str, &str); 9] = [
+    ("bool", "hashint4extended", "::int4"),
+    ("int2", "hashint2extended", ""),
+    ("int4", "hashint4extended", ""),
+    ("oid", "hashoidextended", ""),
+    ("char", "hashcharextended", ""),
+    ("uuid", "uuid_hash_extended", ""),
+    ("inet", "hashinetextended", ""),
+    ("cidr", "hashinetextended", "::inet"),
+    ("macaddr", "hashmacaddrextended", ""),
+];
 
 /// Other types of the server's own that have an order.
-const ORDERED: [&str; 9] =
-    ["int8", "numeric", "float4", "float8", "text", "varchar", "bpchar", "name", "interval"];
+const ORDERED: [&str; 16] = [
+    "int8",
+    "numeric",
+    "float4",
+    "float8",
+    "text",
+    "varchar",
+    "bpchar",
+    "name",
+    "bytea",
+    "date",
+    "time",
+    "timetz",
+    "timestamp",
+    "timestamptz",
+    "interval",
+    "pg_lsn",
+];
 
 /// What a session sets to write values in one form, whatever the server, database and account are used to: names of objects
 /// and sums of money too.
@@ -28,7 +52,7 @@ pub(super) const SETTINGS: &str = "set datestyle = 'ISO'; set intervalstyle = 'p
 /// Whether values of a type, by its name in `pg_type`, are compared with each other by an operator of the server's own. Of
 /// others there may be none, or none that is found, or several; they are compared by what they are written as.
 pub(super) fn has_an_order(base: &str) -> bool {
-    BY_VALUE.iter().chain(&AS_SENT).chain(&ORDERED).any(|name| *name == base)
+    ORDERED.contains(&base) || EXACT.iter().any(|(name, ..)| *name == base)
 }
 
 /// How a database keeps its text.
@@ -55,8 +79,8 @@ impl Encoding {
 /// A column in SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Form {
-    /// What is hashed of it: one value or several, as they stand in a row.
-    pub(super) hashed: String,
+    /// Its hash: what stands around the seed, wherever the seed stands. NULL of NULL.
+    hash: Vec<String>,
     /// Its text, as bytes.
     pub(super) shown: String,
 }
@@ -65,44 +89,87 @@ impl Form {
     /// Of a column by the name of its type in `pg_type`, a domain's being that which it is made of.
     pub(super) fn of(name: &str, base: &str, encoding: Encoding) -> Form {
         let c = quoted(name);
-        // The cast of a `character` to text takes its blanks away.
-        let text = if base == "bpchar" { format!("textin(bpcharout({c}))") } else { format!("{c}::text") };
-        let hashed = match base {
-            _ if BY_VALUE.contains(&base) => c,
-            // Its hash folds the upper half into the lower one, so that with the upper half beside it nothing is lost.
-            "int8" => format!("{c}, ({c} >> 32)::int4"),
-            _ if AS_SENT.contains(&base) => {
-                let underscore = if base.ends_with(|c: char| c.is_ascii_digit()) { "" } else { "_" };
-                format!("{base}{underscore}send({c})")
-            }
-            // Its digits, their scale, and whether it is a number: what its text is made of, and cheaper.
-            "numeric" => format!("numeric_send({c})"),
+        let text = text(name, base);
+        let around = |before: String, after: &str| vec![before, after.to_owned()];
+        let own = EXACT.iter().find(|(name, ..)| *name == base);
+        let hash = match base {
+            _ if let Some((_, function, cast)) = own => around(format!("{function}({c}{cast}, "), ")"),
+            // Its hash folds the upper half into the lower one. Into a seed all of it goes.
+            "int8" => around(format!("hashint4extended(0, {c} # "), ")"),
+            "timestamp" | "timestamptz" => instant(&c, base),
+            "date" => vec![
+                format!("case when isfinite({c}) then hashint4extended({c} - date '2000-01-01', "),
+                format!(") else hashtextextended({text} collate \"C\", "),
+                ") end".to_owned(),
+            ],
             // Its hash tells apart what its text does but for the two zeros; whatever bits a NaN has, it is one (since 13.5).
-            "float4" | "float8" => format!("{c}, case when {c} = 0 then {base}send({c}) end"),
-            // Its text behind a byte that says 1, which a server has sooner than its text. Where it cannot know that the text is
-            // UTF-8, it would refuse to send it.
-            "jsonb" if encoding == Encoding::Unknown => {
-                format!("decode('01', 'hex') || {}", in_utf8(&text, encoding))
-            }
-            "jsonb" => format!("jsonb_send({c})"),
+            "float4" | "float8" => vec![
+                format!("case when {c} = 0 then hashtextextended({text} collate \"C\", "),
+                format!(") else hash{base}extended({c}, "),
+                ") end".to_owned(),
+            ],
+            // No function that takes one can be called by its name.
+            "bytea" => around(format!("hash_array_extended(array[{c}], "), ")"),
             _ => match encoding {
-                Encoding::Utf8 => format!("({text}) collate \"C\""),
-                Encoding::Unknown | Encoding::Other => in_utf8(&text, encoding),
+                Encoding::Utf8 => around(format!("hashtextextended(({text}) collate \"C\", "), ")"),
+                Encoding::Unknown | Encoding::Other => return Form::as_text(name, base, encoding),
             },
         };
-        Form { hashed, shown: in_utf8(&text, encoding) }
+        Form { hash, shown: in_utf8(&text, encoding) }
+    }
+
+    /// … hashed by what it is written as, whatever its type is.
+    pub(super) fn as_text(name: &str, base: &str, encoding: Encoding) -> Form {
+        Form::written(&quoted(name), in_utf8(&text(name, base), encoding))
     }
 
     /// … of a column that is cast to a type before anything is made of it.
     pub(super) fn cast(name: &str, to: &str, encoding: Encoding) -> Form {
-        let shown = in_utf8(&format!("({}::{to})::text", quoted(name)), encoding);
-        Form { hashed: shown.clone(), shown }
+        let c = quoted(name);
+        let shown = in_utf8(&format!("({c}::{to})::text"), encoding);
+        Form::written(&c, shown)
     }
 
-    /// … hashed by what it is written as, whatever its type is.
-    pub(super) fn into_text(self) -> Form {
-        Form { hashed: self.shown.clone(), shown: self.shown }
+    /// … hashed as [`Form::of`] hashes a text of the same characters: a record of one value has that value's hash, but where it
+    /// is nothing.
+    fn written(c: &str, shown: String) -> Form {
+        let before = format!("case when {c} is not null then hash_record_extended(row({shown}), ");
+        Form { hash: vec![before, ") end".to_owned()], shown }
     }
+
+    /// Its hash of 64 bits by a seed, which is not to be nought.
+    pub(super) fn hashed(&self, seed: i64) -> String {
+        self.hash.join(&seed.to_string())
+    }
+}
+
+/// What hashes a `timestamp` or a `timestamptz`.
+///
+/// Its own hash folds the upper four bytes of its microseconds since 2000 into the lower four, a negative number's by their
+/// complement. With the upper half, which is a stride of `date_bin`, and the sign in the seed, nothing is lost. Of the first
+/// stride that there is `date_bin` refuses to say when it begins, and before their origin old servers cut strides otherwise.
+fn instant(c: &str, base: &str) -> Vec<String> {
+    let at = |when: &str| format!("{base} '{when}'");
+    let hash = |of: &str| match base {
+        // The same moment in UTC, without a look at the time zone.
+        "timestamptz" => format!("timestamp_hash_extended(timezone(interval '0', {of}), "),
+        _ => format!("timestamp_hash_extended({of}, "),
+    };
+    let upper = |from: &str| hash(&format!("date_bin(interval '4294.967296 s', {c}, {from})"));
+    let (second, epoch) = (at("4714-11-24 00:53:22.37568+00 BC"), at("2000-01-01 00:00+00"));
+    vec![
+        format!("{}case when {c} >= {epoch} then {}", hash(c), upper(&epoch)),
+        format!(") when {c} >= {second} then {}1 # ", upper(&second)),
+        format!(") when {c} > {} then 2 # ", at("-infinity")),
+        " else ".to_owned(),
+        " end)".to_owned(),
+    ]
+}
+
+/// The cast of a `character` to text takes its blanks away.
+fn text(name: &str, base: &str) -> String {
+    let c = quoted(name);
+    if base == "bpchar" { format!("textin(bpcharout({c}))") } else { format!("{c}::text") }
 }
 
 fn in_utf8(text: &str, encoding: Encoding) -> String {
@@ -117,31 +184,27 @@ mod tests {
     #[test]
     fn a_type_is_hashed_by_what_is_exact_for_it() {
         for (base, expected) in [
-            ("int4", "\"c\""),
-            ("int8", "\"c\", (\"c\" >> 32)::int4"),
-            ("timestamptz", "timestamptz_send(\"c\")"),
-            ("pg_lsn", "pg_lsn_send(\"c\")"),
-            ("float4", "\"c\", case when \"c\" = 0 then float4send(\"c\") end"),
-            ("jsonb", "jsonb_send(\"c\")"),
-            ("numeric", "numeric_send(\"c\")"),
-            ("interval", "(\"c\"::text) collate \"C\""),
-            ("_int4", "(\"c\"::text) collate \"C\""),
-            ("bpchar", "(textin(bpcharout(\"c\"))) collate \"C\""),
+            ("bool", r#"hashint4extended("c"::int4, 7)"#),
+            ("int4", r#"hashint4extended("c", 7)"#),
+            ("int8", r#"hashint4extended(0, "c" # 7)"#),
+            ("jsonb", r#"hashtextextended(("c"::text) collate "C", 7)"#),
+            ("numeric", r#"hashtextextended(("c"::text) collate "C", 7)"#),
+            ("_int4", r#"hashtextextended(("c"::text) collate "C", 7)"#),
+            ("bpchar", r#"hashtextextended((textin(bpcharout("c"))) collate "C", 7)"#),
+            ("bytea", r#"hash_array_extended(array["c"], 7)"#),
         ] {
-            assert_eq!(Form::of("c", base, Encoding::Utf8).hashed, expected);
+            assert_eq!(Form::of("c", base, Encoding::Utf8).hashed(7), expected);
         }
     }
 
     #[test]
     fn text_of_another_encoding_is_hashed_as_its_characters() {
-        let latin = Form::of("c", "text", Encoding::named("LATIN1"));
-        assert_eq!(
-            (latin.hashed.as_str(), latin.shown.as_str()),
-            ("convert_to(\"c\"::text, 'UTF8')", "convert_to(\"c\"::text, 'UTF8')")
-        );
-        assert_eq!(
-            Form::of("c", "text", Encoding::named("SQL_ASCII")).hashed,
-            "convert_to(\"c\"::text, 'SQL_ASCII')"
-        );
+        for (encoding, to) in [("LATIN1", "UTF8"), ("SQL_ASCII", "SQL_ASCII")] {
+            let form = Form::of("c", "text", Encoding::named(encoding));
+            let shown = format!(r#"convert_to("c"::text, '{to}')"#);
+            let hashed =
+                format!("case when \"c\" is not null then hash_record_extended(row({shown}), 7) end");
+            assert_eq!((form.hashed(7), form.shown), (hashed, shown));
+        }
     }
 }

@@ -123,8 +123,8 @@ impl Listing {
                 if let Some(to) = of.cast.get(name) {
                     return Ok(Form::cast(name, to, self.encoding));
                 }
-                let form = Form::of(name, base, self.encoding);
-                Ok(if of.as_text.contains(name) { form.into_text() } else { form })
+                let form = if of.as_text.contains(name) { Form::as_text } else { Form::of };
+                Ok(form(name, base, self.encoding))
             })
             .collect()
     }

@@ -1,8 +1,7 @@
 //! How rows stand in SQL: their hashes, their buckets, and which of them are meant.
 //!
-//! A row's hash is PostgreSQL's own for records, twice with different seeds: 128 bits. It is by value where a type's
-//! hash is exact, and by the bytes or the text of it everywhere else (`forms`). The digest of a bucket adds up one half, which
-//! is half of the work.
+//! A row's hash is made of its values' (`forms`), each with a seed of its own, so that two columns that swap their values
+//! differ; twice, with other seeds: 128 bits. The digest of a bucket adds up one half, which is half of the work.
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -18,8 +17,8 @@ use crate::databases::digest::{RowHash, SetDigest};
 use crate::databases::snapshot::{Buckets, HashedRow, Part, Selection, Within};
 use crate::databases::{Error, Value};
 
-/// The two seeds. Any two do but nought, with which no value and the number 0.0 are the same.
-const SEEDS: [i64; 2] = [1, 2];
+/// How many hashes of a row stand in one pair of brackets.
+const SIDE_BY_SIDE: usize = 40;
 
 /// A value of a query.
 pub(super) enum Parameter {
@@ -44,8 +43,6 @@ pub(super) struct Reader {
     key: Vec<Form>,
     /// The name of the first column of the key.
     pub(super) first: String,
-    /// Its place among the columns, unless it is hashed as its text.
-    first_at: Option<usize>,
     /// The key's columns, each with the type that a text is cast to.
     named: Vec<(String, String)>,
 }
@@ -58,10 +55,6 @@ impl Reader {
             columns: listing.forms(what, of, &of.columns)?,
             key: listing.forms(what, of, &of.key)?,
             first: of.key.first().map(|name| quoted(name)).unwrap_or_default(),
-            first_at: of
-                .columns
-                .iter()
-                .position(|name| of.key.first() == Some(name) && !of.as_text.contains(name)),
             named: of
                 .key
                 .iter()
@@ -82,11 +75,10 @@ impl Reader {
 
     /// The question for the digest of every bucket that has rows.
     ///
-    /// One half of the hash is enough where rows only have to add up to the same. The server makes it as a sum over the columns,
-    /// which stays when two rows have each other's value; so what is added up is hashed once more.
+    /// One half of the hash is enough where rows only have to add up to the same.
     pub(super) fn digests(&self, by: &Buckets, part: &Part) -> Rows {
-        let hash = self.half(by);
-        let digest = |hash: &str| format!("count(*) as rows, sum(hashint8extended({hash}, 3))::text as sum");
+        let [_, hash] = self.row();
+        let digest = |hash: &str| format!("count(*) as rows, sum({hash})::text as sum");
         if let (Buckets::Keys { keys, shift }, Part::InOrder) = (by, part)
             && let [range] = keys.as_slice()
         {
@@ -139,20 +131,6 @@ impl Reader {
             !(-1_i64 << shift)
         );
         Rows { sql, filtered: false, values: Vec::new() }
-    }
-
-    /// The half of a row's hash that is added up. The upper half of a whole-number key need not stand beside it (see `forms`)
-    /// where it is the same in all rows.
-    fn half(&self, by: &Buckets) -> String {
-        let mut hashed: Vec<&str> = self.columns.iter().map(|form| form.hashed.as_str()).collect();
-        if let (Some(at), Buckets::Keys { keys, .. }) = (self.first_at, by)
-            && let Some(first) = keys.first().map(|range| range.start() >> 32)
-            && keys.iter().all(|range| range.start() >> 32 == first && range.end() >> 32 == first)
-            && let Some(key) = hashed.get_mut(at)
-        {
-            *key = &self.first;
-        }
-        record(&hashed, SEEDS[1])
     }
 
     fn bucket(&self, bits: u32) -> String {
@@ -262,12 +240,36 @@ impl Rows {
 
 /// Both halves of a hash over columns.
 pub(super) fn both_halves(columns: &[Form]) -> [String; 2] {
-    let hashed: Vec<&str> = columns.iter().map(|form| form.hashed.as_str()).collect();
-    SEEDS.map(|seed| record(&hashed, seed))
+    let mut seeds = seeds();
+    // Half by half, so that neither has a seed of the other.
+    [(); 2].map(|()| mixed(columns, &mut seeds))
 }
 
-fn record(hashed: &[&str], seed: i64) -> String {
-    format!("hash_record_extended(row({}), {seed})", hashed.join(", "))
+/// A hash of 64 bits over columns.
+///
+/// What the values' hashes come to under exclusive or is the seed of the last hash, into which all of its bits go: two rows that
+/// have each other's values would add up to the same without it.
+fn mixed(columns: &[Form], seeds: &mut impl Iterator<Item = i64>) -> String {
+    let mut one = |form: &Form| {
+        let [seed, null] = [(); 2].map(|()| seeds.next().unwrap_or_default());
+        format!("coalesce({}, {null})", form.hashed(seed))
+    };
+    let all: Vec<String> = columns.iter().map(&mut one).collect();
+    // In brackets, since a server goes only so deep into one expression. A table may have no columns.
+    let some = all.chunks(SIDE_BY_SIDE).map(|some| format!("({})", some.join(" # ")));
+    let all = if all.is_empty() { "0".to_owned() } else { some.collect::<Vec<_>>().join(" # ") };
+    format!("hashint4extended(0, {all})")
+}
+
+/// Numbers above zero that have nothing to do with each other: those of few bits would cancel each other out, as in two columns
+/// with nothing in them. Source: `SplitMix64` (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
+fn seeds() -> impl Iterator<Item = i64> {
+    (1_u64..).map(|n| {
+        let z = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 1).cast_signed()
+    })
 }
 
 pub(super) fn hashed(row: &Found) -> Result<HashedRow, Problem> {

@@ -6,7 +6,7 @@
 use super::forms::{Encoding, Form};
 
 /// Types by their name in `pg_type`, each with a value on which servers could disagree.
-const KNOWN: [(&str, &str); 31] = [
+const KNOWN: [(&str, &str); 34] = [
     ("bool", "true"),
     ("char", "x"),
     ("int2", "-2"),
@@ -17,15 +17,18 @@ const KNOWN: [(&str, &str); 31] = [
     ("float8", "-0"),
     ("float8", "NaN"),
     ("numeric", "-1.0200"),
+    ("numeric", "NaN"),
     ("money", "-1234.50"),
     ("text", "a 'B' "),
     ("bpchar", "a "),
     ("name", "a"),
     ("bytea", "\\x00ff"),
     ("date", "0044-03-15 BC"),
+    ("date", "infinity"),
     ("time", "23:59:59.999999"),
     ("timetz", "12:00:00+05:45"),
     ("timestamp", "1999-12-31 23:59:59.999999"),
+    ("timestamp", "-infinity"),
     ("timestamptz", "2038-01-19 03:14:08.5+00"),
     ("interval", "1 mon -1 day 00:00:00.000001"),
     ("uuid", "00000000-0000-0000-0000-0000000000ff"),

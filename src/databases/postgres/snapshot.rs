@@ -24,7 +24,7 @@ use crate::databases::trail::Seen;
 use crate::databases::{Answer, Error, Snapshot, Value};
 
 /// What makes hashes of two snapshots comparable.
-const HASHING: &str = "hash_record_extended (128 bits) over values as PostgreSQL writes them";
+const HASHING: &str = "hashes of 128 bits over values as PostgreSQL writes them";
 /// A comparison takes as long as it takes; rows that would be hidden are an error; and its groups fit into memory, since
 /// sorting them on disk costs more than hashing the rows. Compiling a question costs more than these are worth.
 const SETTINGS: &str =
