@@ -3,6 +3,7 @@
 use tokio_postgres::Client;
 
 use super::APPLICATION;
+use super::asking::Asking as _;
 use super::connection::{Problem, known};
 use super::convention::SYSTEM;
 use super::fence;
@@ -52,7 +53,7 @@ pub(super) async fn take(client: &Client, spec: &FenceSpec) -> Result<Census, Pr
          from pg_prepared_xacts p left join f on true where p.database = current_database()
          order by 5, 1"
     );
-    let rows = client.query(&sql, &[]).await.map_err(known)?;
+    let rows = client.rows(&sql, &[]).await.map_err(known)?;
     let mut sessions = Vec::new();
     for row in rows {
         let (application, account): (String, String) = (row.try_get(1)?, row.try_get(2)?);
@@ -84,7 +85,7 @@ pub(super) async fn take(client: &Client, spec: &FenceSpec) -> Result<Census, Pr
 /// Asks for a session's end. A prepared transaction belongs to whoever prepared it.
 pub(super) async fn end(client: &Client, id: &SessionId) -> Result<bool, Problem> {
     if let Some(gid) = id.0.strip_prefix(PREPARED) {
-        let there = client.query_opt("select 1 from pg_prepared_xacts where gid = $1", &[&gid]).await?;
+        let there = client.row_if_any("select 1 from pg_prepared_xacts where gid = $1", &[&gid]).await?;
         return match there {
             None => Ok(false),
             Some(_) => Err(Problem::broken(
@@ -95,7 +96,7 @@ pub(super) async fn end(client: &Client, id: &SessionId) -> Result<bool, Problem
     }
     let sql = "select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_stat_activity
                where format('%s@%s', pid, (extract(epoch from backend_start) * 1000000)::bigint) = $1";
-    Ok(client.query_one(sql, &[&id.0]).await?.try_get(0)?)
+    Ok(client.row(sql, &[&id.0]).await?.try_get(0)?)
 }
 
 /// Ends every session but ours. Whether one came up read-only cannot be seen from outside, nor by when it began: a server
@@ -106,7 +107,7 @@ pub(super) async fn end_all(client: &Client) -> Result<(), Problem> {
          where datname = current_database() and backend_type = 'client backend'
            and not (application_name = '{APPLICATION}' and usename = current_user)"
     );
-    client.query_one(&sql, &[]).await?;
+    client.row(&sql, &[]).await?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 
 use tokio_postgres::Client;
 
+use super::asking::Asking as _;
 use super::connection::Problem;
 use super::convention::{DEFINITION, SYSTEM};
 use super::wal::{self, Lsn};
@@ -19,7 +20,7 @@ pub(super) async fn noted(client: &Client) -> Result<bool, Problem> {
     let sql = format!(
         "select count(*) = 2 from pg_event_trigger where starts_with(evtname, '{DEFINITION}') and evtenabled in ('O', 'A')"
     );
-    Ok(client.query_one(&sql, &[]).await?.try_get(0)?)
+    Ok(client.row(&sql, &[]).await?.try_get(0)?)
 }
 
 /// What was noted since a position.
@@ -36,7 +37,7 @@ pub(super) async fn since(client: &Client, position: Option<&Position>) -> Resul
          from cutover.definition where system = {SYSTEM} and lsn > $1::text::pg_lsn order by seq desc limit {MOST}"
     );
     let mut changes = Vec::new();
-    for row in client.query(&sql, &[&position.0]).await? {
+    for row in client.rows(&sql, &[&position.0]).await? {
         changes.push(Redefinition {
             object: row.try_get(0)?,
             command: row.try_get(1)?,

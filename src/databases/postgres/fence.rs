@@ -8,6 +8,7 @@
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
+use super::asking::Asking as _;
 use super::connection::{Problem, known, writing};
 use super::convention::{PREFIX, SYSTEM};
 use super::sql::{EVERY_TABLE, literal, quoted, quoted_table};
@@ -35,7 +36,7 @@ pub(super) async fn state(client: &Client) -> Result<FenceState, Problem> {
            pg_is_in_recovery()
          from pg_database d left join cutover.fence f on f.system = {SYSTEM} where d.datname = current_database()"
     );
-    let row = client.query_one(&sql, &[]).await.map_err(known)?;
+    let row = client.row(&sql, &[]).await.map_err(known)?;
     let (word, since, at): (Option<String>, Option<i64>, Option<String>) =
         (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     let (closed, refusing, standby): (bool, bool, bool) = (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
@@ -88,7 +89,7 @@ pub(super) async fn set(client: &mut Client) -> Result<FenceState, Problem> {
            cross join unnest(s.setconfig) c left join pg_database d on d.oid = s.setdatabase
          where c like '{READ_ONLY}=%' and (s.setdatabase = 0 or d.datname = current_database())"
     );
-    for row in tx.query(&own, &[]).await? {
+    for row in tx.rows(&own, &[]).await? {
         let role: String = row.try_get(0)?;
         let one = tx.savepoint("role").await?;
         let set = format!("alter role {} in database {database} set {READ_ONLY} = on", quoted(&role));
@@ -145,7 +146,7 @@ pub(super) async fn seal_if_quiet(client: &mut Client, spec: &FenceSpec) -> Resu
 /// Lifts the fence, and ends the sessions that are there, of which any may have come up read-only: a pooler would hand them
 /// out for hours.
 pub(super) async fn lift(client: &mut Client) -> Result<FenceState, Problem> {
-    if client.query_one("select pg_is_in_recovery()", &[]).await?.try_get(0)? {
+    if client.row("select pg_is_in_recovery()", &[]).await?.try_get(0)? {
         return Err(Problem::broken(
             "it is a standby, which takes no writes",
             "promote it first: select pg_promote()",
@@ -156,7 +157,7 @@ pub(super) async fn lift(client: &mut Client) -> Result<FenceState, Problem> {
         "select coalesce(f.before, '{{}}')::text
          from (select) one left join cutover.fence f on f.system = {SYSTEM} and f.state <> 'open'"
     );
-    let before: String = client.query_one(&before, &[]).await.map_err(known)?.try_get(0)?;
+    let before: String = client.row(&before, &[]).await.map_err(known)?.try_get(0)?;
     let before: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(&before).map_err(|why| {
             Problem::broken(format!("what was set before the fence cannot be read: {why}"), "set it by hand")
@@ -174,7 +175,7 @@ pub(super) async fn lift(client: &mut Client) -> Result<FenceState, Problem> {
            cross join unnest(s.setconfig) c left join pg_roles r on r.oid = s.setrole
          where d.datname = current_database() and c like '{READ_ONLY}=%'"
     );
-    for row in tx.query(&sql, &[]).await? {
+    for row in tx.rows(&sql, &[]).await? {
         let (role, value): (String, String) = (row.try_get(0)?, row.try_get(1)?);
         // What stands otherwise at an account by now, somebody else has set, and we may not be allowed to.
         let stood = before.get(&role).and_then(|value| value.as_str());
@@ -205,7 +206,7 @@ pub(super) async fn lift(client: &mut Client) -> Result<FenceState, Problem> {
 
 /// The name of this database.
 async fn current(client: &tokio_postgres::Transaction<'_>) -> Result<String, Problem> {
-    Ok(client.query_one("select current_database()::text", &[]).await?.try_get(0)?)
+    Ok(client.row("select current_database()::text", &[]).await?.try_get(0)?)
 }
 
 /// The tables that do not refuse yet, as they stand in SQL.
@@ -218,7 +219,7 @@ async fn unsealed(client: &Client) -> Result<Vec<String>, Problem> {
 }
 
 async fn names(client: &Client, sql: &str) -> Result<Vec<String>, Problem> {
-    let rows = client.query(sql, &[]).await?;
+    let rows = client.rows(sql, &[]).await?;
     rows.iter().map(|row| Ok(quoted_table(row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
@@ -229,6 +230,6 @@ async fn triggers(client: &Client) -> Result<Vec<(String, String)>, Problem> {
            join pg_namespace n on n.oid = c.relnamespace
          where t.tgname like '{PREFIX}%' and not t.tgisinternal and t.tgparentid = 0 order by 1, 2, 3"
     );
-    let rows = client.query(&sql, &[]).await?;
+    let rows = client.rows(&sql, &[]).await?;
     rows.iter().map(|row| Ok((quoted_table(row.try_get(0)?, row.try_get(1)?), row.try_get(2)?))).collect()
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use tokio_postgres::Client;
 
+use super::asking::Asking as _;
 use super::connection::Problem;
 
 /// What has to be known of a table to read its keys out of the log.
@@ -31,7 +32,7 @@ pub(super) async fn tables(client: &Client) -> Result<HashMap<String, Known>, Pr
           join pg_namespace rn on rn.oid = r.relnamespace
         where c.relkind = 'r' and n.nspname not in ('pg_catalog', 'information_schema', 'cutover')";
     let mut all = HashMap::new();
-    for row in client.query(sql, &[]).await? {
+    for row in client.rows(sql, &[]).await? {
         let known = Known { of: row.try_get(1)?, key: row.try_get(2)?, by_key: row.try_get(3)? };
         all.insert(row.try_get(0)?, known);
     }
@@ -45,5 +46,5 @@ pub(super) async fn unlogged(client: &Client) -> Result<Vec<String>, Problem> {
         join pg_namespace n on n.oid = r.relnamespace
         where c.relkind = 'r' and c.relpersistence = 'u'
           and n.nspname not in ('pg_catalog', 'information_schema', 'cutover')";
-    client.query(sql, &[]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    client.rows(sql, &[]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use tokio_postgres::Client;
 
+use super::asking::Asking as _;
 use super::connection::Problem;
 use super::forms::{self, Encoding, Form};
 use super::look;
@@ -70,10 +71,10 @@ order by 1";
 impl Listing {
     pub(super) async fn read(client: &Client) -> Result<Listing, Problem> {
         let encoding: String =
-            client.query_one("select current_setting('server_encoding')", &[]).await?.try_get(0)?;
+            client.row("select current_setting('server_encoding')", &[]).await?.try_get(0)?;
         let mut tables = Tables { tables: look::tables(client).await?, ..Tables::default() };
         let mut places = HashMap::new();
-        for row in client.query(RELATIONS, &[]).await? {
+        for row in client.rows(RELATIONS, &[]).await? {
             let name: String = row.try_get(0)?;
             let (left_out, closed): (Option<String>, Option<String>) = (row.try_get(2)?, row.try_get(3)?);
             match (left_out, closed) {

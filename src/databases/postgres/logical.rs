@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 use super::Postgres;
+use super::asking::{Asking as _, Given};
 use super::carried::{published, subscribed};
 use super::connection::Problem;
 use super::patience::{Gauge, patiently};
@@ -220,7 +221,7 @@ async fn target(client: &Client, slot: &str) -> Result<Target, Problem> {
          where s.subslotname = $1 and s.subdbid = (select oid from pg_database where datname = current_database())
          order by s.subname, w.pid"
     );
-    let rows = client.query(&sql, &[&slot]).await?;
+    let rows = client.rows(&sql, &[&slot]).await?;
     let Some(row) = rows.first() else {
         return Err(Problem::broken(
             format!("it has no subscription with the slot {slot}"),
@@ -268,39 +269,46 @@ async fn target(client: &Client, slot: &str) -> Result<Target, Problem> {
 /// How often applying has failed; servers before 15 do not count that.
 pub(super) async fn errors(client: &Client, subscription: u32) -> Result<i64, Problem> {
     let there = "select to_regclass('pg_catalog.pg_stat_subscription_stats') is not null";
-    if !client.query_one(there, &[]).await?.try_get::<_, bool>(0)? {
+    if !client.row(there, &[]).await?.try_get::<_, bool>(0)? {
         return Ok(0);
     }
     let sql =
         "select coalesce(sum(apply_error_count), 0)::bigint from pg_stat_subscription_stats where subid = $1";
-    Ok(client.query_one(sql, &[&subscription]).await?.try_get(0)?)
+    Ok(client.row(sql, &[&subscription]).await?.try_get(0)?)
 }
 
 /// What has been applied, unless a transaction is just being applied: the origin moves before it can be seen.
 async fn applied(client: &Client, subscription: u32) -> Result<Option<Lsn>, Problem> {
     let origin =
         "select remote_lsn::text from pg_replication_origin_status where external_id = 'pg_' || $1::oid";
-    let Some(row) = client.query_opt(origin, &[&subscription]).await? else { return Ok(None) };
-    let text: Option<String> = row.try_get(0)?;
     // What was prepared is committed by a worker that has no transaction of its own then; it is named after its subscription.
     let busy = "select coalesce(bool_or(a.backend_xid is not null), false)
                   or exists (select from pg_prepared_xacts where starts_with(gid, 'pg_gid_' || $1::oid || '_'))
                 from pg_stat_subscription w join pg_stat_activity a on a.pid = w.pid where w.subid = $1";
-    if client.query_one(busy, &[&subscription]).await?.try_get::<_, bool>(0)? {
+    // The server takes one after the other, and nobody waits between the two.
+    let given: [&dyn Given; 1] = [&subscription];
+    let (origin, busy) =
+        tokio::try_join!(biased; client.row_if_any(origin, &given), client.row(busy, &given))?;
+    let Some(row) = origin else { return Ok(None) };
+    if busy.try_get(0)? {
         return Ok(None);
     }
+    let text: Option<String> = row.try_get(0)?;
     text.as_deref().map(lsn).transpose()
 }
 
 async fn source(client: &Client, slot: &str, subscription: &str) -> Result<Source, Problem> {
     let sql = "select active, confirmed_flush_lsn::text, coalesce(wal_status = 'lost', false)
                from pg_replication_slots where slot_name = $1 and database = current_database()";
-    let found = client.query_opt(sql, &[&slot]).await?;
     let late = "select (extract(epoch from max(replay_lag)) * 1000)::bigint from pg_stat_replication
                 where application_name = $1";
-    let late: Option<i64> = client.query_one(late, &[&subscription]).await?.try_get(0)?;
-    // Last: what is confirmed lies before it.
-    let end = wal::end(client).await?;
+    // One upon the other, without a wait between. The end comes last: what is confirmed lies before it.
+    let (given, named): ([&dyn Given; 1], [&dyn Given; 1]) = ([&slot], [&subscription]);
+    let asked = async {
+        Ok::<_, Problem>(tokio::try_join!(biased; client.row_if_any(sql, &given), client.row(late, &named))?)
+    };
+    let ((found, late), end) = tokio::try_join!(biased; asked, wal::end(client))?;
+    let late: Option<i64> = late.try_get(0)?;
     let slot = found
         .map(|row| {
             let confirmed: Option<String> = row.try_get(1)?;

@@ -2,6 +2,7 @@
 
 use tokio_postgres::{Client, SimpleQueryMessage};
 
+use super::asking::Asking as _;
 use super::connection::{Problem, known};
 use super::sql::{OBJECTS, USER_TABLES, quoted_name};
 use crate::clock::Timestamp;
@@ -20,7 +21,7 @@ pub(super) async fn identity(client: &Client, row: Option<&str>) -> Result<Ident
     let sql = format!(
         "select (select system_identifier::text from pg_control_system()), ({PLACE}), current_setting('server_version')"
     );
-    let about = client.query_one(&sql, &[]).await?;
+    let about = client.row(&sql, &[]).await?;
     let row = match row {
         None => None,
         Some(sql) => Some(single(&query(client, sql).await?)?),
@@ -45,7 +46,7 @@ fn single(rows: &Rows) -> Result<Value, Problem> {
 /// The time that a marker carries.
 pub(super) async fn marker(client: &Client, id: &str) -> Result<Option<Timestamp>, Problem> {
     let sql = "select (extract(epoch from made) * 1000)::bigint from cutover.marker where id = $1";
-    let found = client.query_opt(sql, &[&id]).await.map_err(known)?;
+    let found = client.row_if_any(sql, &[&id]).await.map_err(known)?;
     Ok(found.map(|row| row.try_get(0)).transpose()?.map(Timestamp))
 }
 
@@ -68,7 +69,7 @@ pub(super) async fn tables(client: &Client) -> Result<Vec<Table>, Problem> {
               from pg_partition_tree(c.oid) t join pg_class p on p.oid = t.relid))
          from {USER_TABLES} order by 1"
     );
-    let rows = client.query(&sql, &[]).await?;
+    let rows = client.rows(&sql, &[]).await?;
     rows.iter()
         .map(|row| {
             let (names, types): (Vec<String>, Vec<String>) = (row.try_get(1)?, row.try_get(2)?);
@@ -89,7 +90,7 @@ pub(super) async fn tables(client: &Client) -> Result<Vec<Table>, Problem> {
 pub(super) async fn sequences(client: &Client) -> Result<Vec<Sequence>, Problem> {
     let sql = "select format('%s.%s', schemaname, sequencename), last_value, increment_by from pg_sequences
                where schemaname <> 'cutover' order by 1";
-    let rows = client.query(sql, &[]).await?;
+    let rows = client.rows(sql, &[]).await?;
     rows.iter()
         .map(|row| Ok(Sequence { name: row.try_get(0)?, last: row.try_get(1)?, step: row.try_get(2)? }))
         .collect()
@@ -98,7 +99,7 @@ pub(super) async fn sequences(client: &Client) -> Result<Vec<Sequence>, Problem>
 /// How many rows a table has.
 pub(super) async fn count(client: &Client, table: &str) -> Result<u64, Problem> {
     let counted: i64 =
-        client.query_one(&format!("select count(*) from {}", quoted_name(table)), &[]).await?.try_get(0)?;
+        client.row(&format!("select count(*) from {}", quoted_name(table)), &[]).await?.try_get(0)?;
     Ok(u64::try_from(counted).unwrap_or_default())
 }
 
@@ -135,7 +136,7 @@ pub(super) async fn schema(client: &mut Client) -> Result<Schema, Problem> {
     let tx = client.transaction().await?;
     tx.batch_execute("set local search_path = pg_catalog").await?;
     let mut schema = Schema::default();
-    for row in tx.query(OBJECTS, &[]).await? {
+    for row in tx.rows(OBJECTS, &[]).await? {
         schema.define(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     }
     tx.commit().await?;

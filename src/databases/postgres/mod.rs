@@ -7,6 +7,7 @@
 //! of the plan delays no gauge, and no setting of ours is left on a session that somebody else uses next.
 
 mod address;
+mod asking;
 mod carried;
 mod census;
 mod connection;
@@ -41,6 +42,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
 use self::address::Address;
+use self::asking::Asking as _;
 use self::connection::{Manners, Problem, Server};
 use self::files::Home;
 use super::link;
@@ -301,7 +303,7 @@ impl Database for Postgres {
         Box::pin(self.server.aside("counting statements", self.timeout, async |client| {
             let sql = "select count(*) from pg_stat_activity where state = 'active' and backend_type = 'client backend'
                        and application_name <> $1";
-            let running: i64 = client.query_one(sql, &[&APPLICATION]).await?.try_get(0)?;
+            let running: i64 = client.row(sql, &[&APPLICATION]).await?.try_get(0)?;
             Ok(Some(running.unsigned_abs()))
         }))
     }

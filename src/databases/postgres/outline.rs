@@ -2,6 +2,7 @@
 
 use tokio_postgres::Client;
 
+use super::asking::Asking as _;
 use super::connection::Problem;
 use super::look;
 use super::sql::quoted_name;
@@ -31,7 +32,7 @@ const SQL: &str = "with recursive parts as (
 /// Reads it; counts the rows of a table that has never been analyzed.
 pub(super) async fn read(client: &Client, of: &Selection) -> Result<Outline, Problem> {
     let key = of.key.first().map_or("", String::as_str);
-    let row = client.query_one(SQL, &[&quoted_name(&of.table), &key]).await?;
+    let row = client.row(SQL, &[&quoted_name(&of.table), &key]).await?;
     let (unknown, rows, blocks): (Option<bool>, i64, i64) =
         (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     let (by_blocks, in_one, correlation): (bool, bool, Option<f32>) =

@@ -11,6 +11,7 @@ use futures_core::Stream as _;
 use tokio_postgres::{Client, Row as Found, RowStream};
 
 use super::Postgres;
+use super::asking::Asking as _;
 use super::connection::{Problem, Session};
 use super::listing::Listing;
 use super::reader::{Parameter, Reader, both_halves, digest, halves, hashed, references, whole};
@@ -108,7 +109,7 @@ impl Snapshot for Look {
             let (forms, from) = selftest::row(self.listing().await?.encoding());
             let sql = format!("select {} from {from}", both_halves(&forms).join(", "));
             self.ask("hashing a known row", async |client| {
-                let row = client.query_one(&sql, &[]).await?;
+                let row = client.row(&sql, &[]).await?;
                 Ok(whole(row.try_get(0)?, row.try_get(1)?))
             })
             .await
@@ -127,7 +128,7 @@ impl Snapshot for Look {
             // A standby does not say which transactions run: those count that nobody can have missed.
             let sql = "select case when pg_is_in_recovery() then format('%s:%s:', pg_snapshot_xmin(s), pg_snapshot_xmin(s))
                                    else s::text end from pg_current_snapshot() s";
-            Ok(Seen(client.query_one(sql, &[]).await?.try_get(0)?))
+            Ok(Seen(client.row(sql, &[]).await?.try_get(0)?))
         }))
     }
 
@@ -140,7 +141,7 @@ impl Snapshot for Look {
             let doing = "sharing the snapshot";
             let exported: String = self
                 .ask(doing, async |client| {
-                    Ok(client.query_one("select pg_export_snapshot()", &[]).await?.try_get(0)?)
+                    Ok(client.row("select pg_export_snapshot()", &[]).await?.try_get(0)?)
                 })
                 .await?;
             let mut sibling =
@@ -164,7 +165,7 @@ impl Snapshot for Look {
             let listing = self.listing().await?;
             let sql = format!("select count(*) from {}", listing.from(&self.of.server.name, &table)?);
             self.ask("counting rows", async |client| {
-                let counted: i64 = client.query_one(&sql, &[]).await?.try_get(0)?;
+                let counted: i64 = client.row(&sql, &[]).await?.try_get(0)?;
                 Ok(counted.unsigned_abs())
             })
             .await
@@ -184,7 +185,7 @@ impl Snapshot for Look {
             let Reader { table, first: key, .. } = self.reader(&of).await?;
             let sql = format!("select min({key})::bigint, max({key})::bigint from {table}");
             self.ask("reading the span of keys", async |client| {
-                let row = client.query_one(&sql, &[]).await?;
+                let row = client.row(&sql, &[]).await?;
                 let span: (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
                 Ok(span.0.zip(span.1).map(|(first, last)| first..=last))
             })

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 use super::Postgres;
+use super::asking::Asking as _;
 use super::connection::Problem;
 use super::patience::{Gauge, patiently};
 use super::sql::EVERY_TABLE;
@@ -128,7 +129,7 @@ impl Link for Standby {
             let unlogged = self
                 .from
                 .ask("looking for what is not logged", async |client| {
-                    let rows = client.query(&sql, &[]).await?;
+                    let rows = client.rows(&sql, &[]).await?;
                     rows.iter()
                         .map(|row| Ok(row.try_get::<_, String>(0)?))
                         .collect::<Result<Vec<_>, Problem>>()
@@ -153,7 +154,7 @@ async fn log(client: &Client) -> Result<Log, Problem> {
     let sql = "select system_identifier::text, pg_is_in_recovery(),
                  case when not pg_is_in_recovery() then left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) end
                from pg_control_system()";
-    let row = client.query_one(sql, &[]).await?;
+    let row = client.row(sql, &[]).await?;
     let timeline: Option<&str> = row.try_get(2)?;
     let timeline = timeline.and_then(|digits| u32::from_str_radix(digits, 16).ok());
     let (system, standby) = (row.try_get(0)?, row.try_get(1)?);
@@ -168,7 +169,7 @@ async fn replay(client: &Client) -> Result<Replay, Problem> {
                    (extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint end,
                  w.received_tli
                from pg_control_system() s left join pg_stat_wal_receiver w on true";
-    let row = client.query_one(sql, &[]).await?;
+    let row = client.row(sql, &[]).await?;
     let (standby, text): (bool, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
     let (paused, receives): (Option<bool>, bool) = (row.try_get(3)?, row.try_get(4)?);
     // The time of the last transaction says nothing while nothing comes: it is told only while something is on its way.

@@ -13,6 +13,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::Postgres;
+use super::asking::Asking as _;
 use super::connection::Problem;
 use super::forms;
 use super::known::{self, Known};
@@ -71,7 +72,7 @@ fn slot(name: &str) -> String {
 
 async fn begin(client: &Client, slot: &str, since: Option<&Mark>) -> Result<Mark, Problem> {
     let known = client
-        .query_opt(
+        .row_if_any(
             "select confirmed_flush_lsn::text from pg_replication_slots where slot_name = $1",
             &[&slot],
         )
@@ -91,7 +92,7 @@ async fn begin(client: &Client, slot: &str, since: Option<&Mark>) -> Result<Mark
         return Err(broken(format!("the slot {slot} is gone, and what was written since with it")));
     }
     let about = client
-        .query_one(
+        .row(
             "select current_setting('wal_level'), pg_is_in_recovery(), current_setting('server_version_num')::int,
                exists (select 1 from pg_roles where rolname = current_user and (rolreplication or rolsuper))",
             &[],
@@ -118,7 +119,7 @@ async fn begin(client: &Client, slot: &str, since: Option<&Mark>) -> Result<Mark
         ));
     }
     let row = client
-        .query_one("select lsn::text from pg_create_logical_replication_slot($1, 'test_decoding')", &[&slot])
+        .row("select lsn::text from pg_create_logical_replication_slot($1, 'test_decoding')", &[&slot])
         .await?;
     Ok(Mark(row.try_get(0)?))
 }
@@ -244,7 +245,7 @@ async fn flushed(client: &Client, end: Lsn) -> Result<(), Problem> {
     let stands = async || {
         let sql = "select case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
                                else pg_current_wal_flush_lsn() end::text";
-        let text: Option<String> = client.query_one(sql, &[]).await?.try_get(0)?;
+        let text: Option<String> = client.row(sql, &[]).await?.try_get(0)?;
         wal::lsn(text.as_deref().unwrap_or("0/0"))
     };
     if stands().await? >= end {

@@ -2,6 +2,7 @@
 
 use tokio_postgres::Client;
 
+use super::asking::Asking as _;
 use super::connection::Problem;
 use crate::databases::Position;
 
@@ -66,7 +67,7 @@ impl Lsn {
 pub(super) async fn end(client: &Client) -> Result<Lsn, Problem> {
     let sql = "select coalesce(case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
                                     else pg_current_wal_insert_lsn() end, '0/0')::text";
-    let text: String = client.query_one(sql, &[]).await?.try_get(0)?;
+    let text: String = client.row(sql, &[]).await?.try_get(0)?;
     Ok(lsn(&text)?.without_header())
 }
 
@@ -75,7 +76,7 @@ pub(super) async fn end(client: &Client) -> Result<Lsn, Problem> {
 pub(super) async fn applied(client: &Client) -> Result<Position, Problem> {
     let sql = "select case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
                       else (select max(latest_end_lsn) from pg_stat_subscription) end::text";
-    let text: Option<String> = client.query_one(sql, &[]).await?.try_get(0)?;
+    let text: Option<String> = client.row(sql, &[]).await?.try_get(0)?;
     let text = text.ok_or_else(|| {
         Problem::broken("it is fed from nowhere: no standby, no subscription", "ask the other side")
     })?;

@@ -3,6 +3,7 @@
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
+use super::asking::{Asking as _, Given};
 use super::connection::{Problem, known, writing};
 use super::look;
 use crate::clock::Timestamp;
@@ -13,18 +14,31 @@ use crate::databases::{Done, ProbeWrite, Sequence};
 /// The row is taken away and put in again: a change of a row that is not there yet on the other side (replication may have
 /// begun after the last marker) would be passed over there, and a row put in twice would stop what applies it.
 pub(super) async fn marker(client: &mut Client, id: &str) -> Result<Timestamp, Problem> {
-    let tx = writing(client).await?;
-    tx.batch_execute("set local synchronous_commit = local").await?;
-    let old = tx
-        .query_opt("delete from cutover.marker where id = $1 returning made", &[&id])
-        .await
-        .map_err(known)?;
-    let old: Option<std::time::SystemTime> = old.map(|row| row.try_get(0)).transpose()?;
+    let moved = move_marker(client, id).await;
+    if moved.is_err() {
+        // Where that fails too the connection is gone, and the first error says why.
+        drop(client.batch_execute("rollback").await);
+    }
+    moved
+}
+
+/// In two waits for the server: what needs no answer is sent with what follows it.
+async fn move_marker(client: &Client, id: &str) -> Result<Timestamp, Problem> {
+    let given: [&dyn Given; 1] = [&id];
+    let (begun, old) = tokio::join!(biased;
+        client.batch_execute("begin read write; set local synchronous_commit = local"),
+        client.row_if_any("delete from cutover.marker where id = $1 returning made", &given)
+    );
+    begun?;
+    let old: Option<std::time::SystemTime> = old.map_err(known)?.map(|row| row.try_get(0)).transpose()?;
     let sql = "insert into cutover.marker (id, made)
                  values ($1, greatest(clock_timestamp(), $2::timestamptz + interval '1 ms'))
                returning (extract(epoch from made) * 1000)::bigint";
-    let made: i64 = tx.query_one(sql, &[&id, &old]).await?.try_get(0)?;
-    tx.commit().await?;
+    let given: [&dyn Given; 2] = [&id, &old];
+    // Of a transaction that has failed `commit` makes a rollback, without a word; that the row is there says that it has not.
+    let (made, committed) = tokio::join!(biased; client.row(sql, &given), client.batch_execute("commit"));
+    let made: i64 = made?.try_get(0)?;
+    committed?;
     Ok(Timestamp(made))
 }
 
@@ -106,7 +120,7 @@ pub(super) async fn move_on(client: &mut Client, beyond: &[Sequence], margin: u6
         let sql = "select setval(format('%I.%I', schemaname, sequencename)::regclass,
                      least(greatest($2, min_value), max_value))
                    from pg_sequences where format('%s.%s', schemaname, sequencename) = $1";
-        let set: i64 = tx.query_one(sql, &[&sequence.name, &wanted.last]).await?.try_get(0)?;
+        let set: i64 = tx.row(sql, &[&sequence.name, &wanted.last]).await?.try_get(0)?;
         moved += u64::from(here.last != Some(set));
     }
     tx.commit().await?;

@@ -7,6 +7,7 @@
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
+use super::asking::Asking as _;
 use super::connection::{Problem, known, writing};
 use super::convention::{PREFIX, SYSTEM};
 use super::sql::{USER_TABLES, literal, quoted_table};
@@ -84,7 +85,7 @@ async fn unnoted(client: &Client) -> Result<Vec<Unnoted>, Problem> {
          from {USER_TABLES} and not exists (select from pg_trigger t where t.tgrelid = c.oid
            and t.tgname = '{PREFIX}note' and t.tgenabled in ('O', 'A')) order by 3"
     );
-    let rows = client.query(&sql, &[]).await?;
+    let rows = client.rows(&sql, &[]).await?;
     rows.iter()
         .map(|row| {
             let quoted = quoted_table(row.try_get(0)?, row.try_get(1)?);
@@ -95,7 +96,7 @@ async fn unnoted(client: &Client) -> Result<Vec<Unnoted>, Problem> {
 
 /// A standby takes no writes from anybody.
 async fn standby(client: &Client) -> Result<bool, Problem> {
-    Ok(client.query_one("select pg_is_in_recovery()", &[]).await?.try_get(0)?)
+    Ok(client.row("select pg_is_in_recovery()", &[]).await?.try_get(0)?)
 }
 
 /// What was written since a position by anybody but replication.
@@ -120,7 +121,7 @@ pub(super) async fn since(client: &Client, position: &Position) -> Result<Writes
     let noted = format!("from cutover.change where system = {SYSTEM} and lsn > $1::text::pg_lsn");
     let count = format!("select tbl, count(*) {noted} group by tbl order by tbl");
     let mut tables = Vec::new();
-    for row in client.query(&count, &[&position.0]).await.map_err(known)? {
+    for row in client.rows(&count, &[&position.0]).await.map_err(known)? {
         let rows: i64 = row.try_get(1)?;
         tables.push((row.try_get::<_, String>(0)?, u64::try_from(rows).unwrap_or_default()));
     }
@@ -130,7 +131,7 @@ pub(super) async fn since(client: &Client, position: &Position) -> Result<Writes
         Writes::LISTED
     );
     let mut first = Vec::new();
-    for row in client.query(&list, &[&position.0]).await? {
+    for row in client.rows(&list, &[&position.0]).await? {
         let op: String = row.try_get(2)?;
         first.push(Change {
             table: row.try_get(0)?,
@@ -147,7 +148,7 @@ pub(super) async fn since(client: &Client, position: &Position) -> Result<Writes
         });
     }
     let newest = format!("select (extract(epoch from max(at)) * 1000)::bigint {noted}");
-    let last_at: Option<i64> = client.query_one(&newest, &[&position.0]).await?.try_get(0)?;
+    let last_at: Option<i64> = client.row(&newest, &[&position.0]).await?.try_get(0)?;
     count_what_is_not_noted(client, &mut tables).await?;
     Ok(Writes {
         total: tables.iter().map(|(_, rows)| rows).sum(),
@@ -170,7 +171,7 @@ async fn count_what_is_not_noted(client: &Client, tables: &mut Vec<(String, u64)
          where f.system = {SYSTEM} and f.state <> 'open' and s.name = any($1)"
     );
     let names: Vec<&str> = unnoted.iter().map(|table| table.name.as_str()).collect();
-    let rows = client.query(&sql, &[&names]).await?;
+    let rows = client.rows(&sql, &[&names]).await?;
     for name in names {
         let moved = rows.iter().find(|row| row.try_get::<_, &str>(0).is_ok_and(|found| found == name));
         let moved: Option<i64> = moved.map(|row| row.try_get(1)).transpose()?.flatten();

@@ -27,10 +27,10 @@ mod triggers;
 
 use std::collections::BTreeMap;
 
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
 use super::Postgres;
+use super::asking::{self, Asking as _};
 use super::connection::{Manners, Problem};
 use super::sql::quoted;
 use crate::databases::link::no_such;
@@ -39,7 +39,7 @@ use crate::databases::{Asked, Error, Found};
 use crate::plan::model::Trap;
 
 /// What a question is asked with.
-type Given<'a> = &'a [&'a (dyn ToSql + Sync)];
+type Given<'a> = &'a [&'a dyn asking::Given];
 
 /// One end of a link.
 #[derive(Clone, Copy)]
@@ -211,22 +211,15 @@ async fn read<const N: usize>(
     given: Given<'_>,
 ) -> Result<Vec<[String; N]>, Problem> {
     // The server takes them in this order, and nobody waits for the answer to one before the next is sent: each wait is as long
-    // as the way there and back.
-    let begin = client.batch_execute("begin read only; set local search_path = pg_catalog");
-    let asked = async {
-        let ((), statement) = tokio::try_join!(biased; begin, client.prepare(sql))?;
-        let (rows, ()) =
-            tokio::try_join!(biased; client.query(&statement, given), client.batch_execute("commit"))?;
-        Ok(rows)
-    };
-    let rows = match asked.await {
-        Ok(rows) => rows,
-        Err(why) => {
-            // Where that fails too the connection is gone, and the first error says why.
-            drop(client.batch_execute("rollback").await);
-            return Err(Problem::Server(why));
-        }
-    };
+    // as the way there and back. Of a transaction that has failed `commit` makes a rollback.
+    let (begun, rows, ended) = tokio::join!(biased;
+        client.batch_execute("begin read only; set local search_path = pg_catalog"),
+        client.rows(sql, given),
+        client.batch_execute("commit")
+    );
+    begun?;
+    let rows = rows?;
+    ended?;
     rows.iter().map(texts).collect()
 }
 
