@@ -23,11 +23,16 @@ mod users;
 #[path = "../worlds/mariadb.rs"]
 mod world;
 
+use std::time::Duration;
+
 use mariadb::{APP, MariaDb};
 use mysql_async::Conn;
 use servers::wait;
-use users::{FAR, Line as _, leaves, there_and_back, to_the_end, until_the_switch};
+use users::{Line as _, leaves, there_and_back, to_the_end, until_the_switch};
 use world::{CUSTOMERS, World, numbers};
+
+/// How far away the target may be: a question and its answer take twice as long.
+const FAR: Duration = Duration::from_millis(10);
 
 /// That the application is refused by a side that is shut.
 fn is_shut(server: &MariaDb) {

@@ -27,8 +27,11 @@ use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 use servers::postgres::Postgres;
 use servers::wait;
-use users::{FAR, starts, there_and_back, to_the_end, until_the_switch};
+use users::{starts, there_and_back, to_the_end, until_the_switch};
 use world::{CUSTOMERS, World, numbers};
+
+/// How far away the target may be: a question and its answer take twice as long.
+const FAR: Duration = Duration::from_millis(40);
 
 /// Both sides hold the same rows, and the final one gives no number twice.
 fn both_the_same(world: &World, last: &Postgres) {

@@ -10,9 +10,6 @@ use std::time::{Duration, Instant};
 use crate::pty::Terminal;
 use crate::servers::wait;
 
-/// How far away a cloud may be: a question and its answer take twice as long.
-pub(crate) const FAR: Duration = Duration::from_millis(10);
-
 /// A connection to a database of one engine.
 pub(crate) trait Line: Sized {
     /// Connects; `None` where nobody answers now.

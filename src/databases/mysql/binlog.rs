@@ -76,9 +76,11 @@ pub(super) async fn since(server: &Server, limit: Duration, position: &Position)
     let database = server.address.database.clone();
     let deadline = tokio::time::Instant::now() + limit;
     let of = database.clone();
-    let before =
-        server.ask(DOING, limit, |s| Box::pin(async move { before(s, of.as_deref()).await })).await?;
-    let session = server.connect(deadline).await?;
+    // At the same time: over a long way either takes long.
+    let (before, session) = tokio::try_join!(
+        server.ask(DOING, limit, |s| Box::pin(async move { before(s, of.as_deref()).await })),
+        server.connect(deadline)
+    )?;
     let late = || Error::TimedOut { what: name.clone(), doing: DOING.to_owned(), after: limit };
     let from = Place::read(&name, session.hello.mariadb, position)?;
     let reading = async {

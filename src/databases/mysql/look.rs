@@ -7,7 +7,7 @@ use mysql_async::{Column as SentColumn, Value as Sent};
 use super::connection::Problem;
 use super::grants;
 use super::gtid::{Place, Sets, State};
-use super::session::Session;
+use super::session::{Session, on};
 use super::sql::{OURS, Piece, SYSTEM, first_words, literal, pieces, quoted};
 use crate::clock::Timestamp;
 use crate::databases::{Column, Identity, Position, Rows, Sequence, Table, Value};
@@ -61,13 +61,12 @@ pub(super) async fn identity(session: &mut Session, row: Option<&str>) -> Result
 /// # Errors
 /// There is no binary log; or a domain's numbers do not rise in it, so that no number says what lies before it.
 pub(super) async fn position(session: &mut Session) -> Result<Position, Problem> {
-    if !session.is_on("@@global.log_bin").await? {
-        return Err(no_log());
-    }
     if session.hello.mariadb {
-        let row = session
-            .row("select @@global.gtid_binlog_state as state, @@global.gtid_binlog_pos as last")
-            .await?;
+        let sql = "select @@global.log_bin as logs, @@global.gtid_binlog_state as state, @@global.gtid_binlog_pos as last";
+        let row = session.row(sql).await?;
+        if !on(row.get("logs")) {
+            return Err(no_log());
+        }
         let read = |name: &str| {
             State::read(&row.text(name))
                 .ok_or_else(|| Problem::broken("its GTIDs cannot be read", "check that this is MariaDB"))
@@ -82,6 +81,9 @@ pub(super) async fn position(session: &mut Session) -> Result<Position, Problem>
             }
         }
         return Ok(Position(state.to_string()));
+    }
+    if !session.is_on("@@global.log_bin").await? {
+        return Err(no_log());
     }
     if gtids(session).await? {
         return sets(session).await;
@@ -120,14 +122,20 @@ async fn sets(session: &mut Session) -> Result<Position, Problem> {
     Ok(Position(text))
 }
 
+/// What MariaDB is asked for what it has applied.
+pub(super) const APPLIED: &str = "select @@global.gtid_slave_pos";
+
+/// GTIDs of MariaDB as it writes them; nothing is none.
+pub(super) fn state(text: Option<String>) -> Result<State, Problem> {
+    State::read(&text.unwrap_or_default())
+        .ok_or_else(|| Problem::broken("its GTIDs cannot be read", "check that this is MariaDB"))
+}
+
 /// What is applied of the log that it is fed from: `@@gtid_slave_pos` of MariaDB, `@@gtid_executed` of MySQL; without GTIDs
 /// the source's file and offset of the one stream there is.
 pub(super) async fn applied(session: &mut Session) -> Result<Position, Problem> {
     if session.hello.mariadb {
-        let text = session.value("select @@global.gtid_slave_pos").await?.unwrap_or_default();
-        let state = State::read(&text)
-            .ok_or_else(|| Problem::broken("its GTIDs cannot be read", "check that this is MariaDB"))?;
-        return Ok(Position(state.to_string()));
+        return Ok(Position(state(session.value(APPLIED).await?)?.to_string()));
     }
     if gtids(session).await? {
         return sets(session).await;
@@ -182,13 +190,19 @@ pub(super) async fn sequences(session: &mut Session, of: Option<&str>) -> Result
         .collect())
 }
 
+/// Whether the table is not there (1146), or our whole database (1049).
+pub(super) fn is_missing(why: &Problem) -> bool {
+    matches!(why.number(), Some(1146 | 1049))
+}
+
 /// The time that a marker carries here: the latest of it.
 pub(super) async fn marker(session: &mut Session, id: &str) -> Result<Option<Timestamp>, Problem> {
-    if !has(session, "marker").await? {
-        return Ok(None);
-    }
     let sql = format!("select max(made_ms) from {OURS}.marker where id = {}", literal(id));
-    Ok(session.value(&sql).await?.and_then(|ms| ms.parse().ok()).map(Timestamp))
+    match session.value(&sql).await {
+        Ok(found) => Ok(found.and_then(|ms| ms.parse().ok()).map(Timestamp)),
+        Err(why) if is_missing(&why) => Ok(None),
+        Err(why) => Err(why),
+    }
 }
 
 /// The tables with people's data, of one database by their names, of all by `database.table`.

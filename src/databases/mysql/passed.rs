@@ -19,7 +19,7 @@ use tokio::time::timeout_at;
 use super::connection::{Problem, Server};
 use super::filters::Filters;
 use super::gtid::{File, Place, State};
-use super::session::Session;
+use super::session::{Named, Session, value};
 use super::status::Stream;
 use super::{Mysql, binlog, look};
 use crate::databases::Error;
@@ -53,33 +53,32 @@ pub(super) struct Moment {
     log: State,
 }
 
-/// The numbers of its SQL threads.
-pub(super) async fn threads(session: &mut Session) -> Result<Vec<u64>, Problem> {
-    let sql = "select id from information_schema.processlist where command = 'Slave_SQL' order by id";
-    Ok(session.rows(sql).await?.iter().map(|row| row.number("id")).collect())
-}
+/// What is asked for the numbers of its SQL threads.
+pub(super) const THREADS: &str =
+    "select id from information_schema.processlist where command = 'Slave_SQL' order by id";
+/// … and whether it logs all that it applies.
+pub(super) const LOGS: &str = "select @@global.log_bin and @@global.log_slave_updates";
 
 impl Moment {
-    /// Asks, when the position is known, and who applied before it was asked for. `None` where it does not log all that it applies.
+    /// Asks for the rest, when the position is known, and who applied `before` and `after` it was asked for. Of a server that logs
+    /// all that it applies: `None` where rules leave something out.
     pub(super) async fn read(
         session: &mut Session,
-        before: Vec<u64>,
+        (before, after): (&[Named], &[Named]),
         applied: State,
     ) -> Result<Option<Moment>, Problem> {
+        let ids = |rows: &[Named]| rows.iter().map(|row| row.number("id")).collect::<Vec<u64>>();
         // Of a position that another one came to meanwhile nobody knows whose it is.
-        let ids = if threads(session).await? == before { before } else { Vec::new() };
-        if !session.is_on("@@global.log_bin and @@global.log_slave_updates").await? {
-            return Ok(None);
-        }
+        let ids = if ids(before) == ids(after) { ids(before) } else { Vec::new() };
         // The end first: what is logged in between is then read once more, and not passed over.
-        let status = session.row(look::log_status(session)).await?;
+        let asked = [look::log_status(session), "select @@global.gtid_binlog_state"];
+        let [status, log] = session.several(asked).await?;
+        let status = status.into_iter().next().unwrap_or_default();
         if Filters::of(&status, "binlog_") != Filters::default() {
             return Ok(None);
         }
         let end = File { name: status.text("file"), at: status.number("position") };
-        let log = session.value("select @@global.gtid_binlog_state").await?.unwrap_or_default();
-        let log = State::read(&log)
-            .ok_or_else(|| Problem::broken("its GTIDs cannot be read", "check that this is MariaDB"))?;
+        let log = look::state(value(log))?;
         Ok(Some(Moment { threads: (session.hello.started, ids), applied, end, log }))
     }
 

@@ -12,8 +12,9 @@ use std::sync::Arc;
 
 use super::connection::Problem;
 use super::filters::Filters;
-use super::gtid::{File, Place, State};
+use super::gtid::{File, Place};
 use super::passed::{self, Moment};
+use super::session::{Session, on, value};
 use super::status::{self, Stream};
 use super::{Mysql, look, traps};
 use crate::databases::link::{Ends, LinkKind};
@@ -66,11 +67,13 @@ impl Replication {
             .ask("reading what has arrived", |s| {
                 Box::pin(async move {
                     kind(s.hello.mariadb, mariadb)?;
-                    let streams = status::read(s).await?;
-                    let stream = pick(streams, wanted.as_deref());
-                    let threads = if mariadb { passed::threads(s).await? } else { Vec::new() };
-                    let by_file = !s.hello.mariadb && !look::gtids(s).await?;
-                    let applied = if by_file {
+                    if mariadb {
+                        return arrival_at_mariadb(s, wanted.as_deref()).await;
+                    }
+                    let stream = pick(status::read(s).await?, wanted.as_deref());
+                    let applied = if look::gtids(s).await? {
+                        look::applied(s).await?
+                    } else {
                         let applied = stream.as_ref().ok().and_then(|one| one.applied.clone());
                         applied.ok_or_else(|| {
                             Problem::broken(
@@ -78,14 +81,8 @@ impl Replication {
                                 "set its replication up, or name its channel",
                             )
                         })?
-                    } else {
-                        look::applied(s).await?
                     };
-                    let moment = match State::read(&applied.0).filter(|_| mariadb) {
-                        Some(applied) => Moment::read(s, threads, applied).await?,
-                        None => None,
-                    };
-                    Ok(Arrival { stream, applied, server: s.hello.server, moment })
+                    Ok(Arrival { stream, applied, server: s.hello.server, moment: None })
                 })
             })
             .await
@@ -172,6 +169,18 @@ impl Replication {
             )
         })
     }
+}
+
+/// In this order, and in two waits for the server, however far away it is.
+async fn arrival_at_mariadb(s: &mut Session, wanted: Option<&str>) -> Result<Arrival, Problem> {
+    let asked = [status::ALL_OF_MARIADB, passed::THREADS, look::APPLIED, passed::THREADS, passed::LOGS];
+    let [streams, before, applied, after, logs] = s.several(asked).await?;
+    let stream = pick(streams.iter().map(Stream::of).collect(), wanted);
+    let applied = look::state(value(applied))?;
+    let position = Position(applied.to_string());
+    let moment =
+        if on(value(logs).as_deref()) { Moment::read(s, (&before, &after), applied).await? } else { None };
+    Ok(Arrival { stream, applied: position, server: s.hello.server, moment })
 }
 
 /// A kind of link is for one kind of server.

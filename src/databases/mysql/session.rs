@@ -45,14 +45,17 @@ impl Hello {
     pub(super) async fn read(mut conn: Conn) -> Result<(Conn, Hello), Problem> {
         let setting =
             "set session time_zone = '+00:00', sql_mode = '', autocommit = 1, group_concat_max_len = 1000000";
-        conn.query_drop(setting).await?;
-        // Where and how long the statement of one moment says both, their difference never wavers.
-        let text: Option<(String, u32, u32)> =
-            conn.query_first("select version(), @@global.server_id, connection_id()").await?;
-        let (text, server, id) =
-            text.ok_or_else(|| Problem::broken("it says nothing of itself", "check what it is"))?;
+        let about = "select version(), @@global.server_id, connection_id()";
+        let mut answers = conn.query_iter(format!("{setting}; {about}")).await?;
+        answers.for_each(drop).await?;
+        let about: Vec<(String, u32, u32)> = answers.collect_and_drop().await?;
+        let (text, server, id) = about
+            .into_iter()
+            .next()
+            .ok_or_else(|| Problem::broken("it says nothing of itself", "check what it is"))?;
         let mariadb = text.to_ascii_lowercase().contains("mariadb");
         let schema = if mariadb { "information_schema" } else { "performance_schema" };
+        // Where and how long the statement of one moment says both, their difference never wavers.
         let started = format!(
             "select cast(unix_timestamp() as signed) - cast(variable_value as signed) from {schema}.global_status
              where variable_name = 'Uptime'"
@@ -84,6 +87,21 @@ impl Session {
         Ok(rows.into_iter().map(Named::of).collect())
     }
 
+    /// The answers to several questions, asked at once and answered one after the other, in one wait for the server.
+    pub(super) async fn several<const N: usize>(
+        &mut self,
+        asked: [&str; N],
+    ) -> Result<[Vec<Named>; N], Problem> {
+        let mut answers = self.conn.query_iter(asked.join("; ")).await?;
+        let mut all = [const { Vec::new() }; N];
+        for into in &mut all {
+            let rows: Vec<Row> = answers.collect().await?;
+            *into = rows.into_iter().map(Named::of).collect();
+        }
+        answers.drop_result().await?;
+        Ok(all)
+    }
+
     /// The one row of an answer.
     pub(super) async fn row(&mut self, sql: &str) -> Result<Named, Problem> {
         self.rows(sql).await?.into_iter().next().ok_or_else(|| {
@@ -96,7 +114,7 @@ impl Session {
 
     /// The first value of the first row.
     pub(super) async fn value(&mut self, sql: &str) -> Result<Option<String>, Problem> {
-        Ok(self.rows(sql).await?.into_iter().next().and_then(Named::first))
+        Ok(value(self.rows(sql).await?))
     }
 
     /// Bounds what the server does for one question: statements, and waiting for the locks of rows and tables, in whole seconds.
@@ -133,6 +151,11 @@ impl Session {
     pub(super) async fn is_on(&mut self, variable: &str) -> Result<bool, Problem> {
         Ok(on(self.value(&format!("select {variable}")).await?.as_deref()))
     }
+}
+
+/// The first value of the first row.
+pub(super) fn value(rows: Vec<Named>) -> Option<String> {
+    rows.into_iter().next().and_then(Named::first)
 }
 
 /// Whether the value of a setting means that it is on.

@@ -31,10 +31,13 @@ pub(super) struct Stream {
     pub(super) skips: u64,
 }
 
+/// What MariaDB is asked for every stream.
+pub(super) const ALL_OF_MARIADB: &str = "show all slaves status";
+
 /// Every stream of this server.
 pub(super) async fn read(session: &mut Session) -> Result<Vec<Stream>, Problem> {
     let sql = if session.hello.mariadb {
-        "show all slaves status"
+        ALL_OF_MARIADB
     } else if session.hello.says_replica() {
         "show replica status"
     } else {

@@ -31,19 +31,22 @@ pub(super) async fn now(session: &mut Session) -> Result<Timestamp, Problem> {
 /// Behind `read_only` it goes through where our account may pass. Behind MySQL's `super_read_only` nobody does: there it is
 /// refused (1290), and what proves that all has arrived is the position alone.
 pub(super) async fn marker(session: &mut Session, id: &str) -> Result<Timestamp, Problem> {
-    if !look::has(session, "marker").await? {
-        // Both, since our database may have come into being here without a word of it in the log.
-        session.run(&format!("create database if not exists {OURS}")).await?;
-        session
-            .run(&format!(
-                "create table if not exists {OURS}.marker (id varchar(190) not null, made_ms bigint not null,
-                   primary key (id, made_ms)) engine = InnoDB default charset = utf8mb4 collate = utf8mb4_bin"
-            ))
-            .await?;
-    }
     let made = now(session).await?;
     // Two in one millisecond are one.
-    session.run(&format!("insert ignore into {OURS}.marker values ({}, {})", literal(id), made.0)).await?;
+    let sql = format!("insert ignore into {OURS}.marker values ({}, {})", literal(id), made.0);
+    match session.run(&sql).await {
+        Err(why) if look::is_missing(&why) => {}
+        other => return other.map(|()| made),
+    }
+    // Both, since our database may have come into being here without a word of it in the log.
+    session.run(&format!("create database if not exists {OURS}")).await?;
+    session
+        .run(&format!(
+            "create table if not exists {OURS}.marker (id varchar(190) not null, made_ms bigint not null,
+               primary key (id, made_ms)) engine = InnoDB default charset = utf8mb4 collate = utf8mb4_bin"
+        ))
+        .await?;
+    session.run(&sql).await?;
     Ok(made)
 }
 
