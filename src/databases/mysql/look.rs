@@ -67,11 +67,7 @@ pub(super) async fn position(session: &mut Session) -> Result<Position, Problem>
         if !on(row.get("logs")) {
             return Err(no_log());
         }
-        let read = |name: &str| {
-            State::read(&row.text(name))
-                .ok_or_else(|| Problem::broken("its GTIDs cannot be read", "check that this is MariaDB"))
-        };
-        let (state, last) = (read("state")?, read("last")?);
+        let (state, last) = (state(row.get("state"))?, state(row.get("last"))?);
         for domain in last.0.keys() {
             if last.last(*domain).map(|l| l.1) < state.last(*domain).map(|l| l.1) {
                 return Err(Problem::broken(
@@ -125,9 +121,9 @@ async fn sets(session: &mut Session) -> Result<Position, Problem> {
 /// What MariaDB is asked for what it has applied.
 pub(super) const APPLIED: &str = "select @@global.gtid_slave_pos";
 
-/// GTIDs of MariaDB as it writes them; nothing is none.
-pub(super) fn state(text: Option<String>) -> Result<State, Problem> {
-    State::read(&text.unwrap_or_default())
+/// GTIDs of MariaDB as it writes them: an empty text is none, and no text is no answer.
+pub(super) fn state(text: Option<&str>) -> Result<State, Problem> {
+    text.and_then(State::read)
         .ok_or_else(|| Problem::broken("its GTIDs cannot be read", "check that this is MariaDB"))
 }
 
@@ -135,7 +131,7 @@ pub(super) fn state(text: Option<String>) -> Result<State, Problem> {
 /// the source's file and offset of the one stream there is.
 pub(super) async fn applied(session: &mut Session) -> Result<Position, Problem> {
     if session.hello.mariadb {
-        return Ok(Position(state(session.value(APPLIED).await?)?.to_string()));
+        return Ok(Position(state(session.value(APPLIED).await?.as_deref())?.to_string()));
     }
     if gtids(session).await? {
         return sets(session).await;

@@ -19,7 +19,7 @@ use tokio::time::timeout_at;
 use super::connection::{Problem, Server};
 use super::filters::Filters;
 use super::gtid::{File, Place, State};
-use super::session::{Named, Session, value};
+use super::session::{Named, Session, only, value};
 use super::status::Stream;
 use super::{Mysql, binlog, look};
 use crate::databases::Error;
@@ -73,12 +73,12 @@ impl Moment {
         // The end first: what is logged in between is then read once more, and not passed over.
         let asked = [look::log_status(session), "select @@global.gtid_binlog_state"];
         let [status, log] = session.several(asked).await?;
-        let status = status.into_iter().next().unwrap_or_default();
+        let status = only(status)?;
         if Filters::of(&status, "binlog_") != Filters::default() {
             return Ok(None);
         }
         let end = File { name: status.text("file"), at: status.number("position") };
-        let log = look::state(value(log))?;
+        let log = look::state(value(log).as_deref())?;
         Ok(Some(Moment { threads: (session.hello.started, ids), applied, end, log }))
     }
 

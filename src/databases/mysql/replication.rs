@@ -176,7 +176,7 @@ async fn arrival_at_mariadb(s: &mut Session, wanted: Option<&str>) -> Result<Arr
     let asked = [status::ALL_OF_MARIADB, passed::THREADS, look::APPLIED, passed::THREADS, passed::LOGS];
     let [streams, before, applied, after, logs] = s.several(asked).await?;
     let stream = pick(streams.iter().map(Stream::of).collect(), wanted);
-    let applied = look::state(value(applied))?;
+    let applied = look::state(value(applied).as_deref())?;
     let position = Position(applied.to_string());
     let moment =
         if on(value(logs).as_deref()) { Moment::read(s, (&before, &after), applied).await? } else { None };

@@ -104,12 +104,7 @@ impl Session {
 
     /// The one row of an answer.
     pub(super) async fn row(&mut self, sql: &str) -> Result<Named, Problem> {
-        self.rows(sql).await?.into_iter().next().ok_or_else(|| {
-            Problem::broken(
-                "a question about the server has no answer",
-                "check that this is MySQL or MariaDB",
-            )
-        })
+        only(self.rows(sql).await?)
     }
 
     /// The first value of the first row.
@@ -151,6 +146,13 @@ impl Session {
     pub(super) async fn is_on(&mut self, variable: &str) -> Result<bool, Problem> {
         Ok(on(self.value(&format!("select {variable}")).await?.as_deref()))
     }
+}
+
+/// The one row of an answer.
+pub(super) fn only(rows: Vec<Named>) -> Result<Named, Problem> {
+    rows.into_iter().next().ok_or_else(|| {
+        Problem::broken("a question about the server has no answer", "check that this is MySQL or MariaDB")
+    })
 }
 
 /// The first value of the first row.

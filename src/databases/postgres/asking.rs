@@ -37,10 +37,10 @@ given! {
     Vec<String> => TEXT_ARRAY,
     Vec<&str> => TEXT_ARRAY,
     &[String] => TEXT_ARRAY,
-    Option<i64> => INT8,
-    f64 => FLOAT8,
     &[&str] => TEXT_ARRAY,
     i64 => INT8,
+    Option<i64> => INT8,
+    f64 => FLOAT8,
     u32 => OID,
     Option<SystemTime> => TIMESTAMPTZ
 }

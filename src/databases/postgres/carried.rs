@@ -2,7 +2,7 @@
 
 use tokio_postgres::Client;
 
-use super::asking::{Asking as _, Given};
+use super::asking::Asking as _;
 use super::connection::Problem;
 use super::logical::errors;
 use super::sql::{USER_TABLES, quoted};
@@ -27,9 +27,11 @@ pub(super) async fn subscribed(client: &Client, slot: &str) -> Result<(Vec<Strin
     let sql = "select format('%s.%s', n.nspname, c.relname), r.srsubstate::text from pg_subscription_rel r
                  join pg_class c on c.oid = r.srrelid join pg_namespace n on n.oid = c.relnamespace
                where r.srsubid = $1 order by 1";
-    let followed = async { Ok(client.rows(sql, &[&oid]).await?) };
-    let (skip, errors, followed) =
-        tokio::try_join!(biased; skip(client, oid), errors(client, oid), followed)?;
+    let (skip, errors, followed) = tokio::try_join!(biased;
+        skip(client, oid),
+        errors(client, oid),
+        async { Ok(client.rows(sql, &[&oid]).await?) }
+    )?;
     let mut gaps = Vec::new();
     if let Some(skip) = skip.filter(|skip| skip != "0/0") {
         gaps.push(format!("subscription {name} is set to skip the transaction that ends at {skip}"));
@@ -98,11 +100,10 @@ pub(super) async fn published(client: &Client, publications: &[String]) -> Resul
                     join pg_namespace n on n.oid = c.relnamespace
                   where p.pubname = any($1)
                     and coalesce(to_jsonb(r) ->> 'prqual', to_jsonb(r) ->> 'prattrs') is not null order by 1";
-    let given: [&dyn Given; 1] = [&publications];
     let (there, all, partly) = tokio::try_join!(biased;
-        client.rows(there, &given),
-        client.rows(&all, &given),
-        client.rows(partly, &given)
+        async { client.rows(there, &[&publications]).await },
+        async { client.rows(&all, &[&publications]).await },
+        async { client.rows(partly, &[&publications]).await }
     )?;
     let mut gaps = Vec::new();
     let mut found = Vec::new();

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 use super::Postgres;
-use super::asking::{Asking as _, Given};
+use super::asking::Asking as _;
 use super::carried::{published, subscribed};
 use super::connection::Problem;
 use super::patience::{Gauge, patiently};
@@ -286,9 +286,10 @@ async fn applied(client: &Client, subscription: u32) -> Result<Option<Lsn>, Prob
                   or exists (select from pg_prepared_xacts where starts_with(gid, 'pg_gid_' || $1::oid || '_'))
                 from pg_stat_subscription w join pg_stat_activity a on a.pid = w.pid where w.subid = $1";
     // The server takes one after the other, and nobody waits between the two.
-    let given: [&dyn Given; 1] = [&subscription];
-    let (origin, busy) =
-        tokio::try_join!(biased; client.row_if_any(origin, &given), client.row(busy, &given))?;
+    let (origin, busy) = tokio::try_join!(biased;
+        async { client.row_if_any(origin, &[&subscription]).await },
+        async { client.row(busy, &[&subscription]).await }
+    )?;
     let Some(row) = origin else { return Ok(None) };
     if busy.try_get(0)? {
         return Ok(None);
@@ -303,11 +304,11 @@ async fn source(client: &Client, slot: &str, subscription: &str) -> Result<Sourc
     let late = "select (extract(epoch from max(replay_lag)) * 1000)::bigint from pg_stat_replication
                 where application_name = $1";
     // One upon the other, without a wait between. The end comes last: what is confirmed lies before it.
-    let (given, named): ([&dyn Given; 1], [&dyn Given; 1]) = ([&slot], [&subscription]);
-    let asked = async {
-        Ok::<_, Problem>(tokio::try_join!(biased; client.row_if_any(sql, &given), client.row(late, &named))?)
-    };
-    let ((found, late), end) = tokio::try_join!(biased; asked, wal::end(client))?;
+    let (found, late, end) = tokio::try_join!(biased;
+        async { Ok(client.row_if_any(sql, &[&slot]).await?) },
+        async { Ok(client.row(late, &[&subscription]).await?) },
+        wal::end(client)
+    )?;
     let late: Option<i64> = late.try_get(0)?;
     let slot = found
         .map(|row| {

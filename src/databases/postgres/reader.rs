@@ -240,21 +240,20 @@ impl Rows {
 
 /// Both halves of a hash over columns.
 pub(super) fn both_halves(columns: &[Form]) -> [String; 2] {
-    let mut seeds = seeds();
-    // Half by half, so that neither has a seed of the other.
-    [(); 2].map(|()| mixed(columns, &mut seeds))
+    // Neither has a seed of the other.
+    [0, 2].map(|from| mixed(columns, from))
 }
 
 /// A hash of 64 bits over columns.
 ///
 /// What the values' hashes come to under exclusive or is the seed of the last hash, into which all of its bits go: two rows that
 /// have each other's values would add up to the same without it.
-fn mixed(columns: &[Form], seeds: &mut impl Iterator<Item = i64>) -> String {
-    let mut one = |form: &Form| {
-        let [seed, null] = [(); 2].map(|()| seeds.next().unwrap_or_default());
-        format!("coalesce({}, {null})", form.hashed(seed))
+fn mixed(columns: &[Form], from: u64) -> String {
+    let one = |(at, form): (u64, &Form)| {
+        let at = 4 * at + from;
+        format!("coalesce({}, {})", form.hashed(seed(at + 1)), seed(at + 2))
     };
-    let all: Vec<String> = columns.iter().map(&mut one).collect();
+    let all: Vec<String> = (0..).zip(columns).map(one).collect();
     // In brackets, since a server goes only so deep into one expression. A table may have no columns.
     let some = all.chunks(SIDE_BY_SIDE).map(|some| format!("({})", some.join(" # ")));
     let all = if all.is_empty() { "0".to_owned() } else { some.collect::<Vec<_>>().join(" # ") };
@@ -263,13 +262,11 @@ fn mixed(columns: &[Form], seeds: &mut impl Iterator<Item = i64>) -> String {
 
 /// Numbers above zero that have nothing to do with each other: those of few bits would cancel each other out, as in two columns
 /// with nothing in them. Source: `SplitMix64` (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
-fn seeds() -> impl Iterator<Item = i64> {
-    (1_u64..).map(|n| {
-        let z = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 1).cast_signed()
-    })
+fn seed(n: u64) -> i64 {
+    let z = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) >> 1).cast_signed()
 }
 
 pub(super) fn hashed(row: &Found) -> Result<HashedRow, Problem> {

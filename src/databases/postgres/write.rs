@@ -3,7 +3,7 @@
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::asking::{Asking as _, Given};
+use super::asking::Asking as _;
 use super::connection::{Problem, known, writing};
 use super::look;
 use crate::clock::Timestamp;
@@ -24,19 +24,18 @@ pub(super) async fn marker(client: &mut Client, id: &str) -> Result<Timestamp, P
 
 /// In two waits for the server: what needs no answer is sent with what follows it.
 async fn move_marker(client: &Client, id: &str) -> Result<Timestamp, Problem> {
-    let given: [&dyn Given; 1] = [&id];
     let (begun, old) = tokio::join!(biased;
         client.batch_execute("begin read write; set local synchronous_commit = local"),
-        client.row_if_any("delete from cutover.marker where id = $1 returning made", &given)
+        async { client.row_if_any("delete from cutover.marker where id = $1 returning made", &[&id]).await }
     );
     begun?;
     let old: Option<std::time::SystemTime> = old.map_err(known)?.map(|row| row.try_get(0)).transpose()?;
     let sql = "insert into cutover.marker (id, made)
                  values ($1, greatest(clock_timestamp(), $2::timestamptz + interval '1 ms'))
                returning (extract(epoch from made) * 1000)::bigint";
-    let given: [&dyn Given; 2] = [&id, &old];
     // Of a transaction that has failed `commit` makes a rollback, without a word; that the row is there says that it has not.
-    let (made, committed) = tokio::join!(biased; client.row(sql, &given), client.batch_execute("commit"));
+    let (made, committed) =
+        tokio::join!(biased; async { client.row(sql, &[&id, &old]).await }, client.batch_execute("commit"));
     let made: i64 = made?.try_get(0)?;
     committed?;
     Ok(Timestamp(made))
@@ -53,8 +52,8 @@ pub(super) async fn probe(
 ) -> Result<ProbeWrite, Problem> {
     client.batch_execute("begin").await?;
     if let Some(place) = place {
-        let here = client.query_typed(look::PLACE, &[]).await?;
-        let here: Option<String> = here.first().map(|row| row.try_get(0)).transpose()?;
+        let here = client.row_if_any(look::PLACE, &[]).await?;
+        let here: Option<String> = here.map(|row| row.try_get(0)).transpose()?;
         if here.as_deref() != Some(place) {
             client.batch_execute("rollback").await?;
             return Ok(ProbeWrite::Elsewhere);
@@ -63,10 +62,10 @@ pub(super) async fn probe(
         client.batch_execute("rollback; begin").await?;
     }
     // Unnamed: a prepared statement would be left behind in a pooler. One only: the server refuses more of them.
-    let tried = client.query_typed(sql, &[]).await;
+    let tried = client.rows(sql, &[]).await;
     // A statement that wrote has given its transaction a number.
     let wrote = match &tried {
-        Ok(_) => client.query_typed("select pg_current_xact_id_if_assigned()::text", &[]).await?,
+        Ok(_) => client.rows("select pg_current_xact_id_if_assigned()::text", &[]).await?,
         Err(_) => Vec::new(),
     };
     client.batch_execute("rollback").await?;

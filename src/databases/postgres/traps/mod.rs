@@ -30,16 +30,13 @@ use std::collections::BTreeMap;
 use tokio_postgres::{Client, Row};
 
 use super::Postgres;
-use super::asking::{self, Asking as _};
+use super::asking::{Asking as _, Given};
 use super::connection::{Manners, Problem};
 use super::sql::quoted;
 use crate::databases::link::no_such;
 use crate::databases::readiness::DEFINITIONS;
 use crate::databases::{Asked, Error, Found};
 use crate::plan::model::Trap;
-
-/// What a question is asked with.
-type Given<'a> = &'a [&'a dyn asking::Given];
 
 /// One end of a link.
 #[derive(Clone, Copy)]
@@ -133,12 +130,20 @@ impl Side<'_> {
     /// Asks one query whose columns are all texts, and not null.
     ///
     /// Names and definitions come in full, whatever the account's own path is: none of people's schemas is in it.
-    async fn texts<const N: usize>(&self, sql: &str, given: Given<'_>) -> Result<Vec<[String; N]>, Error> {
+    async fn texts<const N: usize>(
+        &self,
+        sql: &str,
+        given: &[&dyn Given],
+    ) -> Result<Vec<[String; N]>, Error> {
         self.db.aside(&self.doing(), async |client| read(client, sql, given).await).await
     }
 
     /// The same over a new connection: what is set for a database or a role holds for sessions that begin after it.
-    async fn afresh<const N: usize>(&self, sql: &str, given: Given<'_>) -> Result<Vec<[String; N]>, Error> {
+    async fn afresh<const N: usize>(
+        &self,
+        sql: &str,
+        given: &[&dyn Given],
+    ) -> Result<Vec<[String; N]>, Error> {
         self.db.apart(&self.doing(), Manners::Ours, async |client| read(client, sql, given).await).await
     }
 
@@ -147,7 +152,7 @@ impl Side<'_> {
     }
 
     /// Asks a query that gives one row.
-    async fn one<const N: usize>(&self, sql: &str, given: Given<'_>) -> Result<[String; N], Error> {
+    async fn one<const N: usize>(&self, sql: &str, given: &[&dyn Given]) -> Result<[String; N], Error> {
         let mut rows = self.texts(sql, given).await?;
         rows.pop().ok_or_else(|| self.broken("a question of one row had none", "this is a fault of cutover"))
     }
@@ -181,7 +186,7 @@ impl Pair<'_> {
     async fn both<const N: usize>(
         &self,
         sql: &str,
-        given: Given<'_>,
+        given: &[&dyn Given],
     ) -> Result<(Vec<[String; N]>, Vec<[String; N]>), Error> {
         tokio::try_join!(self.from.texts(sql, given), self.to.texts(sql, given))
     }
@@ -208,7 +213,7 @@ impl Pair<'_> {
 async fn read<const N: usize>(
     client: &mut Client,
     sql: &str,
-    given: Given<'_>,
+    given: &[&dyn Given],
 ) -> Result<Vec<[String; N]>, Problem> {
     // The server takes them in this order, and nobody waits for the answer to one before the next is sent: each wait is as long
     // as the way there and back. Of a transaction that has failed `commit` makes a rollback.

@@ -64,7 +64,7 @@ pub(super) async fn look(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
 /// What a session begins with.
 async fn defaults(pair: Pair<'_>, names: &[&str]) -> Result<Vec<Found>, Error> {
     let sql = "select name, coalesce(reset_val, '') from pg_settings where lower(name) = any($1) order by 1";
-    let given: Given<'_> = &[&names];
+    let given: &[&dyn Given] = &[&names];
     let (here, there) = tokio::try_join!(pair.from.afresh::<2>(sql, given), pair.to.afresh::<2>(sql, given))?;
     let there = by_name(there);
     let (source, target) = (pair.from.name(), pair.to.name());

@@ -30,7 +30,7 @@ pub(super) async fn columns(pair: Pair<'_>) -> Result<Vec<Found>, Error> {
            and p.schemaname = n.nspname and p.tablename = c.relname) order by 1"
     );
     let publications = travels::publications(pair).await?;
-    let given: Given<'_> = &[&publications];
+    let given: &[&dyn Given] = &[&publications];
     let (here, there) =
         tokio::try_join!(pair.from.texts::<7>(&leaving, given), pair.to.texts::<7>(&sql, &[]))?;
     let tables_there: BTreeSet<String> = there.iter().map(|[_, table, ..]| table.clone()).collect();
