@@ -14,6 +14,7 @@
 #[path = "servers/mariadb.rs"]
 #[allow(dead_code, reason = "another test uses the rest")]
 mod mariadb;
+mod servers;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -18,6 +18,7 @@ mod asked;
 mod mariadb;
 #[path = "ready/mod.rs"]
 mod ready;
+mod servers;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use cutover::databases::{Database, Settings, connect};
 use tempfile::TempDir;
 
+use super::servers::template::{copy, template};
+
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The account that cutover uses in tests: it may do everything.
@@ -32,7 +34,7 @@ impl MariaDb {
     /// Starts a new server that logs rows with GTIDs, with this number in replication, the accounts, and more options.
     pub fn start(id: u32, more: &[&str]) -> MariaDb {
         let dir = TempDir::new().expect("a folder");
-        copy(&template(), &dir.path().join("data"));
+        copy(&template("mariadb-template", install), &dir.path().join("data"));
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
         let more = more.iter().map(|&one| one.to_owned()).collect();
         let mut server = MariaDb { dir, process: None, port, id, more };
@@ -239,29 +241,15 @@ impl Drop for Open {
     }
 }
 
-/// The files of a server that has never run, made once for all tests.
-fn template() -> PathBuf {
-    let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mariadb-template");
-    if made.exists() {
-        return made;
-    }
-    let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-    let data = dir.path().join("data");
+/// The files of a server that has never run.
+fn install(data: &Path) {
+    let folder = data.parent().expect("a folder");
     let ran = Command::new("mariadb-install-db")
         .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--user=root"])
         .arg(format!("--datadir={}", data.display()))
         // A server that starts removes the temporary tables it finds, also those of another that is being made.
-        .env("TMPDIR", dir.path())
+        .env("TMPDIR", folder)
         .output()
         .expect("mariadb-install-db, of the package mariadb-server");
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    // Whoever comes second throws its own away.
-    let moved = std::fs::rename(&data, &made);
-    assert!(moved.is_ok() || made.exists(), "{moved:?}");
-    made
-}
-
-fn copy(from: &Path, to: &Path) {
-    let ran = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("cp");
-    assert!(ran.success());
 }

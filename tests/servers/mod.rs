@@ -6,6 +6,7 @@ pub(crate) mod haproxy;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod session;
+pub(crate) mod template;
 pub(crate) mod way;
 
 use std::net::TcpListener;

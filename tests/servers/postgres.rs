@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
+use super::template::{copy, template};
 use super::{as_account, free_port, give, wait};
 
 const ACCOUNT: &str = "postgres";
@@ -17,6 +19,33 @@ pub(crate) fn programs() -> PathBuf {
     let all = std::fs::read_dir("/usr/lib/postgresql").expect("tests/run installs postgresql");
     let newest = all.filter_map(|e| e.ok()?.file_name().to_str()?.parse::<u32>().ok()).max();
     PathBuf::from(format!("/usr/lib/postgresql/{}/bin", newest.expect("tests/run installs postgresql")))
+}
+
+/// How many servers this process has made.
+static STARTED: AtomicUsize = AtomicUsize::new(0);
+
+fn initialize(data: &Path) {
+    let made = as_account(ACCOUNT, programs().join("initdb"))
+        .args([
+            "--no-sync",
+            "--auth=trust",
+            "--username=postgres",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "-D",
+        ])
+        .arg(data)
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(made.success(), "initdb");
+}
+
+/// … in a place that the server's account may not get to.
+fn kept(data: &Path) {
+    let dir = folder();
+    initialize(&dir.path().join("data"));
+    copy(&dir.path().join("data"), data);
 }
 
 /// A server in a folder of its own; killed when the test is over, however it ends.
@@ -35,20 +64,15 @@ impl Postgres {
     /// A new server with more settings.
     pub(crate) fn with(settings: &str) -> Postgres {
         let dir = folder();
-        let made = as_account(ACCOUNT, programs().join("initdb"))
-            .args([
-                "--no-sync",
-                "--auth=trust",
-                "--username=postgres",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-                "-D",
-            ])
-            .arg(dir.path().join("data"))
-            .stdout(Stdio::null())
-            .status()
-            .unwrap();
-        assert!(made.success(), "initdb");
+        let data = dir.path().join("data");
+        // Copies of the same files say that they are the same server.
+        match STARTED.fetch_add(1, Ordering::Relaxed) {
+            n @ 0..2 => {
+                let version = programs().parent().and_then(Path::file_name).unwrap().display().to_string();
+                copy(&template(&format!("postgres-{version}-template-{n}"), kept), &data);
+            }
+            _ => initialize(&data),
+        }
         let mut server = Postgres { dir, port: free_port(), child: None };
         server.configure(settings);
         server.up();

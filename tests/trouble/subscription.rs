@@ -1,6 +1,6 @@
 //! Two PostgreSQL servers with a subscription between them, and what can go wrong with it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cutover::databases::Settings;
 use cutover::databases::postgres::{Postgres as Database, convention};
@@ -63,12 +63,26 @@ impl World {
         self.target.sql("shop", &format!("select pg_stat_reset_subscription_stats({oid})"));
     }
 
-    /// Everybody connects who can.
+    /// Everybody connects who can, and stays, until there is no room for the gauge: who was ended leaves it a moment later, and
+    /// who looks all the time may be quicker than the crowd.
     async fn crowd(&mut self) {
         let url = self.target.url("shop", "crowd");
-        while let Ok((client, line)) = tokio_postgres::connect(&url, NoTls).await {
-            tokio::spawn(line);
-            self.crowd.push(client);
+        let alone = "select count(*) = 0 from pg_stat_activity where usename = 'gauge'";
+        loop {
+            World::forgotten(&self.target);
+            let (began, before) = (Instant::now(), self.crowd.len());
+            while began.elapsed() < Duration::from_millis(200) {
+                match tokio_postgres::connect(&url, NoTls).await {
+                    Ok((client, line)) => {
+                        tokio::spawn(line);
+                        self.crowd.push(client);
+                    }
+                    Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+            if self.crowd.len() == before && self.target.sql("shop", alone) == "t" {
+                break;
+            }
         }
     }
 
@@ -128,18 +142,7 @@ pub(crate) const FAULTS: &[Fault<World>] = &[
     },
     Fault {
         name: "nobody has a connection left",
-        make: deed!(w, {
-            w.crowd().await;
-            // Who looks all the time may be quicker than the crowd.
-            loop {
-                World::forgotten(&w.target);
-                w.crowd().await;
-                let left = "select count(*) from pg_stat_activity where usename = 'gauge'";
-                if w.target.sql("shop", left) == "0" {
-                    break;
-                }
-            }
-        }),
+        make: deed!(w, w.crowd().await),
         words: &["target: connecting was refused", "remaining connection slots are reserved"],
         mend: deed!(w, w.crowd.clear()),
     },
