@@ -41,18 +41,25 @@ pub(super) async fn look(look: &mut Look<'_>, target: &FenceTarget) -> Result<Me
     let unwanted = older.iter().any(|s| s.spared.is_none());
     let end = database.position().await.map_err(unmeasured)?;
     let base = look.ctx.moved.from(&target.endpoint, &stands, unwanted, end.clone());
-    let tried = match &target.probe_write {
-        None => None,
-        Some(write) => tried(look, &database, write).await?,
+    // Neither waits for the other: with a server that is far away each takes long.
+    let attempt = async {
+        match &target.probe_write {
+            None => Ok(None),
+            Some(write) => tried(look, &database, write).await,
+        }
     };
-    let (writes, all) = if database.names_writes() {
-        let Some(base) = base else {
-            return super::look::failed("the fence stands and has no position: it was not set by cutover");
-        };
-        moved(database.as_ref(), &stands, &base).await.map_err(unmeasured)?
-    } else {
-        (Writes { total: 0, tables: Vec::new(), first: Vec::new(), last_at: None, until: end }, 0)
+    let reading = async {
+        if !database.names_writes() {
+            let none = Writes { total: 0, tables: Vec::new(), first: Vec::new(), last_at: None, until: end };
+            return Ok((none, 0));
+        }
+        match base {
+            Some(base) => moved(database.as_ref(), &stands, &base).await.map_err(unmeasured),
+            None => super::look::failed("the fence stands and has no position: it was not set by cutover"),
+        }
     };
+    let (tried, moved) = tokio::join!(attempt, reading);
+    let (tried, (writes, all)) = (tried?, moved?);
     keep(look, &stands, &older, tried.as_ref(), &writes);
     Ok(judge(&stands, older, tried.as_ref(), &writes, all))
 }
@@ -60,12 +67,17 @@ pub(super) async fn look(look: &mut Look<'_>, target: &FenceTarget) -> Result<Me
 /// What was written since nobody unwanted was left; and since the fence, where nobody can write any more: then it is told how
 /// much there was, all of it.
 async fn moved(database: &dyn Database, stands: &Stands, base: &Position) -> Result<(Writes, u64), Error> {
-    let writes = database.writes_since(base).await?;
-    let all = match &stands.at {
-        Some(at) if stands.fence == Fence::Sealed => database.writes_since(at).await?.total,
-        Some(_) | None => writes.total,
-    };
-    Ok((writes, all))
+    match &stands.at {
+        Some(at) if stands.fence == Fence::Sealed && at != base => {
+            let (writes, all) = tokio::try_join!(database.writes_since(base), database.writes_since(at))?;
+            Ok((writes, all.total))
+        }
+        Some(_) | None => {
+            let writes = database.writes_since(base).await?;
+            let all = writes.total;
+            Ok((writes, all))
+        }
+    }
 }
 
 /// Tries the write by the application's way; directly where that leads to another system by now, as it does after the

@@ -15,11 +15,12 @@ pub(super) async fn look(look: &mut Look<'_>, endpoint: &EndpointId) -> Result<M
     look.ask(format!("what was written to {endpoint}, replication and markers left out"));
     let database = look.database(endpoint)?;
     let _turn = look.turn(Lane::Gauges, endpoint).await;
+    let mut now = Baseline::default();
     if look.is_first() {
         database.note_writes().await.map_err(unmeasured)?;
+        now.position = Some(database.position().await.map_err(unmeasured)?.0);
     }
-    let position = database.position().await.map_err(unmeasured)?;
-    let baseline = look.against(&Baseline { position: Some(position.0), ..Baseline::default() });
+    let baseline = look.against(&now);
     let Some(since) = baseline.position.clone() else {
         return super::look::failed("its baseline holds no position: it is not one of this kind of monitor");
     };

@@ -32,7 +32,7 @@ use users::{Line as _, leaves, there_and_back, to_the_end, until_the_switch};
 use world::{CUSTOMERS, World, numbers};
 
 /// How far away the target may be: a question and its answer take twice as long.
-const FAR: Duration = Duration::from_millis(10);
+const FAR: Duration = Duration::from_millis(40);
 
 /// That the application is refused by a side that is shut.
 fn is_shut(server: &MariaDb) {

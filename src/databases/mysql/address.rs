@@ -18,6 +18,10 @@ use crate::databases::{Error, Settings};
 const SOCKET: &str = "/run/mysqld/mysqld.sock";
 /// A server's port.
 const PORT: u16 = 3306;
+/// In bytes: no server sends more at once.
+const LARGEST_PACKET: usize = 1 << 30;
+/// In seconds: what servers are set to.
+const SERVERS_WAIT_TIMEOUT: usize = 28_800;
 /// What may stand behind the `?`.
 const KEYS: [&str; 5] = ["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];
 
@@ -134,6 +138,10 @@ impl Address {
             .pass(said.password)
             .db_name(said.database.clone())
             .prefer_socket(false)
+            // What the library is not told it asks for on every connection, which is one wait more. Neither bounds anything
+            // here: a server sends no larger packets, and only the library's pool looks at the other.
+            .max_allowed_packet(Some(LARGEST_PACKET))
+            .wait_timeout(Some(SERVERS_WAIT_TIMEOUT))
             .stmt_cache_size(0);
         Ok(Address { options, ssl, database: said.database, name: settings.name.clone(), place })
     }

@@ -22,7 +22,7 @@ use tokio::time::timeout_at;
 use super::connection::{Problem, Server};
 use super::gtid::{File, Place, Sets};
 use super::look;
-use super::session::Session;
+use super::session::{Named, Session, on, only};
 use super::sql::{OURS, Piece, first_words, literal, pieces};
 use crate::clock::Timestamp;
 use crate::databases::{Change, Error, Op, Position, Writes};
@@ -43,8 +43,14 @@ pub(super) const LOAD: u8 = 18;
 /// # Errors
 /// [`Error::Broken`] says which setting is missing.
 pub(super) async fn required(session: &mut Session) -> Result<(), Problem> {
-    let row = session.row("select @@global.log_bin as log, @@global.binlog_format as format").await?;
-    if !super::session::on(row.get("log")) {
+    can_tell(&session.row(KEPT).await?)
+}
+
+/// What is asked for it.
+const KEPT: &str = "select @@global.log_bin as log, @@global.binlog_format as format";
+
+fn can_tell(row: &Named) -> Result<(), Problem> {
+    if !on(row.get("log")) {
         return Err(Problem::broken(
             "it keeps no binary log, so nobody knows what is written to it",
             "start the server with `log_bin`",
@@ -120,9 +126,6 @@ pub(super) fn cut(why: mysql_async::Error, position: &Position) -> Problem {
 }
 
 async fn before(session: &mut Session, database: Option<&str>) -> Result<Before, Problem> {
-    required(session).await?;
-    let until = look::position(session).await?;
-    let end = look::place(session, "the log", &until)?;
     let sql = format!(
         "select k.table_schema as d, k.table_name as t, k.column_name as c, c.ordinal_position - 1 as i
          from information_schema.key_column_usage k join information_schema.columns c
@@ -130,8 +133,17 @@ async fn before(session: &mut Session, database: Option<&str>) -> Result<Before,
          where k.constraint_name = 'PRIMARY' and {} order by 1, 2, k.ordinal_position",
         look::scope("k.table_schema", database)
     );
+    let (until, rows) = if session.hello.mariadb {
+        let [kept, end, rows] = session.several([KEPT, look::END, &sql]).await?;
+        can_tell(&only(kept)?)?;
+        (look::end(&only(end)?)?, rows)
+    } else {
+        required(session).await?;
+        (look::position(session).await?, session.rows(&sql).await?)
+    };
+    let end = look::place(session, "the log", &until)?;
     let mut keys: HashMap<(String, String), Vec<(usize, String)>> = HashMap::new();
-    for row in session.rows(&sql).await? {
+    for row in rows {
         let at = usize::try_from(row.number("i")).unwrap_or(usize::MAX);
         keys.entry((row.text("d"), row.text("t"))).or_default().push((at, row.text("c")));
     }

@@ -15,10 +15,10 @@ use std::fmt::Write as _;
 use super::connection::Problem;
 use super::fence;
 use super::privileges::{self, Passing};
-use super::session::{Named, Session, on};
+use super::session::{Named, Session, on, value};
 use super::sql::without_values;
 use crate::clock::Timestamp;
-use crate::databases::{Census, Fence, FenceSpec, SessionId, SessionInfo};
+use crate::databases::{Census, Fence, FenceSpec, FenceState, SessionId, SessionInfo};
 
 /// What replication and the server itself are shown as.
 const SERVER: [&str; 3] = ["system user", "event_scheduler", "unauthenticated user"];
@@ -36,24 +36,37 @@ pub(super) async fn take(
     ours: &BTreeSet<u32>,
 ) -> Result<Census, Problem> {
     let state = fence::state(session).await?;
+    behind(session, state, spec, ours).await
+}
+
+/// … by a fence that has been looked at.
+pub(super) async fn behind(
+    session: &mut Session,
+    state: FenceState,
+    spec: &FenceSpec,
+    ours: &BTreeSet<u32>,
+) -> Result<Census, Problem> {
     let fenced = state.fence != Fence::Open;
     let nobody_passes = !session.hello.mariadb && session.is_on("@@global.super_read_only").await?;
     let passing = Passing::read(session).await?;
-    let now = now_ms(session).await?;
-    // Asked first: without PROCESS this is an error, where the list of sessions would only be shorter.
-    let transactions = session
-        .rows(&format!(
-            "select trx_mysql_thread_id as id, timestampdiff(second, trx_started, {LOCAL_NOW}) as seconds,
-               trx_rows_modified as changed from information_schema.innodb_trx"
-        ))
-        .await?;
+    let transactions = format!(
+        "select trx_mysql_thread_id as id, timestampdiff(second, trx_started, {LOCAL_NOW}) as seconds,
+           trx_rows_modified as changed from information_schema.innodb_trx"
+    );
+    // Transactions first: without PROCESS they are an error, where the list of sessions would only be shorter.
+    let asked = [
+        "select cast(unix_timestamp(now(3)) * 1000 as signed)",
+        &transactions,
+        "select id, user, host, db, command, time, state, info from information_schema.processlist order by id",
+        "xa recover",
+        "select @@global.performance_schema",
+        "select @@global.event_scheduler",
+    ];
+    let [now, transactions, listed, prepared, kept, scheduler] = session.several(asked).await?;
+    let now = value(now).and_then(|ms| ms.parse().ok());
+    let now: i64 = now.ok_or_else(|| Problem::broken("it says no time", "check what it is"))?;
     let open: BTreeMap<u64, &Named> = transactions.iter().map(|row| (row.number("id"), row)).collect();
-    let programs = programs(session).await?;
-    let listed = session
-        .rows(
-            "select id, user, host, db, command, time, state, info from information_schema.processlist order by id",
-        )
-        .await?;
+    let programs = if on(value(kept).as_deref()) { programs(session).await? } else { BTreeMap::default() };
     let mut sessions = Vec::new();
     for row in &listed {
         let (id, user, command) = (row.number("id"), row.text("user"), row.text("command"));
@@ -80,18 +93,15 @@ pub(super) async fn take(
             account: user,
         });
     }
-    sessions.extend(prepared(session, now).await?);
+    sessions.extend(prepared.iter().map(|row| waiting(row, now)));
     if !nobody_passes {
-        sessions.extend(events(session, &passing, spec, fenced, now).await?);
+        if on(value(scheduler).as_deref().filter(|v| *v != "DISABLED")) {
+            sessions.extend(events(session, &passing, spec, fenced, now).await?);
+        }
         sessions.extend(procedures(session, &passing, spec, fenced, now).await?);
     }
     sessions.sort_by_key(|s| s.since);
     Ok(Census { state, sessions })
-}
-
-async fn now_ms(session: &mut Session) -> Result<i64, Problem> {
-    let now = session.value("select cast(unix_timestamp(now(3)) * 1000 as signed)").await?;
-    now.and_then(|ms| ms.parse().ok()).ok_or_else(|| Problem::broken("it says no time", "check what it is"))
 }
 
 fn doing(row: &Named, transaction: Option<&Named>) -> String {
@@ -111,11 +121,8 @@ fn doing(row: &Named, transaction: Option<&Named>) -> String {
     said
 }
 
-/// What sessions call themselves, where the server keeps that.
+/// What sessions call themselves, on a server that keeps it.
 async fn programs(session: &mut Session) -> Result<BTreeMap<u64, String>, Problem> {
-    if !session.is_on("@@global.performance_schema").await? {
-        return Ok(BTreeMap::new());
-    }
     let rows = session
         .rows(
             "select processlist_id as id, attr_value as v from performance_schema.session_connect_attrs
@@ -125,10 +132,9 @@ async fn programs(session: &mut Session) -> Result<BTreeMap<u64, String>, Proble
     Ok(rows.iter().map(|row| (row.number("id"), row.text("v"))).collect())
 }
 
-/// Prepared XA transactions, behind which no session stands.
-async fn prepared(session: &mut Session, now: i64) -> Result<Vec<SessionInfo>, Problem> {
-    let rows = session.rows("xa recover").await?;
-    let entry = |row: &Named| SessionInfo {
+/// A prepared XA transaction, behind which no session stands.
+fn waiting(row: &Named, now: i64) -> SessionInfo {
+    SessionInfo {
         id: SessionId(format!("xa:{}", row.text("data"))),
         name: format!("prepared transaction {}", row.text("data")),
         application: "XA".to_owned(),
@@ -142,8 +148,7 @@ async fn prepared(session: &mut Session, now: i64) -> Result<Vec<SessionInfo>, P
         older: true,
         spared: false,
         ending: false,
-    };
-    Ok(rows.iter().map(entry).collect())
+    }
 }
 
 /// Events that run, and whose definer may pass.
@@ -154,9 +159,6 @@ async fn events(
     fenced: bool,
     now: i64,
 ) -> Result<Vec<SessionInfo>, Problem> {
-    if !on(session.value("select @@global.event_scheduler").await?.as_deref().filter(|v| *v != "DISABLED")) {
-        return Ok(Vec::new());
-    }
     let rows = session
         .rows(
             "select event_schema as d, event_name as n, definer, event_definition as body,

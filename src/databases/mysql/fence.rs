@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::connection::Problem;
 use super::look;
-use super::session::Session;
+use super::session::{Session, on, value};
 use super::sql::{OURS, literal};
 use super::{census, write};
 use crate::clock::Timestamp;
@@ -28,14 +28,12 @@ const RESERVE: Duration = Duration::from_secs(1);
 
 /// The fence as it stands.
 pub(super) async fn state(session: &mut Session) -> Result<FenceState, Problem> {
-    let shut = session.is_on("@@global.read_only").await?;
-    let row = if look::has(session, "fence").await? {
-        session
-            .rows(&format!("select fence, since_ms, at_position from {OURS}.fence where id = 1"))
-            .await?
-            .pop()
-    } else {
-        None
+    let shut = "select @@global.read_only";
+    let noted = format!("select fence, since_ms, at_position from {OURS}.fence where id = 1");
+    let (shut, row) = match session.several([shut, &noted]).await {
+        Ok([shut, mut noted]) => (on(value(shut).as_deref()), noted.pop()),
+        Err(why) if look::is_missing(&why) => (on(session.value(shut).await?.as_deref()), None),
+        Err(why) => return Err(why),
     };
     let word = row.as_ref().map(|row| row.text("fence"));
     let since = row.as_ref().and_then(|row| row.get("since_ms")?.parse().ok()).map(Timestamp);

@@ -7,7 +7,7 @@ use mysql_async::{Column as SentColumn, Value as Sent};
 use super::connection::Problem;
 use super::grants;
 use super::gtid::{Place, Sets, State};
-use super::session::{Session, on};
+use super::session::{Named, Session, on, only};
 use super::sql::{OURS, Piece, SYSTEM, first_words, literal, pieces, quoted};
 use crate::clock::Timestamp;
 use crate::databases::{Column, Identity, Position, Rows, Sequence, Table, Value};
@@ -23,15 +23,14 @@ const ASKING: [&str; 8] = ["select", "with", "show", "describe", "desc", "explai
 /// in replication stands for the system, and later versions' `server_uid`, made of the network card and the port. The place is
 /// the host's name, the port, the folder and the second of the start: two names of one server share all four.
 pub(super) async fn identity(session: &mut Session, row: Option<&str>) -> Result<Identity, Problem> {
-    let place = session
-        .row("select @@hostname as host, @@port as port, @@datadir as folder, @@socket as socket")
-        .await?;
+    let place = "select @@hostname as host, @@port as port, @@datadir as folder, @@socket as socket";
     let own = if session.hello.mariadb {
-        let sql = "select variable_value from information_schema.global_variables where variable_name = 'SERVER_UID'";
-        session.value(sql).await?
+        "select variable_value from information_schema.global_variables where variable_name = 'SERVER_UID'"
     } else {
-        session.value("select @@server_uuid").await?
+        "select @@server_uuid"
     };
+    let [place, own] = session.several([place, own]).await?;
+    let (place, own) = (only(place)?, super::session::value(own));
     let row = match row {
         None => None,
         Some(sql) => {
@@ -62,21 +61,7 @@ pub(super) async fn identity(session: &mut Session, row: Option<&str>) -> Result
 /// There is no binary log; or a domain's numbers do not rise in it, so that no number says what lies before it.
 pub(super) async fn position(session: &mut Session) -> Result<Position, Problem> {
     if session.hello.mariadb {
-        let sql = "select @@global.log_bin as logs, @@global.gtid_binlog_state as state, @@global.gtid_binlog_pos as last";
-        let row = session.row(sql).await?;
-        if !on(row.get("logs")) {
-            return Err(no_log());
-        }
-        let (state, last) = (state(row.get("state"))?, state(row.get("last"))?);
-        for domain in last.0.keys() {
-            if last.last(*domain).map(|l| l.1) < state.last(*domain).map(|l| l.1) {
-                return Err(Problem::broken(
-                    format!("the numbers in GTID domain {domain} of its log do not rise"),
-                    "let one server write in a domain, and set gtid_strict_mode",
-                ));
-            }
-        }
-        return Ok(Position(state.to_string()));
+        return end(&session.row(END).await?);
     }
     if !session.is_on("@@global.log_bin").await? {
         return Err(no_log());
@@ -85,6 +70,27 @@ pub(super) async fn position(session: &mut Session) -> Result<Position, Problem>
         return sets(session).await;
     }
     place_of_log(session).await
+}
+
+/// What MariaDB is asked for the end of its log.
+pub(super) const END: &str =
+    "select @@global.log_bin as logs, @@global.gtid_binlog_state as state, @@global.gtid_binlog_pos as last";
+
+/// … and what it says.
+pub(super) fn end(row: &Named) -> Result<Position, Problem> {
+    if !on(row.get("logs")) {
+        return Err(no_log());
+    }
+    let (state, last) = (state(row.get("state"))?, state(row.get("last"))?);
+    for domain in last.0.keys() {
+        if last.last(*domain).map(|l| l.1) < state.last(*domain).map(|l| l.1) {
+            return Err(Problem::broken(
+                format!("the numbers in GTID domain {domain} of its log do not rise"),
+                "let one server write in a domain, and set gtid_strict_mode",
+            ));
+        }
+    }
+    Ok(Position(state.to_string()))
 }
 
 /// Why a server has no place in its log.

@@ -198,7 +198,7 @@ impl Database for Mysql {
                     return Ok(state);
                 }
                 let ours = server.ours(s.hello.started);
-                let seen = census::take(s, &FenceSpec::default(), &ours).await?;
+                let seen = census::behind(s, state, &FenceSpec::default(), &ours).await?;
                 let fence =
                     if seen.sessions.iter().any(|s| s.older) { Fence::Fenced } else { seen.state.fence };
                 Ok(FenceState { fence, ..seen.state })

@@ -54,24 +54,21 @@ impl Passing {
     pub(super) async fn read(session: &mut Session) -> Result<Passing, Problem> {
         let (mariadb, version) = (session.hello.mariadb, session.hello.version);
         let list: Vec<String> = words(mariadb, version).iter().map(|word| format!("'{word}'")).collect();
-        let grants = session
-            .rows(&format!(
-                "select distinct grantee as g from information_schema.user_privileges where privilege_type in ({})",
-                list.join(", ")
-            ))
-            .await?;
+        let grants = format!(
+            "select distinct grantee as g from information_schema.user_privileges where privilege_type in ({})",
+            list.join(", ")
+        );
+        // MariaDB's view has accounts only.
+        let roles = if mariadb { "select user as r from mysql.user where is_role = 'Y'" } else { NOBODY };
+        let [grants, roles, held] = session.several([&grants, roles, held_in(session)]).await?;
         let mut passing: BTreeSet<String> = grants.iter().map(|row| user_of(&row.text("g"))).collect();
-        if mariadb {
-            // MariaDB's view has accounts only.
-            for row in session.rows("select user as r from mysql.user where is_role = 'Y'").await? {
-                let role = row.text("r");
-                let sql = format!("show grants for {}", quoted(&role));
-                if Passing::says(session.rows(&sql).await?.iter(), mariadb, version) {
-                    passing.insert(role);
-                }
+        for role in roles.iter().map(|row| row.text("r")) {
+            let sql = format!("show grants for {}", quoted(&role));
+            if Passing::says(session.rows(&sql).await?.iter(), mariadb, version) {
+                passing.insert(role);
             }
         }
-        spread(&mut passing, &held(session).await?);
+        spread(&mut passing, &pairs(&held));
         Ok(Passing(passing))
     }
 }
@@ -142,9 +139,10 @@ pub(super) async fn procedures(session: &mut Session, passing: &Passing) -> Resu
         return Ok(Vec::new());
     }
     // One that is locked, too: another procedure may run in its name, and call this one.
-    let accounts = session.rows("select distinct user as u from mysql.user where is_role = 'N'").await?;
+    let accounts = "select distinct user as u from mysql.user where is_role = 'N'";
+    let [accounts, held] = session.several([accounts, held_in(session)]).await?;
     let accounts: BTreeSet<String> = accounts.iter().map(|row| row.text("u")).collect();
-    let held = held(session).await?;
+    let held = pairs(&held);
     let callers = |mut may: BTreeSet<String>| {
         if may.contains("PUBLIC") {
             return Some("everybody".to_owned());
@@ -163,16 +161,23 @@ pub(super) async fn procedures(session: &mut Session, passing: &Passing) -> Resu
         .collect())
 }
 
-/// Who holds which role.
-async fn held(session: &mut Session) -> Result<Vec<(String, String)>, Problem> {
-    let sql = match session.hello.mariadb {
+/// A question whose answer is nobody.
+const NOBODY: &str = "select null as u, null as r from dual where false";
+
+/// The question for who holds which role.
+fn held_in(session: &Session) -> &'static str {
+    match session.hello.mariadb {
         true => "select user as u, role as r from mysql.roles_mapping",
         false if session.hello.version >= (8, 0, 0) => {
             "select to_user as u, from_user as r from mysql.role_edges"
         }
-        false => return Ok(Vec::new()),
-    };
-    Ok(session.rows(sql).await?.iter().map(|row| (row.text("u"), row.text("r"))).collect())
+        false => NOBODY,
+    }
+}
+
+/// … and its answer.
+fn pairs(held: &[Named]) -> Vec<(String, String)> {
+    held.iter().map(|row| (row.text("u"), row.text("r"))).collect()
 }
 
 /// What it takes.

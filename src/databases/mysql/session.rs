@@ -13,6 +13,15 @@ use super::connection::{Leash, Problem};
 /// No such thread: a session that is gone.
 const NO_SUCH_THREAD: u16 = 1094;
 
+/// What a server is asked about itself. Its start is where and how long the statement of one moment says both, so that their
+/// difference never wavers.
+///
+/// Where the figure stands depends on which server it is, and the comments that only one of them reads spare asking that
+/// first: MariaDB skips versions from 5.7 on, MySQL skips what has an M (MariaDB's "Comment Syntax").
+const ABOUT: &str = "select version(), @@global.server_id, connection_id(),
+    cast(unix_timestamp() as signed) - cast(variable_value as signed)
+  from /*!50700 performance_schema */ /*M! information_schema */ .global_status where variable_name = 'Uptime'";
+
 /// A session.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -45,27 +54,19 @@ impl Hello {
     pub(super) async fn read(mut conn: Conn) -> Result<(Conn, Hello), Problem> {
         let setting =
             "set session time_zone = '+00:00', sql_mode = '', autocommit = 1, group_concat_max_len = 1000000";
-        let about = "select version(), @@global.server_id, connection_id()";
-        let mut answers = conn.query_iter(format!("{setting}; {about}")).await?;
+        let mut answers = conn.query_iter(format!("{setting}; {ABOUT}")).await?;
         answers.for_each(drop).await?;
-        let about: Vec<(String, u32, u32)> = answers.collect_and_drop().await?;
-        let (text, server, id) = about
-            .into_iter()
-            .next()
-            .ok_or_else(|| Problem::broken("it says nothing of itself", "check what it is"))?;
+        let about: Vec<(String, u32, u32, i64)> = answers.collect_and_drop().await?;
+        let (text, server, id, started) = about.into_iter().next().ok_or_else(|| {
+            Problem::broken(
+                "it says not what it is and how long it runs",
+                "check that this is MySQL or MariaDB",
+            )
+        })?;
         let mariadb = text.to_ascii_lowercase().contains("mariadb");
-        let schema = if mariadb { "information_schema" } else { "performance_schema" };
-        // Where and how long the statement of one moment says both, their difference never wavers.
-        let started = format!(
-            "select cast(unix_timestamp() as signed) - cast(variable_value as signed) from {schema}.global_status
-             where variable_name = 'Uptime'"
-        );
-        let started: Option<i64> = conn.query_first(started).await?;
         let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or(0));
         let mut number = || numbers.next().unwrap_or(0);
         let version = (number(), number(), number());
-        let started =
-            started.ok_or_else(|| Problem::broken("it says not how long it runs", "check what it is"))?;
         Ok((conn, Hello { id, started, mariadb, version, text, server }))
     }
 

@@ -100,8 +100,7 @@ pub(super) async fn probe(session: &mut Session, sql: &str) -> Result<ProbeWrite
             "try the probe `through` an endpoint whose address has the application's account",
         ));
     }
-    session.run("set session sql_mode = default, time_zone = default").await?;
-    session.run("start transaction").await?;
+    session.run("set session sql_mode = default, time_zone = default; start transaction").await?;
     let tried = match session.conn.prep(sql).await {
         Ok(statement) => session.conn.exec_drop(&statement, ()).await,
         Err(why) => Err(why),
