@@ -67,17 +67,17 @@ pub(super) async fn look(look: &mut Look<'_>, target: &FenceTarget) -> Result<Me
 /// What was written since nobody unwanted was left; and since the fence, where nobody can write any more: then it is told how
 /// much there was, all of it.
 async fn moved(database: &dyn Database, stands: &Stands, base: &Position) -> Result<(Writes, u64), Error> {
-    match &stands.at {
-        Some(at) if stands.fence == Fence::Sealed && at != base => {
-            let (writes, all) = tokio::try_join!(database.writes_since(base), database.writes_since(at))?;
-            Ok((writes, all.total))
+    let since_fence = async {
+        match &stands.at {
+            Some(at) if stands.fence == Fence::Sealed && at != base => {
+                Ok(Some(database.writes_since(at).await?.total))
+            }
+            Some(_) | None => Ok(None),
         }
-        Some(_) | None => {
-            let writes = database.writes_since(base).await?;
-            let all = writes.total;
-            Ok((writes, all))
-        }
-    }
+    };
+    let (writes, all) = tokio::try_join!(database.writes_since(base), since_fence)?;
+    let all = all.unwrap_or(writes.total);
+    Ok((writes, all))
 }
 
 /// Tries the write by the application's way; directly where that leads to another system by now, as it does after the

@@ -3,7 +3,6 @@
 //! A machine without `mariadbd` fails the tests: install the package `mariadb-server`.
 
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use std::time::{Duration, Instant};
 use cutover::databases::{Database, Settings, connect};
 use tempfile::TempDir;
 
+use super::servers::free_port;
 use super::servers::template::{copy, template};
 
 /// How long a server may take to answer.
@@ -35,7 +35,7 @@ impl MariaDb {
     pub fn start(id: u32, more: &[&str]) -> MariaDb {
         let dir = TempDir::new().expect("a folder");
         copy(&template("mariadb-template", install), &dir.path().join("data"));
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+        let port = free_port();
         let more = more.iter().map(|&one| one.to_owned()).collect();
         let mut server = MariaDb { dir, process: None, port, id, more };
         server.up();

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use cutover::databases::Settings;
 use cutover::databases::postgres::{Postgres as Database, convention};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 use crate::servers::postgres::Postgres;
@@ -68,7 +69,9 @@ impl World {
     async fn crowd(&mut self) {
         let url = self.target.url("shop", "crowd");
         let alone = "select count(*) = 0 from pg_stat_activity where usename = 'gauge'";
+        let first = Instant::now();
         loop {
+            assert!(first.elapsed() < Duration::from_secs(60), "the gauge comes in again and again");
             World::forgotten(&self.target);
             let (began, before) = (Instant::now(), self.crowd.len());
             while began.elapsed() < Duration::from_millis(200) {
@@ -77,7 +80,10 @@ impl World {
                         tokio::spawn(line);
                         self.crowd.push(client);
                     }
-                    Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                    Err(why) if why.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) => {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    Err(why) => panic!("the crowd: {why}"),
                 }
             }
             if self.crowd.len() == before && self.target.sql("shop", alone) == "t" {

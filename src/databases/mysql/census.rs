@@ -17,6 +17,7 @@ use super::fence;
 use super::privileges::{self, Passing};
 use super::session::{Named, Session, on, value};
 use super::sql::without_values;
+use super::write;
 use crate::clock::Timestamp;
 use crate::databases::{Census, Fence, FenceSpec, FenceState, SessionId, SessionInfo};
 
@@ -55,7 +56,7 @@ pub(super) async fn behind(
     );
     // Transactions first: without PROCESS they are an error, where the list of sessions would only be shorter.
     let asked = [
-        "select cast(unix_timestamp(now(3)) * 1000 as signed)",
+        write::NOW,
         &transactions,
         "select id, user, host, db, command, time, state, info from information_schema.processlist order by id",
         "xa recover",
@@ -63,8 +64,7 @@ pub(super) async fn behind(
         "select @@global.event_scheduler",
     ];
     let [now, transactions, listed, prepared, kept, scheduler] = session.several(asked).await?;
-    let now = value(now).and_then(|ms| ms.parse().ok());
-    let now: i64 = now.ok_or_else(|| Problem::broken("it says no time", "check what it is"))?;
+    let now = write::time(value(now))?.0;
     let open: BTreeMap<u64, &Named> = transactions.iter().map(|row| (row.number("id"), row)).collect();
     let programs = if on(value(kept).as_deref()) { programs(session).await? } else { BTreeMap::default() };
     let mut sessions = Vec::new();

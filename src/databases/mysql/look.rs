@@ -7,7 +7,7 @@ use mysql_async::{Column as SentColumn, Value as Sent};
 use super::connection::Problem;
 use super::grants;
 use super::gtid::{Place, Sets, State};
-use super::session::{Named, Session, on, only};
+use super::session::{Named, Session, on, only, value};
 use super::sql::{OURS, Piece, SYSTEM, first_words, literal, pieces, quoted};
 use crate::clock::Timestamp;
 use crate::databases::{Column, Identity, Position, Rows, Sequence, Table, Value};
@@ -30,7 +30,7 @@ pub(super) async fn identity(session: &mut Session, row: Option<&str>) -> Result
         "select @@server_uuid"
     };
     let [place, own] = session.several([place, own]).await?;
-    let (place, own) = (only(place)?, super::session::value(own));
+    let (place, own) = (only(place)?, value(own));
     let row = match row {
         None => None,
         Some(sql) => {
@@ -360,7 +360,7 @@ async fn prepared(session: &mut Session, sql: &str) -> Result<Rows, Problem> {
                 rows.more = true;
                 break;
             }
-            rows.rows.push(row.unwrap().into_iter().zip(&columns).map(|(v, c)| value(v, c)).collect());
+            rows.rows.push(row.unwrap().into_iter().zip(&columns).map(|(v, c)| read(v, c)).collect());
         }
         result.drop_result().await?;
         Ok::<Rows, Problem>(rows)
@@ -373,7 +373,7 @@ async fn prepared(session: &mut Session, sql: &str) -> Result<Rows, Problem> {
 }
 
 /// A value as it was sent in answer to a prepared statement.
-fn value(sent: Sent, column: &SentColumn) -> Value {
+fn read(sent: Sent, column: &SentColumn) -> Value {
     match sent {
         Sent::NULL => Value::Null,
         Sent::Int(n) => Value::Integer(n),

@@ -17,8 +17,15 @@ const NOT_ROLLED_BACK: u64 = 1196;
 
 /// The server's own time.
 pub(super) async fn now(session: &mut Session) -> Result<Timestamp, Problem> {
-    let now = session.value("select cast(unix_timestamp(now(3)) * 1000 as signed)").await?;
-    now.and_then(|ms| ms.parse().ok())
+    time(session.value(NOW).await?)
+}
+
+/// What is asked for it.
+pub(super) const NOW: &str = "select cast(unix_timestamp(now(3)) * 1000 as signed)";
+
+/// … and what it says.
+pub(super) fn time(said: Option<String>) -> Result<Timestamp, Problem> {
+    said.and_then(|ms| ms.parse().ok())
         .map(Timestamp)
         .ok_or_else(|| Problem::broken("it says no time", "check what it is"))
 }
