@@ -85,7 +85,7 @@ pub(super) async fn since(server: &Server, limit: Duration, position: &Position)
     // At the same time: over a long way either takes long.
     let (before, session) = tokio::try_join!(
         server.ask(DOING, limit, |s| Box::pin(async move { before(s, of.as_deref()).await })),
-        server.connect(deadline)
+        server.connect(deadline, limit)
     )?;
     let late = || Error::TimedOut { what: name.clone(), doing: DOING.to_owned(), after: limit };
     let from = Place::read(&name, session.hello.mariadb, position)?;

@@ -62,8 +62,9 @@ pub(super) async fn behind(
         "xa recover",
         "select @@global.performance_schema",
         "select @@global.event_scheduler",
+        ENABLED,
     ];
-    let [now, transactions, listed, prepared, kept, scheduler] = session.several(asked).await?;
+    let [now, transactions, listed, prepared, kept, scheduler, enabled] = session.several(asked).await?;
     let now = write::time(value(now))?.0;
     let open: BTreeMap<u64, &Named> = transactions.iter().map(|row| (row.number("id"), row)).collect();
     let programs = if on(value(kept).as_deref()) { programs(session).await? } else { BTreeMap::default() };
@@ -96,7 +97,7 @@ pub(super) async fn behind(
     sessions.extend(prepared.iter().map(|row| waiting(row, now)));
     if !nobody_passes {
         if on(value(scheduler).as_deref().filter(|v| *v != "DISABLED")) {
-            sessions.extend(events(session, &passing, spec, fenced, now).await?);
+            sessions.extend(events(&enabled, &passing, spec, fenced, now));
         }
         sessions.extend(procedures(session, &passing, spec, fenced, now).await?);
     }
@@ -151,44 +152,41 @@ fn waiting(row: &Named, now: i64) -> SessionInfo {
     }
 }
 
-/// Events that run, and whose definer may pass.
-async fn events(
-    session: &mut Session,
+/// What is asked for the events that run.
+const ENABLED: &str = "select event_schema as d, event_name as n, definer, event_definition as body,
+    cast(unix_timestamp(last_executed) * 1000 as signed) as last
+  from information_schema.events where status = 'ENABLED'";
+
+/// Those whose definer may pass.
+fn events(
+    enabled: &[Named],
     passing: &Passing,
     spec: &FenceSpec,
     fenced: bool,
     now: i64,
-) -> Result<Vec<SessionInfo>, Problem> {
-    let rows = session
-        .rows(
-            "select event_schema as d, event_name as n, definer, event_definition as body,
-               cast(unix_timestamp(last_executed) * 1000 as signed) as last
-             from information_schema.events where status = 'ENABLED'",
-        )
-        .await?;
+) -> Vec<SessionInfo> {
     let of = |row: &Named| privileges::user(&row.text("definer")).to_owned();
-    let runs = rows.iter().filter(|row| passing.may(&of(row)));
-    Ok(runs
-        .map(|row| {
-            let name = format!("{}.{}", row.text("d"), row.text("n"));
-            let last = row.get("last").and_then(|ms| ms.parse().ok()).map(Timestamp);
-            SessionInfo {
-                id: SessionId(format!("event:{name}")),
-                spared: spec.spare.contains(&of(row)) || spec.spare.contains(&name),
-                name: format!("event {name}"),
-                application: "event scheduler".to_owned(),
-                account: of(row),
-                client: None,
-                passes: Some("its definer may write to a read-only server".to_owned()),
-                since: last.unwrap_or(Timestamp(now)),
-                last_write: last,
-                last_statement: Some(without_values(&row.text("body"))),
-                writes: 0,
-                older: fenced,
-                ending: false,
-            }
-        })
-        .collect())
+    let runs = enabled.iter().filter(|row| passing.may(&of(row)));
+    runs.map(|row| {
+        let name = format!("{}.{}", row.text("d"), row.text("n"));
+        let last = row.get("last").and_then(|ms| ms.parse().ok()).map(Timestamp);
+        SessionInfo {
+            id: SessionId(format!("event:{name}")),
+            spared: spec.spare.contains(&of(row)) || spec.spare.contains(&name),
+            name: format!("event {name}"),
+            application: "event scheduler".to_owned(),
+            account: of(row),
+            client: None,
+            passes: Some("its definer may write to a read-only server".to_owned()),
+            since: last.unwrap_or(Timestamp(now)),
+            last_write: last,
+            last_statement: Some(without_values(&row.text("body"))),
+            writes: 0,
+            older: fenced,
+            ending: false,
+        }
+    })
+    .collect()
 }
 
 /// Procedures by which accounts write that may not do so themselves.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, DriverError, IoError, ServerError};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::address::{Address, Ssl};
 use super::session::{Hello, Session};
@@ -36,9 +36,14 @@ pub(super) struct Server {
 /// What is there between two questions.
 #[derive(Debug, Default)]
 struct Kept {
-    session: Option<Session>,
+    /// With when it last answered.
+    session: Option<(Session, Instant)>,
     backoff: Backoff,
 }
+
+/// A connection that answered so lately is asked for no sign of life before the next question: looks that wait for one another
+/// would wait once more each, and over a long way that is most of their time.
+const AWAKE: Duration = Duration::from_millis(250);
 
 /// The connections that are ours, by the server's own number of them and the moment it started: numbers begin anew then.
 #[derive(Debug, Default)]
@@ -119,10 +124,11 @@ impl Server {
         work: impl for<'a> FnOnce(&'a mut Session) -> Work<'a, T> + Send,
     ) -> Result<T, Error> {
         let late = || self.late(doing, limit);
-        let deadline = tokio::time::Instant::now() + limit;
+        let deadline = Instant::now() + limit;
         let mut kept = timeout_at(deadline, kept.lock()).await.map_err(|_| late())?;
         let living = match kept.session.take() {
-            Some(mut session) => match timeout_at(deadline, session.conn.ping()).await {
+            Some((session, answered)) if answered.elapsed() < AWAKE => Some(session),
+            Some((mut session, _)) => match timeout_at(deadline, session.conn.ping()).await {
                 Ok(Ok(())) => Some(session),
                 // The server ended it, or restarted: a new one says how it is.
                 Ok(Err(_)) => None,
@@ -132,7 +138,7 @@ impl Server {
         };
         let mut session = match living {
             Some(session) => session,
-            None => self.again(&mut kept, deadline).await?,
+            None => self.again(&mut kept, deadline, limit).await?,
         };
         session.leash.busy();
         let asked = timeout_at(deadline, async {
@@ -149,7 +155,7 @@ impl Server {
         };
         if in_order {
             session.leash.done();
-            kept.session = Some(session);
+            kept.session = Some((session, Instant::now()));
         }
         answer.map_err(|problem| problem.explained(&self.address.name, doing, limit))
     }
@@ -161,13 +167,10 @@ impl Server {
         limit: Duration,
         work: impl for<'a> FnOnce(&'a mut Session) -> Work<'a, T> + Send,
     ) -> Result<T, Error> {
-        let deadline = tokio::time::Instant::now() + limit;
-        let mut session = self.connect(deadline).await?;
+        let deadline = Instant::now() + limit;
+        let mut session = self.connect(deadline, limit).await?;
         session.leash.busy();
-        let asked = timeout_at(deadline, async {
-            session.limit(limit).await?;
-            work(&mut session).await
-        });
+        let asked = timeout_at(deadline, work(&mut session));
         let answer = asked.await.map_err(|_| self.late(doing, limit))?;
         session.leash.done();
         answer.map_err(|problem| problem.explained(&self.address.name, doing, limit))
@@ -194,27 +197,27 @@ impl Server {
     }
 
     /// Connects, unless that failed a moment ago.
-    async fn again(&self, kept: &mut Kept, deadline: tokio::time::Instant) -> Result<Session, Error> {
+    async fn again(&self, kept: &mut Kept, deadline: Instant, limit: Duration) -> Result<Session, Error> {
         match kept.backoff.refuses() {
             Some(why) => Err(why),
-            None => kept.backoff.tried(self.connect(deadline).await),
+            None => kept.backoff.tried(self.connect(deadline, limit).await),
         }
     }
 
-    /// A new connection.
-    pub(super) async fn connect(&self, deadline: tokio::time::Instant) -> Result<Session, Error> {
-        let began = tokio::time::Instant::now();
+    /// A new connection, with this limit for each question.
+    pub(super) async fn connect(&self, deadline: Instant, limit: Duration) -> Result<Session, Error> {
+        let began = Instant::now();
         let name = &self.address.name;
         let connecting = async {
             let conn =
                 self.line().await.map_err(|why| unreachable(name, deadline.duration_since(began), &why))?;
-            let (conn, hello) = Hello::read(conn)
+            let (conn, hello) = Hello::read(conn, limit)
                 .await
                 .map_err(|why| why.explained(name, "connecting", deadline.duration_since(began)))?;
             let of = (hello.started, hello.id);
             self.ours.lock().unwrap_or_else(PoisonError::into_inner).living.insert(of);
             let leash = Leash { ours: Arc::clone(&self.ours), of, in_order: true };
-            Ok(Session { conn, hello, leash, limit: Duration::ZERO })
+            Ok(Session { conn, hello, leash, limit, own: None })
         };
         timeout_at(deadline, connecting)
             .await

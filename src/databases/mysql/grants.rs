@@ -7,10 +7,15 @@
 //! Source: MariaDB's and MySQL's `SHOW GRANTS`; MySQL shows what roles give only with `USING`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::connection::Problem;
-use super::session::{Named, Session};
+use super::session::{Named, Session, value};
 use super::sql::quoted;
+
+/// For so long an answer is as good as a new one: the look that it is for takes longer itself.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// What `ALL PRIVILEGES` gives of what applications use.
 pub(super) const OF_DATA: &[&str] = &[
@@ -113,8 +118,9 @@ pub(super) async fn need(
     what: &str,
     wanted: &[(&str, String)],
 ) -> Result<(), Problem> {
-    let (account, own) = ours(session).await?;
-    match wanted.iter().find(|(word, on)| !own.covers(word, on)) {
+    let own = ours(session).await?;
+    let account = &own.account;
+    match wanted.iter().find(|(word, on)| !own.grants.covers(word, on)) {
         None => Ok(()),
         Some((word, on)) => Err(Problem::broken(
             format!("{account} may not see {what}"),
@@ -123,21 +129,36 @@ pub(super) async fn need(
     }
 }
 
-/// Our own account as it stands in SQL, and what it may.
-pub(super) async fn ours(session: &mut Session) -> Result<(String, Grants), Problem> {
+/// An account, and what it may.
+#[derive(Debug)]
+pub(super) struct Own {
+    /// As it stands in SQL.
+    pub(super) account: String,
+    pub(super) grants: Grants,
+}
+
+/// Our own account. Looks that follow one another at once hear of the first one's answer.
+pub(super) async fn ours(session: &mut Session) -> Result<Arc<Own>, Problem> {
+    if let Some((own, at)) = &session.own
+        && at.elapsed() < MOMENT
+    {
+        return Ok(Arc::clone(own));
+    }
     let has_roles = !session.hello.mariadb && session.hello.version >= (8, 0, 0);
     let roles = if has_roles { session.value("select current_role()").await? } else { None };
-    let sql = match roles.as_deref() {
+    let shown = match roles.as_deref() {
         None | Some("NONE") => "show grants".to_owned(),
         Some(roles) => format!("show grants for current_user() using {roles}"),
     };
-    let own = Grants::of(&session.rows(&sql).await?);
-    let account = session.value("select current_user()").await?.unwrap_or_default();
+    let [grants, account] = session.several([&shown, "select current_user()"]).await?;
+    let account = value(account).unwrap_or_default();
     let account = match account.rsplit_once('@') {
         Some((user, host)) => format!("'{user}'@'{host}'"),
         None => account,
     };
-    Ok((account, own))
+    let own = Arc::new(Own { account, grants: Grants::of(&grants) });
+    session.own = Some((Arc::clone(&own), Instant::now()));
+    Ok(own)
 }
 
 #[cfg(test)]

@@ -19,10 +19,11 @@ const ELSEWHERE: [&str; 6] =
     ["BLACKHOLE", "CONNECT", "FEDERATED", "MRG_MyISAM", "PERFORMANCE_SCHEMA", "SPIDER"];
 
 pub(super) async fn read(session: &mut Session, database: Option<&str>) -> Result<Tables, Problem> {
-    let (account, own) = grants::ours(session).await?;
+    let own = grants::ours(session).await?;
+    let account = &own.account;
     let mut found = Tables::default();
     let all = database.map_or_else(|| "*.*".to_owned(), grants::whole);
-    if !own.covers("SELECT", &all) {
+    if !own.grants.covers("SELECT", &all) {
         found.unseen =
             Some(format!("{account} is shown only tables that it has rights to: grant it SELECT on {all}"));
     }
@@ -45,7 +46,7 @@ pub(super) async fn read(session: &mut Session, database: Option<&str>) -> Resul
             }
             kind @ ("BASE TABLE" | "SYSTEM VERSIONED") => {
                 let place = format!("{}.{}", quoted(&of), quoted(&table));
-                if !own.covers("SELECT", &place) {
+                if !own.grants.covers("SELECT", &place) {
                     let why = format!("{account} may not read all of it: grant it SELECT on {place}");
                     found.closed.push((name, why));
                 } else if row.text("tx") != "YES" {

@@ -212,24 +212,19 @@ pub(super) async fn marker(session: &mut Session, id: &str) -> Result<Option<Tim
 /// Source: `information_schema.tables`, `.columns`, `.key_column_usage`.
 pub(super) async fn tables(session: &mut Session, database: Option<&str>) -> Result<Vec<Table>, Problem> {
     let of = scope("table_schema", database);
-    let names = session
-        .rows(&format!(
-            "select table_schema as d, table_name as t, create_time as made from information_schema.tables
-             where table_type in ('BASE TABLE', 'SYSTEM VERSIONED') and {of} order by 1, 2"
-        ))
-        .await?;
-    let columns = session
-        .rows(&format!(
-            "select table_schema as d, table_name as t, column_name as c, column_type as ty from information_schema.columns
-             where {of} order by 1, 2, ordinal_position"
-        ))
-        .await?;
-    let keys = session
-        .rows(&format!(
-            "select table_schema as d, table_name as t, column_name as c from information_schema.key_column_usage
-             where constraint_name = 'PRIMARY' and {of} order by 1, 2, ordinal_position"
-        ))
-        .await?;
+    let names = format!(
+        "select table_schema as d, table_name as t, create_time as made from information_schema.tables
+         where table_type in ('BASE TABLE', 'SYSTEM VERSIONED') and {of} order by 1, 2"
+    );
+    let columns = format!(
+        "select table_schema as d, table_name as t, column_name as c, column_type as ty from information_schema.columns
+         where {of} order by 1, 2, ordinal_position"
+    );
+    let keys = format!(
+        "select table_schema as d, table_name as t, column_name as c from information_schema.key_column_usage
+         where constraint_name = 'PRIMARY' and {of} order by 1, 2, ordinal_position"
+    );
+    let [names, columns, keys] = session.several([&names, &columns, &keys]).await?;
     let mut tables: Vec<Table> = Vec::with_capacity(names.len());
     let mut at = std::collections::HashMap::new();
     for row in &names {

@@ -198,7 +198,7 @@ async fn passed(
 /// server `own` has written itself are left out: in a ring they come back to it, and it applies them not again.
 async fn numbers(server: &Server, limit: Duration, from: &Place, own: u32) -> Result<Option<Numbers>, Error> {
     let deadline = tokio::time::Instant::now() + limit;
-    let session = server.connect(deadline).await?;
+    let session = server.connect(deadline, limit).await?;
     let reading = async {
         let mut log = binlog::open(session, from).await?;
         let mut numbers = Numbers::new();

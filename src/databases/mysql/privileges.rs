@@ -16,6 +16,9 @@ use super::connection::Problem;
 use super::session::{Named, Session};
 use super::sql::{SYSTEM, quoted};
 
+/// What is asked for the grants of our own account.
+pub(super) const OURS: &str = "show grants";
+
 /// The users and roles that may pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Passing(BTreeSet<String>);
@@ -31,10 +34,9 @@ impl Passing {
         self.0.iter()
     }
 
-    /// Whether the account of this session may.
-    pub(super) async fn ourselves(session: &mut Session) -> Result<bool, Problem> {
-        let grants = session.rows("show grants").await?;
-        Ok(Passing::says(grants.iter(), session.hello.mariadb, session.hello.version))
+    /// Whether the account of this session may, by the answer to [`OURS`].
+    pub(super) fn ours(session: &Session, grants: &[Named]) -> bool {
+        Passing::says(grants.iter(), session.hello.mariadb, session.hello.version)
     }
 
     /// Whether grants as `show grants` writes them have the privilege.

@@ -14,7 +14,7 @@ use super::connection::Problem;
 use super::filters::Filters;
 use super::gtid::{File, Place};
 use super::passed::{self, Moment};
-use super::session::{Session, on, value};
+use super::session::{Session, on, only, value};
 use super::status::{self, Stream};
 use super::{Mysql, look, traps};
 use crate::databases::link::{Ends, LinkKind};
@@ -283,22 +283,26 @@ impl Link for Replication {
                 .from
                 .ask("reading what it logs", |s| {
                     Box::pin(async move {
-                        let status = s.row(look::log_status(s)).await?;
-                        let format = s.value("select @@global.binlog_format").await?.unwrap_or_default();
-                        Ok((Filters::of(&status, "binlog_"), format))
+                        let asked = [look::log_status(s), "select @@global.binlog_format"];
+                        let [status, format] = s.several(asked).await?;
+                        Ok((Filters::of(&only(status)?, "binlog_"), value(format).unwrap_or_default()))
                     })
                 })
                 .await?;
-            let skipped = self
+            let (wanted, mariadb) = (self.name.clone(), self.mariadb);
+            let (skipped, stream) = self
                 .to
                 .ask("reading what it skips", |s| {
                     Box::pin(async move {
+                        kind(s.hello.mariadb, mariadb)?;
                         let name = if s.hello.says_replica() { "replica" } else { "slave" };
-                        s.value(&format!("select @@global.{name}_skip_errors")).await
+                        let skipped = format!("select @@global.{name}_skip_errors");
+                        let [skipped, streams] = s.several([&skipped, status::asked(s)]).await?;
+                        let streams = streams.iter().map(Stream::of).collect();
+                        Ok((value(skipped), pick(streams, wanted.as_deref())))
                     })
                 })
                 .await?;
-            let stream = self.arrival().await?.stream;
             let tables = self.from.qualified_tables().await?;
             let arriving: BTreeMap<String, ()> =
                 self.to.tables().await?.into_iter().map(|t| (t.name, ())).collect();

@@ -3,12 +3,14 @@
 //! Owns the settings of our sessions and reading answers by the names of their columns, since those of `show` come in another
 //! order with every version.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row, Value as Sent};
 
 use super::connection::{Leash, Problem};
+use super::grants::Own;
 
 /// No such thread: a session that is gone.
 const NO_SUCH_THREAD: u16 = 1094;
@@ -30,6 +32,8 @@ pub(super) struct Session {
     pub(super) leash: Leash,
     /// The time limit that is set in it.
     pub(super) limit: Duration,
+    /// Whose it is and what that account may, with when it was asked for.
+    pub(super) own: Option<(Arc<Own>, Instant)>,
 }
 
 /// What a server says of itself at the beginning.
@@ -50,10 +54,13 @@ pub(super) struct Hello {
 }
 
 impl Hello {
-    /// Asks, and makes the session one of ours: UTC, autocommit, quotes as [`super::sql::literal`] writes them.
-    pub(super) async fn read(mut conn: Conn) -> Result<(Conn, Hello), Problem> {
-        let setting =
-            "set session time_zone = '+00:00', sql_mode = '', autocommit = 1, group_concat_max_len = 1000000";
+    /// Asks, and makes the session one of ours: UTC, autocommit, quotes as [`super::sql::literal`] writes them, and this limit for
+    /// each question (see [`Session::limit`]).
+    pub(super) async fn read(mut conn: Conn, limit: Duration) -> Result<(Conn, Hello), Problem> {
+        let setting = format!(
+            "set session time_zone = '+00:00', sql_mode = '', autocommit = 1, group_concat_max_len = 1000000, {}",
+            limits(limit)
+        );
         let mut answers = conn.query_iter(format!("{setting}; {ABOUT}")).await?;
         answers.for_each(drop).await?;
         let about: Vec<(String, u32, u32, i64)> = answers.collect_and_drop().await?;
@@ -120,16 +127,7 @@ impl Session {
         if self.limit == limit {
             return Ok(());
         }
-        let seconds = limit.as_secs().max(1);
-        let statement = if self.hello.mariadb {
-            format!("max_statement_time = {:.3}", limit.as_secs_f64())
-        } else {
-            format!("max_execution_time = {}", limit.as_millis())
-        };
-        self.run(&format!(
-            "set session {statement}, lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}"
-        ))
-        .await?;
+        self.run(&format!("set session {}", limits(limit))).await?;
         self.limit = limit;
         Ok(())
     }
@@ -147,6 +145,16 @@ impl Session {
     pub(super) async fn is_on(&mut self, variable: &str) -> Result<bool, Problem> {
         Ok(on(self.value(&format!("select {variable}")).await?.as_deref()))
     }
+}
+
+/// The settings of a limit. The comments are for one server each, as in [`ABOUT`].
+fn limits(limit: Duration) -> String {
+    let (seconds, waits) = (limit.as_secs_f64(), limit.as_secs().max(1));
+    format!(
+        "/*M! max_statement_time = {seconds:.3}, */ /*!50700 max_execution_time = {}, */
+         lock_wait_timeout = {waits}, innodb_lock_wait_timeout = {waits}",
+        limit.as_millis()
+    )
 }
 
 /// The one row of an answer.

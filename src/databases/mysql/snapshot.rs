@@ -35,9 +35,9 @@ pub(super) fn begin(server: Arc<Server>, limit: Duration) -> Answer<'static, Box
     Box::pin(async move {
         let doing = "beginning a snapshot";
         let deadline = tokio::time::Instant::now() + limit;
-        let mut session = server.connect(deadline).await?;
+        let mut session = server.connect(deadline, limit).await?;
         session.leash.busy();
-        let begun = tokio::time::timeout_at(deadline, start(&mut session, limit)).await.map_err(|_| {
+        let begun = tokio::time::timeout_at(deadline, start(&mut session)).await.map_err(|_| {
             Error::TimedOut { what: server.address.name.clone(), doing: doing.to_owned(), after: limit }
         })?;
         let (stamp, seen) = begun.map_err(|why| why.explained(&server.address.name, doing, limit))?;
@@ -51,15 +51,15 @@ pub(super) fn begin(server: Arc<Server>, limit: Duration) -> Answer<'static, Box
 /// other. Also what it has seen for certain. MariaDB says that itself: a transaction stands in its log before others see it,
 /// long before where a commit waits for a replica. MySQL's GTIDs count as executed when others see them; a log without them says
 /// nothing of that, and keeps no trail.
-async fn start(session: &mut Session, limit: Duration) -> Result<(Stamp, Option<Seen>), Problem> {
-    session.limit(limit).await?;
+async fn start(session: &mut Session) -> Result<(Stamp, Option<Seen>), Problem> {
     let applied = said(look::applied(session).await)?.filter(|position| !position.0.is_empty());
     // A comparison takes as long as it takes; only a lock is not waited for any longer.
     let endless = if session.hello.mariadb { "max_statement_time" } else { "max_execution_time" };
-    session.run(&format!("set session {endless} = 0, net_write_timeout = 600")).await?;
+    let patience = format!("set session {endless} = 0, net_write_timeout = 600");
     // Merged, the hash of a row would be reckoned anew for each of its sums.
-    session.run("set session optimizer_switch = 'derived_merge=off'").await?;
-    session.run("set session transaction isolation level repeatable read").await?;
+    let unmerged = "set session optimizer_switch = 'derived_merge=off'";
+    let isolated = "set session transaction isolation level repeatable read";
+    session.several([&patience, unmerged, isolated]).await?;
     let executed = said(look::position(session).await)?.map(|position| Seen(position.0));
     session.run("start transaction with consistent snapshot, read only").await?;
     let seen = if session.hello.mariadb { place_of_snapshot(session).await? } else { executed };

@@ -34,15 +34,20 @@ pub(super) struct Stream {
 /// What MariaDB is asked for every stream.
 pub(super) const ALL_OF_MARIADB: &str = "show all slaves status";
 
-/// Every stream of this server.
-pub(super) async fn read(session: &mut Session) -> Result<Vec<Stream>, Problem> {
-    let sql = if session.hello.mariadb {
+/// What a server is asked for every stream, by which it is and its version.
+pub(super) fn asked(session: &Session) -> &'static str {
+    if session.hello.mariadb {
         ALL_OF_MARIADB
     } else if session.hello.says_replica() {
         "show replica status"
     } else {
         "show slave status"
-    };
+    }
+}
+
+/// Every stream of this server.
+pub(super) async fn read(session: &mut Session) -> Result<Vec<Stream>, Problem> {
+    let sql = asked(session);
     Ok(session.rows(sql).await?.iter().map(Stream::of).collect())
 }
 

@@ -132,7 +132,7 @@ async fn read(server: &Server, limit: Duration, mark: &Mark, seen: Seen) -> Resu
             Box::pin(async move { Ok((look::position(s).await?, tables(s, of.as_deref()).await?)) })
         })
         .await?;
-    let session = server.connect(deadline).await?;
+    let session = server.connect(deadline, limit).await?;
     let since = Position(mark.0.clone());
     let from = Place::read(&name, session.hello.mariadb, &since)?;
     if !lies_within(&from, &Place::read(&name, session.hello.mariadb, &end)?) {

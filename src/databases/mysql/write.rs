@@ -4,7 +4,7 @@ use mysql_async::prelude::Queryable as _;
 
 use super::connection::Problem;
 use super::look;
-use super::privileges::Passing;
+use super::privileges::{self, Passing};
 use super::session::Session;
 use super::sql::{OURS, first_words, literal};
 use crate::clock::Timestamp;
@@ -101,21 +101,22 @@ pub(super) async fn probe(session: &mut Session, sql: &str) -> Result<ProbeWrite
             "give it one that changes a table which the application writes",
         ));
     }
-    if Passing::ourselves(session).await? {
+    let like_others = "set session sql_mode = default, time_zone = default";
+    let [grants, _, _] = session.several([privileges::OURS, like_others, "start transaction"]).await?;
+    if Passing::ours(session, &grants) {
         return Err(Problem::broken(
             "the account of this address may write to a read-only server, so its own write proves nothing",
             "try the probe `through` an endpoint whose address has the application's account",
         ));
     }
-    session.run("set session sql_mode = default, time_zone = default; start transaction").await?;
     let tried = match session.conn.prep(sql).await {
         Ok(statement) => session.conn.exec_drop(&statement, ()).await,
         Err(why) => Err(why),
     };
     match tried {
         Ok(()) => {
-            session.run("rollback").await?;
-            if session.rows("show warnings").await?.iter().any(|w| w.number("code") == NOT_ROLLED_BACK) {
+            let [_, warnings] = session.several(["rollback", "show warnings"]).await?;
+            if warnings.iter().any(|w| w.number("code") == NOT_ROLLED_BACK) {
                 return Err(Problem::broken(
                     "the probe wrote to a table without transactions, where it is still there",
                     "take that row away, and probe a table of InnoDB",
