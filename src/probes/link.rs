@@ -5,7 +5,8 @@
 //! change of the log, and most logs do not say whose: so it travels between two looks, or a quiet link would never be at zero.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::endpoint::{silent, stream, unit};
@@ -14,8 +15,8 @@ use super::words::{count, counted, line, plural, size, span};
 use crate::clock::{Boot, Timestamp};
 use crate::databases::{self, Database, Error, Fence, Unit};
 use crate::engine::reading::{Facts, Lag, LagUnit, MarkerSeen, Measure, Unmeasured};
-use crate::plan::EndpointId;
 use crate::plan::model::Link;
+use crate::plan::{EndpointId, ProbeId};
 
 /// What a link carries is good for so many times as long as looking at it took …
 const GAPS_SHARE: u32 = 5;
@@ -43,6 +44,37 @@ struct Remembered {
     arrived: Option<MarkerSeen>,
     /// The last one was refused, by a fence that shuts out everybody.
     refused: bool,
+}
+
+/// Who may write markers. A gauge that nobody needs any more writes none, be it in the middle of a look: what is done next may turn
+/// replication round, and a row that is written after that travels nowhere.
+#[derive(Default)]
+pub(crate) struct Markers(Mutex<HashMap<ProbeId, Arc<Gate>>>);
+
+#[derive(Default)]
+struct Gate {
+    shut: AtomicBool,
+    writing: tokio::sync::Mutex<()>,
+}
+
+impl Markers {
+    /// Allows a gauge to write, or forbids it from now on: what it is writing it may end. One that was never spoken of may.
+    pub(crate) fn allow(&self, probe: &ProbeId, allowed: bool) {
+        self.gate(probe).shut.store(!allowed, Ordering::SeqCst);
+    }
+
+    /// Waits until nobody writes any more who may not. A write that hangs is given up with its look.
+    pub(crate) async fn at_rest(&self) {
+        let all: Vec<Arc<Gate>> =
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for gate in all.iter().filter(|gate| gate.shut.load(Ordering::SeqCst)) {
+            drop(gate.writing.lock().await);
+        }
+    }
+
+    fn gate(&self, probe: &ProbeId) -> Arc<Gate> {
+        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(probe.clone()).or_default())
+    }
 }
 
 /// A marker that was sent. How long ago that was, our own clock says: the one that it carries is another machine's.
@@ -126,6 +158,11 @@ async fn departs(
     source: &dyn Database,
     id: &str,
 ) -> Result<(), Unmeasured> {
+    let gate = look.probe.map(|probe| look.ctx.markers.gate(probe)).unwrap_or_default();
+    let _writing = gate.writing.lock().await;
+    if gate.shut.load(Ordering::SeqCst) {
+        return Ok(());
+    }
     let since = look.ctx.clock.now().boot;
     match known.under_way {
         None => {

@@ -297,6 +297,7 @@ impl Engine {
             let wanted = self.core.wanted();
             self.performer.want(|id| wanted.contains(id));
         }
+        // In this order: a step begins when those whom it has made needless have ended.
         self.performer.start(effects);
     }
 

@@ -33,10 +33,10 @@ const BEFORE: Duration = Duration::from_secs(60);
 const TRAILS: Duration = Duration::from_secs(3600);
 
 /// Looks at everything that the plan measures.
-#[derive(Debug)]
 pub(super) struct Sampler {
     probes: HashMap<ProbeId, Arc<Bell>>,
     tasks: Vec<JoinHandle<()>>,
+    context: Arc<Context>,
 }
 
 /// How a probe's task is spoken to.
@@ -65,8 +65,10 @@ impl Sampler {
             (probe.id.clone(), Arc::new(bell))
         };
         let bells = setup.plan.probes.iter().map(bell).collect();
-        let mut sampler = Sampler { probes: bells, tasks: Vec::new() };
+        let mut sampler = Sampler { probes: bells, tasks: Vec::new(), context: Arc::clone(context) };
         for probe in &setup.plan.probes {
+            // Until it is known who is needed: what is taken up again may be in the middle of turning replication.
+            context.markers.allow(&probe.id, false);
             let Some(bell) = sampler.probes.get(&probe.id) else { continue };
             let asked = |step: &Step| {
                 let its_time = probe.since.as_ref().is_some_and(|since| *since == step.id);
@@ -134,6 +136,7 @@ impl Sampler {
     pub(super) fn want(&self, wanted: impl Fn(&ProbeId) -> bool) {
         for (id, bell) in &self.probes {
             let idle = !wanted(id);
+            self.context.markers.allow(id, !idle);
             if bell.scheduled && !idle {
                 bell.asked.store(true, Ordering::Release);
             }
