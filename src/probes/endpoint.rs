@@ -53,8 +53,10 @@ impl Look<'_> {
     }
 
     /// Waits for the turn of this look at an endpoint; keep what it returns until the look is over.
-    pub(super) async fn turn(&self, lane: Lane, endpoint: &EndpointId) -> Option<OwnedMutexGuard<()>> {
-        self.ctx.turn(lane, endpoint).await
+    pub(super) async fn turn(&mut self, lane: Lane, endpoint: &EndpointId) -> Option<OwnedMutexGuard<()>> {
+        let turn = self.ctx.turn(lane, endpoint).await;
+        self.began = self.ctx.clock.now();
+        turn
     }
 }
 

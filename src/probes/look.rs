@@ -104,6 +104,8 @@ impl Context {
 /// What a look has left behind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Looked {
+    /// When it began to look: whoever it had to wait for had ended by then.
+    pub began: Now,
     /// What was seen, or why nothing was.
     pub result: Result<Measure, Unmeasured>,
     /// Written down by this look, where the kind holds something still and had no baseline yet.
@@ -120,7 +122,7 @@ pub(crate) struct Look<'a> {
     pub(crate) baseline: Option<&'a Baseline>,
     /// How long it may take.
     pub(crate) timeout: Duration,
-    /// When it began.
+    /// When it began, or its turn came.
     pub(crate) began: Now,
     /// What is looked at, where it is of the plan.
     pub(crate) probe: Option<&'a ProbeId>,
@@ -243,7 +245,13 @@ impl<'a> Look<'a> {
         let parts =
             std::iter::once((self.summary, MOST / 4)).chain(self.raw.into_iter().map(|raw| (raw, share)));
         let kept = parts.map(|(text, most)| capped(&self.scrub.text(text), most)).collect();
-        Looked { result, baseline: self.taken, raw: kept, query: self.scrub.text(self.query) }
+        Looked {
+            began: self.began,
+            result,
+            baseline: self.taken,
+            raw: kept,
+            query: self.scrub.text(self.query),
+        }
     }
 }
 

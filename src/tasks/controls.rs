@@ -71,10 +71,9 @@ async fn verify(hand: &Hand, id: &ProbeId) -> Stands {
     if !matches!(probe.kind, ProbeKind::Control(_)) {
         return Stands::Unknown("it is no control".to_owned());
     }
-    let began = hand.setup.clock.now();
     let looked = probes::measure(&hand.context, probe, None).await;
     // A look like any other: what the screen shows of it is then no older than the end of this step.
-    hand.read(id, began, looked.result.clone()).await;
+    hand.read(id, looked.began, looked.result.clone()).await;
     match looked.result {
         Ok(measure) if measure.pass => Stands::Shut,
         Ok(_) => Stands::Open,

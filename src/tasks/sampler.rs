@@ -132,7 +132,8 @@ impl Sampler {
         }
     }
 
-    /// Says which probes somebody needs now. One that was not needed and is, is looked at at once.
+    /// Says which probes somebody needs now. One that was not needed and is, is looked at at once; one that is not needed any more
+    /// ends its look, and writes nothing more.
     pub(super) fn want(&self, wanted: impl Fn(&ProbeId) -> bool) {
         for (id, bell) in &self.probes {
             let idle = !wanted(id);
@@ -292,8 +293,8 @@ impl Watch {
             self.counts = true;
         }
         let (started, unasked) = (Instant::now(), self.reads_before());
-        let result = match &self.damaged {
-            Some(why) => Err(Unmeasured::Failed(why.clone())),
+        let (began, result) = match &self.damaged {
+            Some(why) => (began, Err(Unmeasured::Failed(why.clone()))),
             None => self.measure().await?,
         };
         let good = matches!(&result, Ok(measure) if measure.pass);
@@ -327,13 +328,13 @@ impl Watch {
         Ok(good)
     }
 
-    async fn measure(&mut self) -> Result<Result<Measure, Unmeasured>, Gone> {
+    async fn measure(&mut self) -> Result<(Now, Result<Measure, Unmeasured>), Gone> {
         let mut looked = probes::measure(&self.context, &self.probe, self.baseline.as_ref()).await;
         // Before its time a monitor only notes what is there.
         if let Some(baseline) = looked.baseline.take().filter(|_| self.counts) {
             // A baseline that is not on disk is none: the next look takes another.
             if let Err(why) = self.aside(baseline.clone(), folder::keep_baseline).await {
-                return Ok(Err(Unmeasured::Failed(why)));
+                return Ok((looked.began, Err(Unmeasured::Failed(why))));
             }
             self.baseline = Some(baseline);
             self.unrecorded = true;
@@ -346,7 +347,7 @@ impl Watch {
                 .await?;
             self.unrecorded = false;
         }
-        let result = looked.result.clone();
+        let (began, result) = (looked.began, looked.result.clone());
         if self.last.as_ref().is_none_or(|last| (&last.raw, &last.query) != (&looked.raw, &looked.query)) {
             let keep = |run: &std::path::Path, id: &ProbeId, looked: &Looked| {
                 folder::keep_last(run, id, looked).map_err(|why| why.to_string())
@@ -356,7 +357,7 @@ impl Watch {
                 Err(why) => tracing::warn!(probe = %self.probe.id, why, "the last output could not be kept"),
             }
         }
-        Ok(result)
+        Ok((began, result))
     }
 
     /// Files are written away from the async threads.

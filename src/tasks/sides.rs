@@ -219,9 +219,8 @@ pub(super) async fn end_session(hand: &Hand, endpoint: &EndpointId, session: &st
 pub(super) async fn look(hand: &Hand, endpoint: &EndpointId) {
     let of_side = |p: &&Probe| matches!(&p.kind, ProbeKind::Fence(fence) if fence.endpoint == *endpoint);
     for probe in hand.setup.plan.probes.iter().filter(of_side) {
-        let began = hand.setup.clock.now();
         let looked = probes::measure(&hand.context, probe, None).await;
-        hand.read(&probe.id, began, looked.result).await;
+        hand.read(&probe.id, looked.began, looked.result).await;
     }
 }
 
