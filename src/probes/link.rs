@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::endpoint::{silent, stream, unit};
-use super::look::Look;
+use super::endpoint::{connect, silent, stream, unit};
+use super::look::{Context, Look};
+use super::scrub::Scrub;
 use super::words::{count, counted, line, plural, size, span};
 use crate::clock::{Boot, Timestamp};
 use crate::databases::{self, Database, Error, Fence, Unit};
@@ -54,7 +55,16 @@ pub(crate) struct Markers(Mutex<HashMap<ProbeId, Arc<Gate>>>);
 #[derive(Default)]
 struct Gate {
     shut: AtomicBool,
-    writing: tokio::sync::Mutex<()>,
+    /// Held while a marker is written; which one that was last.
+    last: tokio::sync::Mutex<Option<Sent>>,
+}
+
+/// Where a marker goes, and by what it is known there.
+#[derive(Debug)]
+struct Sent {
+    to: EndpointId,
+    id: String,
+    at: Timestamp,
 }
 
 impl Markers {
@@ -63,17 +73,36 @@ impl Markers {
         self.gate(probe).shut.store(!allowed, Ordering::SeqCst);
     }
 
-    /// Waits until nobody writes any more who may not. A write that hangs is given up with its look.
-    pub(crate) async fn at_rest(&self) {
+    fn gate(&self, probe: &ProbeId) -> Arc<Gate> {
+        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(probe.clone()).or_default())
+    }
+}
+
+impl Context {
+    /// Waits until nobody writes any more who may not, and what they wrote last has come, where it comes at all in the time
+    /// that a marker has. A write that hangs is given up with its look.
+    pub(crate) async fn markers_at_rest(&self) {
         let all: Vec<Arc<Gate>> =
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+            self.markers.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         for gate in all.iter().filter(|gate| gate.shut.load(Ordering::SeqCst)) {
-            drop(gate.writing.lock().await);
+            let sent = gate.last.lock().await.take();
+            if let Some(sent) = sent {
+                self.arrived(&sent).await;
+            }
         }
     }
 
-    fn gate(&self, probe: &ProbeId) -> Arc<Gate> {
-        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(probe.clone()).or_default())
+    /// Waits for a marker, for as long as one may take.
+    async fn arrived(&self, sent: &Sent) {
+        let Ok(target) = connect(self, &mut Scrub::default(), &sent.to, YOUNG) else { return };
+        let since = self.clock.now().boot;
+        while let Ok(found) = target.find_marker(&sent.id).await {
+            let come = found.is_some_and(|carried| carried >= sent.at);
+            if come || self.clock.now().boot.since(since) >= YOUNG {
+                return;
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
     }
 }
 
@@ -121,7 +150,7 @@ pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Un
     }
     // After the positions are read: what was written just before them, not even the fastest link would have carried.
     if link.marker {
-        departs(look, &mut known, source.as_ref(), &id).await?;
+        departs(look, &mut known, source.as_ref(), &link.to, &id).await?;
     }
     look.ctx.gauges.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, known.clone());
     Ok(judge(link, &lag, &known, look.ctx.clock.now().boot))
@@ -156,27 +185,27 @@ async fn departs(
     look: &Look<'_>,
     known: &mut Remembered,
     source: &dyn Database,
+    to: &EndpointId,
     id: &str,
 ) -> Result<(), Unmeasured> {
     let gate = look.probe.map(|probe| look.ctx.markers.gate(probe)).unwrap_or_default();
-    let _writing = gate.writing.lock().await;
+    let mut last = gate.last.lock().await;
     if gate.shut.load(Ordering::SeqCst) {
         return Ok(());
     }
     let since = look.ctx.clock.now().boot;
-    match known.under_way {
-        None => {
-            let sent = send(source, id).await?;
-            known.refused = sent.is_none();
-            if let Some(sent) = sent {
-                known.under_way = Some(UnderWay { sent, since });
-                known.markers += 1;
-            }
-        }
-        Some(under_way) if since.since(under_way.since) > LATE => {
-            send(source, id).await?;
-        }
-        Some(_) => {}
+    let new = known.under_way.is_none();
+    if known.under_way.is_some_and(|under_way| since.since(under_way.since) <= LATE) {
+        return Ok(());
+    }
+    let sent = send(source, id).await?;
+    if let Some(at) = sent {
+        *last = Some(Sent { to: to.clone(), id: id.to_owned(), at });
+    }
+    if new {
+        known.refused = sent.is_none();
+        known.under_way = sent.map(|sent| UnderWay { sent, since });
+        known.markers += u64::from(sent.is_some());
     }
     Ok(())
 }

@@ -288,8 +288,8 @@ impl Executor {
         let claim = self.claims().remove(&attempt);
         let (hand, running) = (self.hand.fresh(), self.running.clone());
         self.spawn(async move {
-            // A step may turn replication round, and nothing of ours is to be written behind its back.
-            hand.context.markers.at_rest().await;
+            // A step may turn replication round, and no row of ours is to be on its way then.
+            hand.context.markers_at_rest().await;
             let Ended { outcome, detail, output } = see_through(&hand, &attempt, claim, &bell, again).await;
             running.lock().remove(&attempt);
             let Attempt { step, number, leg } = attempt;
