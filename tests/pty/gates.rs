@@ -6,20 +6,26 @@ use super::Terminal;
 
 impl Terminal {
     /// Says GO: what stands on the gate, once it is armed; and again for as long as it was taken for a paste, since a
-    /// machine that is very busy reads several keys at once.
+    /// machine that is very busy reads several keys at once. Where evidence worsened meanwhile, the alarm is answered first.
     pub fn go(&mut self) {
         for _ in 0..10 {
             let answer = self.answer();
+            let gate = gate(&self.screen());
             // The gate arms a moment after it was drawn; a person needs longer to read it.
             self.pump(Duration::from_millis(1700));
             self.text("g");
             self.text(&answer);
             self.enter();
             self.pump(Duration::from_millis(500));
-            if !self.screen().contains("a paste says nothing here") {
+            let screen = self.screen();
+            let worsened = screen.contains("Not yet: ") && self::gate(&screen) == gate;
+            if !worsened && !screen.contains("a paste says nothing here") {
                 return;
             }
             self.esc();
+            if worsened {
+                self.answers_alarms();
+            }
         }
     }
 
@@ -93,11 +99,22 @@ impl Terminal {
         // A key that came before the gate could be read would be dropped.
         t.pump(Duration::from_millis(1500));
         t.text("n");
-        t.shows("enter done");
-        t.text("we turn back");
-        t.enter();
-        t.shows("held");
+        t.says_why();
         self.roll_back();
+    }
+
+    /// Says why it is turned back, where that is asked; done is said again for as long as it was taken for a part of a paste.
+    fn says_why(&mut self) {
+        self.shows("enter done");
+        self.text("we turn back");
+        self.shows("we turn back");
+        for _ in 0..10 {
+            self.enter();
+            self.pump(Duration::from_millis(500));
+            if !self.screen().contains("enter done") {
+                return;
+            }
+        }
     }
 
     /// The way back, from a run that is held.
@@ -107,10 +124,14 @@ impl Terminal {
         t.text("roll");
         t.shows("rollback");
         t.enter();
-        t.pump(Duration::from_millis(300));
-        t.text("we turn back");
-        t.enter();
+        t.says_why();
         t.until("the way back's gate asks", |s| s.contains("g then").then_some(()));
         self.go();
     }
+}
+
+/// Which gate asks.
+fn gate(screen: &str) -> Option<String> {
+    let title = screen.lines().find_map(|line| line.split_once("GO / NO-GO   "))?.1;
+    Some(title.split('━').next().unwrap_or(title).trim().to_owned())
 }
