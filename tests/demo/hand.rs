@@ -49,7 +49,7 @@ impl Demo {
         t.shows("Type cloud to start");
         t.shows("is demo-dc1");
         // A machine that is very busy reads several keys at once, and takes them for a paste.
-        t.until_typed("cloud", "a paste starts nothing");
+        t.until_typed("cloud");
         t.shows("Tell the customers");
         t.text("c");
         t.shows("A note?");
@@ -81,7 +81,7 @@ impl Demo {
         t.text("G");
         t.text("x");
         t.shows("to end its session");
-        t.until_typed("price-job", "a paste confirms nothing");
+        t.until_typed("price-job");
         t.until("the session is gone", |s| (!s.contains("Sessions older")).then_some(()));
         t.text("1");
         t.shows("GO / NO-GO   Send users to the cloud");

@@ -20,6 +20,13 @@ use cutover::journal::{Lock, LockState, RunFolder};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::Pid;
 
+/// What is said of a word that was not typed whole.
+const REFUSALS: [&str; 4] = [
+    "a paste starts nothing",
+    "a paste confirms nothing",
+    "that is not what stands there",
+    "that is not the target's word",
+];
 /// How long a screen may take to show what it must.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -81,16 +88,19 @@ impl Terminal {
         }
     }
 
-    /// Types a word and `enter`, and again for as long as it was taken for a paste: a machine that is very busy
-    /// reads several keys at once.
-    pub fn until_typed(&mut self, word: &str, refusal: &str) {
+    /// Types a word and `enter`, and again for as long as it was taken for a paste, or for the rest of one: a machine that
+    /// is very busy reads several keys at once.
+    pub fn until_typed(&mut self, word: &str) {
         for _ in 0..10 {
             self.text(word);
             self.enter();
             self.pump(Duration::from_millis(500));
-            if !self.screen().contains(refusal) {
+            let screen = self.screen();
+            if !REFUSALS.iter().any(|refusal| screen.contains(refusal)) {
                 return;
             }
+            // What stands in the field goes.
+            self.bytes(b"\x15");
         }
     }
 

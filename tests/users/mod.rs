@@ -244,7 +244,7 @@ pub(crate) fn starts(t: &mut Terminal) {
     t.shows("is dc1");
     t.shows("is cloud");
     t.shows("takes the probe write");
-    t.until_typed("cloud", "a paste starts nothing");
+    t.until_typed("cloud");
 }
 
 /// From the start page to the gate that moves users.

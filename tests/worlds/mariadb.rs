@@ -79,12 +79,13 @@ impl World {
         let world = World { source, target, door, cloud, home: TempDir::new().unwrap() };
         let clients = std::fs::read_to_string(sample("mariadb/clients.cnf")).unwrap();
         let here = |port: u16| format!("127.0.0.1\nport = {port}");
+        // Its port first: another's may have the same figures in it.
         let clients = clients
+            .replace("3306", &world.door.port.to_string())
             .replace("PASSWORD", "secret")
             .replace("db.dc1.example", &here(world.source.port))
             .replace("db.cloud.example", &here(world.cloud))
-            .replace("haproxy.example", "127.0.0.1")
-            .replace("3306", &world.door.port.to_string());
+            .replace("haproxy.example", "127.0.0.1");
         std::fs::write(world.clients(), clients).unwrap();
         std::fs::set_permissions(world.clients(), std::fs::Permissions::from_mode(0o600)).unwrap();
         world
