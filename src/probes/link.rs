@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::endpoint::{connect, silent, stream, unit};
-use super::look::{Context, Look};
-use super::scrub::Scrub;
+use super::endpoint::{silent, stream, unit};
+use super::look::Look;
+use super::marker::comes;
 use super::words::{count, counted, line, plural, size, span};
-use crate::clock::{Boot, Timestamp};
+use crate::clock::{Boot, Clock, Timestamp};
 use crate::databases::{self, Database, Error, Fence, Unit};
 use crate::engine::reading::{Facts, Lag, LagUnit, MarkerSeen, Measure, Unmeasured};
 use crate::plan::model::Link;
@@ -25,10 +25,8 @@ const GAPS_SHARE: u32 = 5;
 const GAPS_EVERY: Duration = Duration::from_secs(60);
 /// A marker that has been under way for longer says that a gauge at zero is wrong.
 const LATE: Duration = Duration::from_secs(10);
-/// One that was sent just now, since looks were asked for one upon the other, has this long to arrive, from when it was sent …
+/// One that was sent just now, since looks were asked for one upon the other, has this long to arrive, from when it was sent.
 const YOUNG: Duration = Duration::from_secs(1);
-/// … and is looked for this often.
-const AGAIN: Duration = Duration::from_millis(50);
 
 /// What is remembered of links from one look to the next.
 #[derive(Default)]
@@ -60,9 +58,8 @@ struct Gate {
 }
 
 /// Where a marker goes, and by what it is known there.
-#[derive(Debug)]
 struct Sent {
-    to: EndpointId,
+    target: Arc<dyn Database>,
     id: String,
     at: Timestamp,
 }
@@ -73,36 +70,24 @@ impl Markers {
         self.gate(probe).shut.store(!allowed, Ordering::SeqCst);
     }
 
-    fn gate(&self, probe: &ProbeId) -> Arc<Gate> {
-        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(probe.clone()).or_default())
-    }
-}
-
-impl Context {
     /// Waits until nobody writes any more who may not, and what they wrote last has come, where it comes at all in the time
     /// that a marker has. A write that hangs is given up with its look.
-    pub(crate) async fn markers_at_rest(&self) {
+    pub(crate) async fn at_rest(&self, clock: &Clock) {
         let all: Vec<Arc<Gate>> =
-            self.markers.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         for gate in all.iter().filter(|gate| gate.shut.load(Ordering::SeqCst)) {
             let sent = gate.last.lock().await.take();
-            if let Some(sent) = sent {
-                self.arrived(&sent).await;
+            if let Some(Sent { target, id, at }) = sent {
+                let patience = (clock.now().boot, YOUNG);
+                if let Err(why) = comes(clock, target.as_ref(), &id, at, patience).await {
+                    tracing::info!(%why, "whether the last marker has come is not known");
+                }
             }
         }
     }
 
-    /// Waits for a marker, for as long as one may take.
-    async fn arrived(&self, sent: &Sent) {
-        let Ok(target) = connect(self, &mut Scrub::default(), &sent.to, YOUNG) else { return };
-        let since = self.clock.now().boot;
-        while let Ok(found) = target.find_marker(&sent.id).await {
-            let come = found.is_some_and(|carried| carried >= sent.at);
-            if come || self.clock.now().boot.since(since) >= YOUNG {
-                return;
-            }
-            tokio::time::sleep(AGAIN).await;
-        }
+    fn gate(&self, probe: &ProbeId) -> Arc<Gate> {
+        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(probe.clone()).or_default())
     }
 }
 
@@ -150,7 +135,7 @@ pub(super) async fn look(look: &mut Look<'_>, link: &Link) -> Result<Measure, Un
     }
     // After the positions are read: what was written just before them, not even the fastest link would have carried.
     if link.marker {
-        departs(look, &mut known, source.as_ref(), &link.to, &id).await?;
+        departs(look, &mut known, [&source, &target], &id).await?;
     }
     look.ctx.gauges.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, known.clone());
     Ok(judge(link, &lag, &known, look.ctx.clock.now().boot))
@@ -164,19 +149,13 @@ async fn arrives(
     id: &str,
 ) -> Result<(), Unmeasured> {
     let Some(UnderWay { sent, since }) = known.under_way else { return Ok(()) };
-    loop {
-        let come = target.find_marker(id).await.map_err(silent)?.is_some_and(|carried| carried >= sent);
-        let took = look.ctx.clock.now().boot.since(since);
-        if come {
-            let took_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-            known.arrived = Some(MarkerSeen { id: known.markers.to_string(), sent, took_ms });
-            known.under_way = None;
-        }
-        if come || took >= YOUNG {
-            return Ok(());
-        }
-        tokio::time::sleep(AGAIN).await;
+    let (come, took) = comes(&look.ctx.clock, target, id, sent, (since, YOUNG)).await.map_err(silent)?;
+    if come {
+        let took_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        known.arrived = Some(MarkerSeen { id: known.markers.to_string(), sent, took_ms });
+        known.under_way = None;
     }
+    Ok(())
 }
 
 /// One marker is under way at a time: the next is sent when it has arrived. One that is late is written anew, since the
@@ -184,8 +163,7 @@ async fn arrives(
 async fn departs(
     look: &Look<'_>,
     known: &mut Remembered,
-    source: &dyn Database,
-    to: &EndpointId,
+    [source, target]: [&Arc<dyn Database>; 2],
     id: &str,
 ) -> Result<(), Unmeasured> {
     let gate = look.probe.map(|probe| look.ctx.markers.gate(probe)).unwrap_or_default();
@@ -198,9 +176,9 @@ async fn departs(
     if known.under_way.is_some_and(|under_way| since.since(under_way.since) <= LATE) {
         return Ok(());
     }
-    let sent = send(source, id).await?;
+    let sent = send(source.as_ref(), id).await?;
     if let Some(at) = sent {
-        *last = Some(Sent { to: to.clone(), id: id.to_owned(), at });
+        *last = Some(Sent { target: target.within(YOUNG), id: id.to_owned(), at });
     }
     if new {
         known.refused = sent.is_none();

@@ -289,7 +289,7 @@ impl Executor {
         let (hand, running) = (self.hand.fresh(), self.running.clone());
         self.spawn(async move {
             // A step may turn replication round, and no row of ours is to be on its way then.
-            hand.context.markers_at_rest().await;
+            hand.context.markers.at_rest(&hand.setup.clock).await;
             let Ended { outcome, detail, output } = see_through(&hand, &attempt, claim, &bell, again).await;
             running.lock().remove(&attempt);
             let Attempt { step, number, leg } = attempt;

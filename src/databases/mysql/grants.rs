@@ -14,6 +14,9 @@ use super::connection::Problem;
 use super::session::{Named, Session, value};
 use super::sql::quoted;
 
+/// What is asked for the grants of our own account.
+pub(super) const OWN: &str = "show grants";
+
 /// For so long an answer is as good as a new one: the look that it is for takes longer itself.
 const MOMENT: Duration = Duration::from_secs(1);
 
@@ -147,8 +150,8 @@ pub(super) async fn ours(session: &mut Session) -> Result<Arc<Own>, Problem> {
     let has_roles = !session.hello.mariadb && session.hello.version >= (8, 0, 0);
     let roles = if has_roles { session.value("select current_role()").await? } else { None };
     let shown = match roles.as_deref() {
-        None | Some("NONE") => "show grants".to_owned(),
-        Some(roles) => format!("show grants for current_user() using {roles}"),
+        None | Some("NONE") => OWN.to_owned(),
+        Some(roles) => format!("{OWN} for current_user() using {roles}"),
     };
     let [grants, account] = session.several([&shown, "select current_user()"]).await?;
     let account = value(account).unwrap_or_default();

@@ -16,9 +16,6 @@ use super::connection::Problem;
 use super::session::{Named, Session};
 use super::sql::{SYSTEM, quoted};
 
-/// What is asked for the grants of our own account.
-pub(super) const OURS: &str = "show grants";
-
 /// The users and roles that may pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Passing(BTreeSet<String>);
@@ -34,7 +31,7 @@ impl Passing {
         self.0.iter()
     }
 
-    /// Whether the account of this session may, by the answer to [`OURS`].
+    /// Whether the account of this session may, by the answer to [`super::grants::OWN`].
     pub(super) fn ours(session: &Session, grants: &[Named]) -> bool {
         Passing::says(grants.iter(), session.hello.mariadb, session.hello.version)
     }

@@ -3,10 +3,10 @@
 use mysql_async::prelude::Queryable as _;
 
 use super::connection::Problem;
-use super::look;
-use super::privileges::{self, Passing};
+use super::privileges::Passing;
 use super::session::Session;
 use super::sql::{OURS, first_words, literal};
+use super::{grants, look};
 use crate::clock::Timestamp;
 use crate::databases::{Done, ProbeWrite, Sequence};
 
@@ -102,7 +102,7 @@ pub(super) async fn probe(session: &mut Session, sql: &str) -> Result<ProbeWrite
         ));
     }
     let like_others = "set session sql_mode = default, time_zone = default";
-    let [grants, _, _] = session.several([privileges::OURS, like_others, "start transaction"]).await?;
+    let [grants, _, _] = session.several([grants::OWN, like_others, "start transaction"]).await?;
     if Passing::ours(session, &grants) {
         return Err(Problem::broken(
             "the account of this address may write to a read-only server, so its own write proves nothing",
